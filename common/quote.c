@@ -1,0 +1,39 @@
+#include "common/quote.h"
+
+#include <string.h>
+
+static void add_doubling(struct text *sql, const char *value, const char *doubled)
+{
+	for (; *value; value++) {
+		text_add_bytes(sql, value, 1);
+		if (strchr(doubled, *value))
+			text_add_bytes(sql, value, 1);
+	}
+}
+
+void quote_name(struct text *sql, const char *name)
+{
+	text_add(sql, "\"");
+	add_doubling(sql, name, "\"");
+	text_add(sql, "\"");
+}
+
+void quote_literal(struct text *sql, const char *value)
+{
+	text_add(sql, strchr(value, '\\') ? " E'" : "'");
+	add_doubling(sql, value, strchr(value, '\\') ? "'\\" : "'");
+	text_add(sql, "'");
+}
+
+void quote_body(struct text *sql, const char *body)
+{
+	struct text tag = {0};
+	int number = 0;
+
+	do {
+		text_clear(&tag);
+		text_addf(&tag, "$body%d$", number++);
+	} while (strstr(body, text_is(&tag)));
+	text_addf(sql, "%s%s%s", text_is(&tag), body, text_is(&tag));
+	text_free(&tag);
+}

@@ -1,0 +1,21 @@
+/*
+ * quote: the one composer of SQL text: names and literals, quoted.
+ *
+ * Values travel as parameters; quoting is for what SQL takes no parameter for.
+ */
+#ifndef BACKFILLD_COMMON_QUOTE_H
+#define BACKFILLD_COMMON_QUOTE_H
+
+#include "common/base.h"
+#include "common/text.h"
+
+/* Adds `name` as an identifier, always in double quotes. */
+void quote_name(struct text *sql, const char *name);
+
+/* Adds `value` as a string literal; safe with either setting of standard_conforming_strings. */
+void quote_literal(struct text *sql, const char *value);
+
+/* Adds `body` between dollar quotes whose tag does not occur in it. */
+void quote_body(struct text *sql, const char *body);
+
+#endif

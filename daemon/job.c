@@ -1,0 +1,93 @@
+#include "daemon/job.h"
+
+#include "common/memory.h"
+#include "common/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum job_sync job_sync_parse(const char *sync, bool has_value)
+{
+	if (strcmp(sync, "derive") == 0)
+		return JOB_SYNC_DERIVE;
+	if (strcmp(sync, "fill") == 0)
+		return JOB_SYNC_FILL;
+	if (strcmp(sync, "auto") == 0 && has_value)
+		return JOB_SYNC_FILL;
+	return JOB_SYNC_NONE;
+}
+
+enum job_wanted job_wanted_parse(const char *wanted)
+{
+	if (strcmp(wanted, "pause") == 0)
+		return JOB_PAUSE;
+	if (strcmp(wanted, "cancel") == 0)
+		return JOB_CANCEL;
+	if (strcmp(wanted, "roll_back") == 0)
+		return JOB_ROLL_BACK;
+	return JOB_RUN;
+}
+
+const char *job_fill_expression(const struct job *job)
+{
+	return job->value ? job->value : job->default_expr;
+}
+
+/* The end of one quoted or bare identifier of format('%I.%I'). */
+static const char *identifier_end(const char *at)
+{
+	if (*at != '"')
+		return at + strcspn(at, ".");
+	for (at++; *at; at++) {
+		if (at[0] == '"' && at[1] == '"')
+			at++;
+		else if (at[0] == '"')
+			return at + 1;
+	}
+	return at;
+}
+
+char *job_bare_table(const struct job *job)
+{
+	const char *at = identifier_end(job->table_name);
+	struct text bare = {0};
+
+	at = *at == '.' ? at + 1 : job->table_name;
+	if (*at != '"')
+		return memory_text(at);
+	for (at++; *at && !(at[0] == '"' && at[1] != '"'); at++) {
+		text_add_bytes(&bare, at, 1);
+		if (*at == '"')
+			at++;
+	}
+	return text_take(&bare);
+}
+
+void job_copy(struct job *copy, const struct job *job)
+{
+	struct job made = *job;
+
+	made.table_name = memory_text(job->table_name);
+	made.search_path = memory_text(job->search_path);
+	made.column_name = memory_text(job->column_name);
+	made.column_type = memory_text(job->column_type);
+	made.collation = memory_text(job->collation);
+	made.default_expr = memory_text(job->default_expr);
+	made.value = memory_text(job->value);
+	made.fill_where = memory_text(job->fill_where);
+	job_clear(copy);
+	*copy = made;
+}
+
+void job_clear(struct job *job)
+{
+	free(job->table_name);
+	free(job->search_path);
+	free(job->column_name);
+	free(job->column_type);
+	free(job->collation);
+	free(job->default_expr);
+	free(job->value);
+	free(job->fill_where);
+	*job = (struct job){0};
+}

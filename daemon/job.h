@@ -1,0 +1,71 @@
+/*
+ * job: a row of backfill.job as a struct.
+ *
+ * What the user wants, what planning found out, and the knobs as they are in force (the row's own or the
+ * config's default: the statement that reads the row settles that).
+ */
+#ifndef BACKFILLD_DAEMON_JOB_H
+#define BACKFILLD_DAEMON_JOB_H
+
+#include "common/base.h"
+#include "daemon/stage.h"
+
+enum job_sync {
+	JOB_SYNC_NONE,   /* rows written meanwhile are the application's own */
+	JOB_SYNC_FILL,   /* a trigger sets the column where the writer left it null, until the job seals */
+	JOB_SYNC_DERIVE, /* a trigger always computes it, and stays */
+};
+
+enum job_wanted {
+	JOB_RUN,
+	JOB_PAUSE,
+	JOB_CANCEL,
+	JOB_ROLL_BACK,
+};
+
+struct job_knobs {
+	int batch_ms;
+	int workers;
+	int max_lag_ms;
+	int lock_timeout_ms;
+	int ddl_lock_timeout_ms;
+};
+
+struct job {
+	int64_t id;
+	int64_t epoch; /* the fencing number under which this daemon holds it */
+	enum stage stage;
+	enum job_wanted wanted;
+	uint32_t table_oid;
+	char *table_name;  /* format('%I.%I'): ready for SQL text */
+	char *search_path; /* the submitter's; resolves names in the expressions */
+	char *column_name; /* bare */
+	char *column_type; /* as the user wrote it; NULL: the column exists */
+	char *collation;
+	char *default_expr;
+	char *value; /* NULL: default_expr, if any */
+	char *fill_where;
+	enum job_sync sync; /* auto is settled */
+	bool not_null;
+	bool adopted;   /* planning found the column already there */
+	unsigned holds; /* enum stage_hold bits still to be let go */
+	struct job_knobs knobs;
+};
+
+/* Parses `auto`, `none`, `fill`, `derive`; auto follows contract section 3: fill when there is a value. */
+enum job_sync job_sync_parse(const char *sync, bool has_value) MUST_USE;
+
+/* Anything unknown is a run. */
+enum job_wanted job_wanted_parse(const char *wanted) MUST_USE;
+
+/* The expression that existing rows are filled with; NULL when there is none. On loan from the job. */
+const char *job_fill_expression(const struct job *job) MUST_USE;
+
+/* The table's own name without its schema, unquoted, for messages and aliases; to be freed. */
+char *job_bare_table(const struct job *job) MUST_USE;
+
+/* Deep copy. */
+void job_copy(struct job *copy, const struct job *job);
+void job_clear(struct job *job);
+
+#endif

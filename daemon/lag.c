@@ -1,0 +1,27 @@
+#include "daemon/lag.h"
+
+void lag_note(struct lag_ring *ring, int64_t now_ms, uint64_t lsn)
+{
+	size_t last = (ring->count + LAG_POSITIONS - 1) % LAG_POSITIONS;
+
+	if (ring->count > 0 && ring->positions[last].lsn >= lsn)
+		return;
+	ring->positions[ring->count % LAG_POSITIONS].at_ms = now_ms;
+	ring->positions[ring->count % LAG_POSITIONS].lsn = lsn;
+	ring->count++;
+}
+
+int64_t lag_of(const struct lag_ring *ring, int64_t now_ms, uint64_t replay_lsn)
+{
+	size_t kept = ring->count < LAG_POSITIONS ? ring->count : LAG_POSITIONS;
+	int64_t oldest_beyond_ms = now_ms;
+
+	for (size_t back = 1; back <= kept; back++) {
+		size_t i = (ring->count - back) % LAG_POSITIONS;
+
+		if (ring->positions[i].lsn <= replay_lsn)
+			break;
+		oldest_beyond_ms = ring->positions[i].at_ms;
+	}
+	return now_ms - oldest_beyond_ms;
+}

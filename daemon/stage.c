@@ -1,0 +1,114 @@
+#include "daemon/stage.h"
+
+#include <string.h>
+
+static const char *const names[] = {
+	[STAGE_QUEUED] = "queued",
+	[STAGE_PLANNING] = "planning",
+	[STAGE_ADDING] = "adding",
+	[STAGE_FILLING] = "filling",
+	[STAGE_INDEXING] = "indexing",
+	[STAGE_SEALING] = "sealing",
+	[STAGE_ANALYZING] = "analyzing",
+	[STAGE_DONE] = "done",
+	[STAGE_FAILED] = "failed",
+	[STAGE_CANCELLED] = "cancelled",
+	[STAGE_ROLLING_BACK] = "rolling_back",
+	[STAGE_ROLLED_BACK] = "rolled_back",
+};
+
+struct move {
+	enum stage from;
+	enum stage to;
+	const char *reason;
+};
+
+/* The first row of a stage is the way forward. */
+static const struct move moves[] = {
+	{STAGE_QUEUED, STAGE_PLANNING, "claimed"},
+	{STAGE_PLANNING, STAGE_ADDING, "the plan is written"},
+	{STAGE_ADDING, STAGE_FILLING, "column, default and trigger are in place"},
+	{STAGE_FILLING, STAGE_INDEXING, "a sweep over the whole table found no pending row"},
+	{STAGE_INDEXING, STAGE_SEALING, "the indexes are valid"},
+	{STAGE_SEALING, STAGE_ANALYZING, "the constraints are valid and the trigger is settled"},
+	{STAGE_ANALYZING, STAGE_DONE, "the planner knows the column"},
+	{STAGE_ADDING, STAGE_INDEXING, "existing rows need no fill"},
+	{STAGE_QUEUED, STAGE_FAILED, "cannot be claimed"},
+	{STAGE_PLANNING, STAGE_FAILED, "planning failed"},
+	{STAGE_ADDING, STAGE_FAILED, "adding failed"},
+	{STAGE_FILLING, STAGE_FAILED, "filling failed"},
+	{STAGE_INDEXING, STAGE_FAILED, "indexing failed"},
+	{STAGE_SEALING, STAGE_FAILED, "sealing failed"},
+	{STAGE_ANALYZING, STAGE_FAILED, "analyzing failed"},
+};
+
+const char *stage_name(enum stage stage)
+{
+	return names[stage];
+}
+
+bool stage_parse(const char *name, enum stage *ret_stage)
+{
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		if (strcmp(names[i], name) == 0) {
+			*ret_stage = (enum stage)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+enum stage stage_next(enum stage stage)
+{
+	for (size_t i = 0; i < COUNT_OF(moves); i++) {
+		if (moves[i].from == stage)
+			return moves[i].to;
+	}
+	return stage;
+}
+
+const char *stage_move_reason(enum stage from, enum stage to)
+{
+	for (size_t i = 0; i < COUNT_OF(moves); i++) {
+		if (moves[i].from == from && moves[i].to == to)
+			return moves[i].reason;
+	}
+	return NULL;
+}
+
+static const struct {
+	enum stage_hold hold;
+	enum stage before;
+	const char *name;
+} holds[] = {
+	{STAGE_HOLD_ADD, STAGE_ADDING, "add"},
+	{STAGE_HOLD_FILL, STAGE_FILLING, "fill"},
+	{STAGE_HOLD_SEAL, STAGE_SEALING, "seal"},
+};
+
+enum stage_hold stage_hold_before(enum stage stage)
+{
+	for (size_t i = 0; i < COUNT_OF(holds); i++) {
+		if (holds[i].before == stage)
+			return holds[i].hold;
+	}
+	return STAGE_HOLD_NONE;
+}
+
+const char *stage_hold_name(enum stage_hold hold)
+{
+	for (size_t i = 0; i < COUNT_OF(holds); i++) {
+		if (holds[i].hold == hold)
+			return holds[i].name;
+	}
+	return "";
+}
+
+enum stage_hold stage_hold_parse(const char *name)
+{
+	for (size_t i = 0; i < COUNT_OF(holds); i++) {
+		if (strcmp(holds[i].name, name) == 0)
+			return holds[i].hold;
+	}
+	return STAGE_HOLD_NONE;
+}
