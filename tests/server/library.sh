@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# The ground the other tests of this suite stand on: clusters, replicas, waiting, refusals.
+# shellcheck source=tests/server/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+cluster_start main
+replica_start standby1 main
+expect_sql "a replica answers" t -n standby1 "SELECT pg_is_in_recovery()"
+sql -U shop_owner main "CREATE TABLE public.t (id int PRIMARY KEY); INSERT INTO public.t VALUES (1);"
+replica_caught_up standby1 main
+expect_sql "it has what the primary has" 1 -n standby1 "SELECT id FROM public.t"
+expect_sql "the application may write" 2 -U shop_app "INSERT INTO public.t VALUES (2) RETURNING id"
+expect_error "a refusal is seen with its code" 23505 'Key \(id\)=\(1\) already exists' "INSERT INTO public.t VALUES (1)"
+expect_sql "the control login is no superuser" f "SELECT rolsuper FROM pg_roles WHERE rolname = 'backfilld'"
+
+cluster_kill main
+cluster_resume main
+wait_until 20 "the replica comes back" "SELECT count(*) = 1 FROM pg_stat_replication"
+expect_sql "a killed server comes back with its rows" 2 "SELECT count(*) FROM public.t"
+cluster_promote standby1
+wait_until -n standby1 20 "the replica is promoted" "NOT pg_is_in_recovery()"
+ok "a replica can be promoted"
