@@ -148,9 +148,11 @@ daemon_signal() {
 daemon_await_end() {
 	local pid
 	pid=$(daemon_pid "$1")
-	wait_gone "$pid" "$2" || give_up "$1 ends within $2 s" "process $pid is still there"
 	DAEMON_STATUS=0
-	wait "$pid" 2>/dev/null || DAEMON_STATUS=$?
+	{
+		wait_gone "$pid" "$2" || give_up "$1 ends within $2 s" "process $pid is still there"
+		wait "$pid" || DAEMON_STATUS=$?
+	} 2>/dev/null # where bash would tell that it was killed
 	rm -f "$WORK/pids/$1"
 }
 

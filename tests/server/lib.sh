@@ -96,7 +96,13 @@ test_end() {
 	exit "$status"
 }
 
-trap 'TAP_BROKEN="${TAP_BROKEN:-line $LINENO of ${BASH_SOURCE[0]##*/}: $BASH_COMMAND}"' ERR
+# Remembers the line of the test itself at which it broke, however deep in the library that was.
+test_broke() {
+	local depth=$((${#BASH_LINENO[@]} - 2))
+	TAP_BROKEN="${TAP_BROKEN:-line ${BASH_LINENO[depth]} of ${BASH_SOURCE[depth + 1]##*/}, at: $1}"
+}
+
+trap 'test_broke "$BASH_COMMAND"' ERR
 trap test_end EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
