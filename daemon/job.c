@@ -75,6 +75,7 @@ void job_copy(struct job *copy, const struct job *job)
 	made.default_expr = memory_text(job->default_expr);
 	made.value = memory_text(job->value);
 	made.fill_where = memory_text(job->fill_where);
+	made.exact_type = memory_text(job->exact_type);
 	job_clear(copy);
 	*copy = made;
 }
@@ -89,5 +90,6 @@ void job_clear(struct job *job)
 	free(job->default_expr);
 	free(job->value);
 	free(job->fill_where);
+	free(job->exact_type);
 	*job = (struct job){0};
 }

@@ -47,8 +47,12 @@ struct job {
 	char *fill_where;
 	enum job_sync sync; /* auto is settled */
 	bool not_null;
-	bool adopted;   /* planning found the column already there */
-	unsigned holds; /* enum stage_hold bits still to be let go */
+	/* found out by planning, kept in the row */
+	char *exact_type;    /* format_type() of column_type or of the existing column: ready for SQL text */
+	bool adopted;        /* the column was there before the job */
+	bool fast_default;   /* the server adds default_expr without touching a row: nothing to fill */
+	bool volatile_value; /* the fill expression must be evaluated once a row, and only once */
+	unsigned holds;      /* enum stage_hold bits still to be let go */
 	struct job_knobs knobs;
 };
 

@@ -87,10 +87,12 @@ static void search_went_well(struct window *window, const struct window_batch *b
 {
 	struct window_search *search = &window->search;
 
-	if (search->pages == 0)
+	if (search->pages == 0) {
 		search->from_item = batch->end_item;
-	else if (batch->end_page > search->page)
+		search->on = search->from_item < search->end_item;
+	} else if (batch->end_page > search->page) {
 		search->on = false;
+	}
 }
 
 void window_done(struct window *window, const struct window_batch *batch, int64_t updated, int64_t hot)

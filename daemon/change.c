@@ -1,0 +1,324 @@
+#include "daemon/change.h"
+
+#include "common/memory.h"
+#include "common/quote.h"
+#include "common/text.h"
+#include "daemon/trigger.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define NATIVE_NOT_NULL 180000 /* PostgreSQL 18 knows NOT NULL … NOT VALID */
+
+const char *change_name(enum change_kind kind)
+{
+	switch (kind) {
+	case CHANGE_ADD:
+		return "add the column";
+	case CHANGE_CHECK:
+		return "require NOT NULL of new rows";
+	case CHANGE_VALIDATE:
+		return "validate NOT NULL";
+	case CHANGE_SET_NOT_NULL:
+		return "set NOT NULL";
+	case CHANGE_DROP_CHECK:
+		return "drop the CHECK that NOT NULL replaces";
+	case CHANGE_DROP_TRIGGER:
+		return "drop the fill trigger";
+	case CHANGE_ANALYZE:
+		return "analyze the column";
+	}
+	return "unknown";
+}
+
+static struct change_step make_step(enum change_kind kind, const char *lock_mode)
+{
+	return (struct change_step){.kind = kind, .lock_mode = lock_mode, .script = script_new()};
+}
+
+/* Adds what was composed to the step and empties it. */
+static void add_statement(struct change_step *step, struct text *sql)
+{
+	script_add(step->script, text_is(sql));
+	text_clear(sql);
+}
+
+static void start_alter(struct text *sql, const struct job *job)
+{
+	text_addf(sql, "ALTER TABLE %s ", job->table_name);
+}
+
+static void add_check_name(struct text *sql, const struct job *job)
+{
+	text_addf(sql, "backfill_%" PRId64 "_not_null", job->id);
+}
+
+static bool default_missing(const struct job *job, const struct relation *relation)
+{
+	return job->default_expr && !relation->column_default;
+}
+
+/* A default in the same command but a clause of its own leaves existing rows NULL: no rewrite, volatile or
+ * not. */
+static void add_column(struct change_step *step, const struct job *job, struct text *sql)
+{
+	start_alter(sql, job);
+	text_add(sql, "ADD COLUMN ");
+	quote_name(sql, job->column_name);
+	text_addf(sql, " %s", job->exact_type);
+	if (job->collation)
+		text_addf(sql, " COLLATE %s", job->collation);
+	if (job->default_expr && job->fast_default) {
+		text_addf(sql, " DEFAULT (%s\n)", job->default_expr);
+	} else if (job->default_expr) {
+		text_add(sql, ", ALTER COLUMN ");
+		quote_name(sql, job->column_name);
+		text_addf(sql, " SET DEFAULT (%s\n)", job->default_expr);
+	}
+	add_statement(step, sql);
+}
+
+static void add_default(struct change_step *step, const struct job *job, struct text *sql)
+{
+	start_alter(sql, job);
+	text_add(sql, "ALTER COLUMN ");
+	quote_name(sql, job->column_name);
+	text_addf(sql, " SET DEFAULT (%s\n)", job->default_expr);
+	add_statement(step, sql);
+}
+
+/* The function comes first: the table is locked only from the ALTER on. */
+static struct change_step step_add(const struct job *job, const struct relation *relation)
+{
+	bool trigger = trigger_wanted(job) && !relation->trigger_exists;
+	bool alters = !relation->column_exists || default_missing(job, relation);
+	struct change_step step = make_step(CHANGE_ADD, alters ? "ACCESS EXCLUSIVE" : "SHARE ROW EXCLUSIVE");
+	struct text sql = {0};
+
+	if (trigger) {
+		trigger_add_create_function(&sql, job, relation->schema_name);
+		add_statement(&step, &sql);
+	}
+	if (!relation->column_exists)
+		add_column(&step, job, &sql);
+	else if (default_missing(job, relation))
+		add_default(&step, job, &sql);
+	if (trigger) {
+		trigger_add_create_trigger(&sql, job, relation->schema_name);
+		add_statement(&step, &sql);
+	}
+	text_free(&sql);
+	return step;
+}
+
+static struct change_step step_check(const struct job *job, const struct relation *relation)
+{
+	struct change_step step = make_step(CHANGE_CHECK, "ACCESS EXCLUSIVE");
+	struct text sql = {0};
+
+	start_alter(&sql, job);
+	if (relation->server_version >= NATIVE_NOT_NULL) {
+		text_add(&sql, "ADD NOT NULL ");
+		quote_name(&sql, job->column_name);
+		text_add(&sql, " NOT VALID");
+	} else {
+		text_add(&sql, "ADD CONSTRAINT ");
+		add_check_name(&sql, job);
+		text_add(&sql, " CHECK (");
+		quote_name(&sql, job->column_name);
+		text_add(&sql, " IS NOT NULL) NOT VALID");
+	}
+	add_statement(&step, &sql);
+	text_free(&sql);
+	return step;
+}
+
+static struct change_step step_validate(const struct job *job, const struct relation *relation)
+{
+	struct change_step step = make_step(CHANGE_VALIDATE, "SHARE UPDATE EXCLUSIVE");
+	struct text sql = {0};
+
+	step.scans = true;
+	start_alter(&sql, job);
+	text_add(&sql, "VALIDATE CONSTRAINT ");
+	if (relation->not_null_unvalidated)
+		text_add(&sql, relation->not_null_unvalidated);
+	else
+		add_check_name(&sql, job);
+	add_statement(&step, &sql);
+	text_free(&sql);
+	return step;
+}
+
+static struct change_step step_set_not_null(const struct job *job)
+{
+	struct change_step step = make_step(CHANGE_SET_NOT_NULL, "ACCESS EXCLUSIVE");
+	struct text sql = {0};
+
+	start_alter(&sql, job);
+	text_add(&sql, "ALTER COLUMN ");
+	quote_name(&sql, job->column_name);
+	text_add(&sql, " SET NOT NULL");
+	add_statement(&step, &sql);
+	text_free(&sql);
+	return step;
+}
+
+/* A command of its own: together with SET NOT NULL it would make that scan. */
+static struct change_step step_drop_check(const struct job *job)
+{
+	struct change_step step = make_step(CHANGE_DROP_CHECK, "ACCESS EXCLUSIVE");
+	struct text sql = {0};
+
+	start_alter(&sql, job);
+	text_add(&sql, "DROP CONSTRAINT ");
+	add_check_name(&sql, job);
+	add_statement(&step, &sql);
+	text_free(&sql);
+	return step;
+}
+
+static struct change_step step_drop_trigger(const struct job *job, const struct relation *relation)
+{
+	struct change_step step = make_step(CHANGE_DROP_TRIGGER, "ACCESS EXCLUSIVE");
+	struct text sql = {0};
+
+	if (relation->trigger_exists) {
+		trigger_add_drop_trigger(&sql, job);
+		add_statement(&step, &sql);
+	}
+	if (relation->function_exists) {
+		trigger_add_drop_function(&sql, job, relation->schema_name);
+		add_statement(&step, &sql);
+	}
+	text_free(&sql);
+	return step;
+}
+
+static struct change_step step_analyze(const struct job *job)
+{
+	struct change_step step = make_step(CHANGE_ANALYZE, "SHARE UPDATE EXCLUSIVE");
+	struct text sql = {0};
+
+	text_addf(&sql, "ANALYZE %s (", job->table_name);
+	quote_name(&sql, job->column_name);
+	text_add(&sql, ")");
+	add_statement(&step, &sql);
+	text_free(&sql);
+	return step;
+}
+
+static bool next_adding(const struct job *job, const struct relation *relation, struct change_step *ret_step)
+{
+	bool trigger_missing = trigger_wanted(job) && !relation->trigger_exists;
+
+	if (relation->column_exists && !trigger_missing && !default_missing(job, relation))
+		return false;
+	*ret_step = step_add(job, relation);
+	return true;
+}
+
+/* The trigger stays until NOT NULL holds: writers who forget the column are helped up to the last moment. */
+static bool next_sealing(const struct job *job, const struct relation *relation, struct change_step *ret_step)
+{
+	bool constrained = relation->check_exists || relation->not_null_unvalidated;
+	bool fill_trigger = relation->trigger_exists || relation->function_exists;
+
+	if (job->not_null && !relation->column_not_null && !constrained)
+		*ret_step = step_check(job, relation);
+	else if (relation->not_null_unvalidated || (relation->check_exists && !relation->check_valid))
+		*ret_step = step_validate(job, relation);
+	else if (job->not_null && !relation->column_not_null)
+		*ret_step = step_set_not_null(job);
+	else if (relation->check_exists)
+		*ret_step = step_drop_check(job);
+	else if (job->sync == JOB_SYNC_FILL && fill_trigger)
+		*ret_step = step_drop_trigger(job, relation);
+	else
+		return false;
+	return true;
+}
+
+static bool next_analyzing(
+	const struct job *job, const struct relation *relation, struct change_step *ret_step)
+{
+	if (relation->analyzed)
+		return false;
+	*ret_step = step_analyze(job);
+	return true;
+}
+
+bool change_next(
+	const struct job *job, const struct relation *relation, enum stage stage, struct change_step *ret_step)
+{
+	switch (stage) {
+	case STAGE_ADDING:
+		return next_adding(job, relation, ret_step);
+	case STAGE_SEALING:
+		return next_sealing(job, relation, ret_step);
+	case STAGE_ANALYZING:
+		return next_analyzing(job, relation, ret_step);
+	case STAGE_QUEUED:
+	case STAGE_PLANNING:
+	case STAGE_FILLING:
+	case STAGE_INDEXING:
+	case STAGE_DONE:
+	case STAGE_FAILED:
+	case STAGE_CANCELLED:
+	case STAGE_ROLLING_BACK:
+	case STAGE_ROLLED_BACK:
+		return false;
+	}
+	return false;
+}
+
+void change_assume(struct relation *relation, const struct job *job, enum change_kind kind)
+{
+	bool native = relation->server_version >= NATIVE_NOT_NULL;
+
+	switch (kind) {
+	case CHANGE_ADD:
+		relation->column_exists = true;
+		relation->trigger_exists = relation->function_exists = trigger_wanted(job);
+		if (!relation->column_default)
+			relation->column_default = memory_text(job->default_expr);
+		return;
+	case CHANGE_CHECK:
+		if (native)
+			memory_set_text(&relation->not_null_unvalidated, "(its name)");
+		relation->check_exists = !native;
+		return;
+	case CHANGE_VALIDATE:
+		memory_set_text(&relation->not_null_unvalidated, NULL);
+		relation->check_valid = !native;
+		relation->column_not_null = native;
+		return;
+	case CHANGE_SET_NOT_NULL:
+		relation->column_not_null = true;
+		return;
+	case CHANGE_DROP_CHECK:
+		relation->check_exists = relation->check_valid = false;
+		return;
+	case CHANGE_DROP_TRIGGER:
+		relation->trigger_exists = relation->function_exists = false;
+		return;
+	case CHANGE_ANALYZE:
+		relation->analyzed = true;
+		return;
+	}
+}
+
+char *change_text(const struct change_step *step)
+{
+	struct text all = {0};
+
+	for (size_t i = 0; i < step->script->count; i++)
+		text_addf(&all, "%s%s;", i > 0 ? "\n" : "", step->script->statements[i].sql);
+	return text_take(&all);
+}
+
+void change_step_clear(struct change_step *step)
+{
+	script_free(step->script);
+	*step = (struct change_step){0};
+}

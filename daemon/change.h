@@ -1,0 +1,52 @@
+/*
+ * change: what is still to be done to the table, one step at a time.
+ *
+ * change_next() holds what the job wants against what the catalogue says and names the first step that is
+ * missing. The worker does it, looks at the catalogue again, and asks again, until a stage has nothing left:
+ * so a step is never repeated, and a crash anywhere leaves nothing to remember. Planning walks the same
+ * function over an assumed catalogue (change_assume) and writes down what will be done.
+ *
+ * No step scans or rewrites under ACCESS EXCLUSIVE; which lock, scan and version rule each follows was tried
+ * on PostgreSQL 14 to 18.
+ */
+#ifndef BACKFILLD_DAEMON_CHANGE_H
+#define BACKFILLD_DAEMON_CHANGE_H
+
+#include "common/base.h"
+#include "common/script.h"
+#include "daemon/job.h"
+#include "daemon/relation.h"
+
+enum change_kind {
+	CHANGE_ADD,          /* column, default, trigger: whatever of the three is missing, in one transaction */
+	CHANGE_CHECK,        /* NOT NULL as a constraint that only new rows must meet */
+	CHANGE_VALIDATE,     /* … and now all rows do */
+	CHANGE_SET_NOT_NULL, /* skips its scan, since the CHECK is valid */
+	CHANGE_DROP_CHECK,
+	CHANGE_DROP_TRIGGER, /* the fill trigger and its function */
+	CHANGE_ANALYZE,
+};
+
+struct change_step {
+	enum change_kind kind;
+	struct script *script; /* the statements, one transaction; owned by the step */
+	const char *lock_mode; /* "ACCESS EXCLUSIVE", …: the strongest on the table */
+	bool scans;            /* reads the whole table, under a lock that blocks neither reads nor writes */
+};
+
+/* The next step that `stage` needs; false: the stage has nothing left to do, *ret_step is untouched. */
+bool change_next(const struct job *job, const struct relation *relation, enum stage stage,
+	struct change_step *ret_step) MUST_USE;
+
+/* Makes `relation` look as if the step had been done. */
+void change_assume(struct relation *relation, const struct job *job, enum change_kind kind);
+
+/* "add the column", …: for events and waiting_for. */
+const char *change_name(enum change_kind kind) MUST_USE;
+
+/* The statements of a step as one text, for people. To be freed. */
+char *change_text(const struct change_step *step) MUST_USE;
+
+void change_step_clear(struct change_step *step);
+
+#endif

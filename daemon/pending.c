@@ -1,0 +1,69 @@
+#include "daemon/pending.h"
+
+#include "common/quote.h"
+
+#include <inttypes.h>
+
+/* Parentheses end on a line of their own: a user's expression may end in a comment. */
+static void add_expression(struct text *sql, const char *expression)
+{
+	text_addf(sql, "(%s\n)", expression);
+}
+
+/*
+ * The part that costs nothing, so the server evaluates it before anything of the user's.
+ */
+static void add_unfilled(struct text *sql, const struct job *job)
+{
+	if (job->sync == JOB_SYNC_DERIVE) {
+		text_add(sql, "true");
+		return;
+	}
+	text_add(sql, "(");
+	quote_name(sql, job->column_name);
+	text_add(sql, " IS NULL) IS TRUE");
+}
+
+/* The part that evaluates what the user wrote. */
+static void add_wanting(struct text *sql, const struct job *job)
+{
+	if (job->fill_where) {
+		add_expression(sql, job->fill_where);
+		text_add(sql, " IS TRUE AND ");
+	}
+	if (job->sync == JOB_SYNC_DERIVE) {
+		quote_name(sql, job->column_name);
+		text_add(sql, " IS DISTINCT FROM CAST(");
+		add_expression(sql, job_fill_expression(job));
+		text_addf(sql, " AS %s)", job->exact_type);
+	} else if (job->volatile_value) {
+		text_add(sql, "true");
+	} else {
+		add_expression(sql, job_fill_expression(job));
+		text_add(sql, " IS NOT NULL");
+	}
+}
+
+void pending_add_batch(struct text *sql, const struct job *job, const struct window_batch *batch)
+{
+	bool last_pass = batch->pass >= batch->passes - 1;
+
+	text_addf(sql, "ctid >= '(%" PRId64 ",%d)' AND ctid < '(%" PRId64 ",%d)' AND ", batch->from_page,
+		batch->from_item, batch->end_page, batch->end_item);
+	add_unfilled(sql, job);
+	text_add(sql, " AND ");
+	/* tidsend gives 4 bytes of block and 2 of line pointer: byte 5 is the place in the page, modulo 256 */
+	if (!last_pass)
+		text_addf(sql, "CASE WHEN pg_catalog.get_byte(pg_catalog.tidsend(ctid), 5) %% %d = %d THEN ",
+			batch->passes, batch->pass);
+	add_wanting(sql, job);
+	if (!last_pass)
+		text_add(sql, " ELSE false END");
+}
+
+void pending_add(struct text *sql, const struct job *job)
+{
+	add_unfilled(sql, job);
+	text_add(sql, " AND ");
+	add_wanting(sql, job);
+}

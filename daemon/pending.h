@@ -1,0 +1,25 @@
+/*
+ * pending: which rows still want a value, as SQL text.
+ *
+ *	sync fill, none	(v IS NULL) IS TRUE AND fill_where AND (value) IS NOT NULL
+ *	sync derive		v IS DISTINCT FROM (value), fill_where
+ *
+ * The last test of the first row is left out when the value is volatile. `(v IS NULL) IS TRUE` cannot be
+ * turned into an index scan. The server evaluates conditions in the order of their cost, not as written, so
+ *the user's expressions stand in a CASE behind the cheap ones.
+ */
+#ifndef BACKFILLD_DAEMON_PENDING_H
+#define BACKFILLD_DAEMON_PENDING_H
+
+#include "common/base.h"
+#include "common/text.h"
+#include "daemon/job.h"
+#include "daemon/window.h"
+
+/* Adds the statement's condition for the rows of `batch` that are pending. */
+void pending_add_batch(struct text *sql, const struct job *job, const struct window_batch *batch);
+
+/* Adds the condition for pending rows anywhere in the table. */
+void pending_add(struct text *sql, const struct job *job);
+
+#endif

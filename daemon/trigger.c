@@ -1,0 +1,100 @@
+#include "daemon/trigger.h"
+
+#include "common/quote.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+bool trigger_wanted(const struct job *job)
+{
+	return job->sync != JOB_SYNC_NONE;
+}
+
+void trigger_add_name(struct text *sql, int64_t job_id)
+{
+	text_addf(sql, "\"~backfill_%" PRId64 "\"", job_id);
+}
+
+void trigger_add_function_name(struct text *sql, const struct job *job)
+{
+	text_addf(sql, "backfill_%s_%" PRId64, job->sync == JOB_SYNC_DERIVE ? "derive" : "fill", job->id);
+}
+
+/* The row being written, under the table's own name, so that expressions resolve as they do in the fill. */
+static void add_row_source(struct text *body, const struct job *job)
+{
+	char *bare = job_bare_table(job);
+
+	text_add(body, "FROM (SELECT NEW.*) AS ");
+	quote_name(body, bare);
+	free(bare);
+}
+
+static void add_assignment(struct text *body, const struct job *job)
+{
+	text_addf(body, "\tSELECT (%s\n) INTO NEW.", job_fill_expression(job));
+	quote_name(body, job->column_name);
+	text_add(body, " ");
+	add_row_source(body, job);
+	text_add(body, ";\n");
+}
+
+/* Parentheses end on a line of their own: a user's expression may end in a comment. */
+static void add_body(struct text *body, const struct job *job)
+{
+	text_addf(
+		body, "\n-- made by backfilld for job %" PRId64 "\n#variable_conflict use_column\nBEGIN\n", job->id);
+	if (job->fill_where) {
+		text_add(body, "\tIF NOT EXISTS (SELECT ");
+		add_row_source(body, job);
+		text_addf(body, " WHERE (%s\n)) THEN\n\t\tRETURN NEW;\n\tEND IF;\n", job->fill_where);
+	}
+	add_assignment(body, job);
+	text_add(body, "\tRETURN NEW;\nEXCEPTION WHEN OTHERS THEN\n\tNEW.");
+	quote_name(body, job->column_name);
+	text_add(body, " := NULL;\n\tRETURN NEW;\nEND\n");
+}
+
+void trigger_add_create_function(struct text *sql, const struct job *job, const char *schema_name)
+{
+	struct text body = {0};
+
+	add_body(&body, job);
+	text_addf(sql, "CREATE FUNCTION %s.", schema_name);
+	trigger_add_function_name(sql, job);
+	text_add(sql, "() RETURNS pg_catalog.trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = ");
+	if (job->search_path && job->search_path[0])
+		text_addf(sql, "%s, ", job->search_path);
+	text_add(sql, "pg_temp AS ");
+	quote_body(sql, text_is(&body));
+	text_free(&body);
+}
+
+void trigger_add_create_trigger(struct text *sql, const struct job *job, const char *schema_name)
+{
+	text_add(sql, "CREATE TRIGGER ");
+	trigger_add_name(sql, job->id);
+	text_addf(sql, " BEFORE INSERT OR UPDATE ON %s FOR EACH ROW ", job->table_name);
+	if (job->sync == JOB_SYNC_FILL) {
+		text_add(sql, "WHEN (NEW.");
+		quote_name(sql, job->column_name);
+		text_add(sql, " IS NULL) ");
+	}
+	text_addf(sql, "EXECUTE FUNCTION %s.", schema_name);
+	trigger_add_function_name(sql, job);
+	text_add(sql, "()");
+}
+
+void trigger_add_drop_trigger(struct text *sql, const struct job *job)
+{
+	text_add(sql, "DROP TRIGGER ");
+	trigger_add_name(sql, job->id);
+	text_addf(sql, " ON %s", job->table_name);
+}
+
+void trigger_add_drop_function(struct text *sql, const struct job *job, const char *schema_name)
+{
+	text_addf(sql, "DROP FUNCTION %s.", schema_name);
+	trigger_add_function_name(sql, job);
+	text_add(sql, "()");
+}
