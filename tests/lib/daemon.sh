@@ -107,8 +107,8 @@ path, said = sys.argv[1:]
 listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 listener.bind(path)
 with open(said, "a", buffering=1) as out:
-    while True:
-        out.write(listener.recv(4096).decode().rstrip("\n") + "\n")
+	while True:
+		out.write(listener.recv(4096).decode().rstrip("\n") + "\n")
 ' "$1" "$2" </dev/null >/dev/null 2>&1 &
 	echo $! >"$WORK/pids/$(basename "$1")"
 	disown $!
