@@ -247,7 +247,7 @@ cluster_copy() {
 # must be there to reap it, or the next start takes the dead process for a running server.
 cluster_resume() {
 	local file=$WORK/$1/data/postmaster.pid end=$((SECONDS + 60)) pid
-	become_server setsid "$PG_BIN/postgres" -D "$WORK/$1/data" </dev/null >>"$WORK/$1/log" 2>&1 &
+	become_server setsid env -u MALLOC_PERTURB_ "$PG_BIN/postgres" -D "$WORK/$1/data" </dev/null >>"$WORK/$1/log" 2>&1 &
 	pid=$!
 	disown "$pid"
 	until [[ $(sed -n 8p "$file" 2>/dev/null) =~ ^(ready|standby) && $(head -n 1 "$file") == "$pid" ]]; do

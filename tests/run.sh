@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# Builds backfilld and runs all its tests; ends with a line `N passed, N failed`.
+set -euo pipefail
+
+usage() {
+	cat <<-TEXT
+		Usage: tests/run.sh [OPTION]…
+		  --quick         leave the sanitizer build and the clang build out
+		  --suite NAME    only this suite (unit, sim, server, style, fuzz); may be given more than once
+		  --all           everything; what is left out by default so far is nothing
+		  --help
+		Installs the Debian packages that are missing (as root, or with sudo). Builds go to build-gcc, build-clang and
+		build-sanitized. Status 0 when nothing failed.
+	TEXT
+}
+
+TOP=$(cd "$(dirname "$0")/.." && pwd)
+# shellcheck source=tests/lib/packages.sh
+. "$TOP/tests/lib/packages.sh"
+# shellcheck source=tests/lib/build.sh
+. "$TOP/tests/lib/build.sh"
+
+QUICK=""
+SUITES=()
+PASSED=0
+FAILED=0
+SUMMARY=()
+COMPLAINTS=()
+
+while (($# > 0)); do
+	case $1 in
+	--quick) QUICK=yes ;;
+	--all) ;;
+	--suite)
+		[[ -d $TOP/tests/${2:-nothing} ]] || { echo "--suite takes one of: unit sim server style fuzz" >&2 && exit 2; }
+		SUITES+=("$2")
+		shift
+		;;
+	--help)
+		usage
+		exit
+		;;
+	*)
+		echo "unknown option $1" >&2
+		usage >&2
+		exit 2
+		;;
+	esac
+	shift
+done
+if ((${#SUITES[@]} == 0)); then
+	SUITES=(style unit sim fuzz server)
+fi
+
+heading() {
+	printf '\n== %s\n' "$*"
+}
+
+# summarize BUILD WHAT PASSED FAILED SKIPPED SECONDS
+summarize() {
+	SUMMARY+=("$(printf '%-10s %-8s %7d %7d %8d %8d' "$@")")
+	PASSED=$((PASSED + $3))
+	FAILED=$((FAILED + $4))
+}
+
+# build BUILD OPTION…: one check.
+build() {
+	local name=$1 folder begun=$SECONDS
+	shift
+	heading "build: $name"
+	folder=$(build_folder "build-$name")
+	if build_make "$folder" "$@"; then
+		summarize "$name" build 1 0 0 $((SECONDS - begun))
+	else
+		summarize "$name" build 0 1 0 $((SECONDS - begun))
+		COMPLAINTS+=("$name: the build failed")
+		return 1
+	fi
+}
+
+# suite BUILD SUITE TIMES: TIMES multiplies the time limits.
+suite() {
+	local build=$1 name=$2 folder begun=$SECONDS passed failed skipped complaint log
+	folder=$(build_folder "build-$build")
+	log=$folder/meson-logs/testlog-$name.json
+	if [[ ! -f $TOP/tests/$name/meson.build ]]; then
+		return
+	fi
+	heading "$name, $build"
+	rm -f "$log"
+	meson test -C "$folder" --no-rebuild --suite "$name" --print-errorlogs -t "$3" --logbase "testlog-$name" || true
+	{
+		read -r passed failed skipped
+		while read -r complaint; do
+			if [[ $complaint == "#"* ]]; then
+				echo "$complaint"
+			elif [[ -n $complaint ]]; then
+				echo "not ok - $complaint"
+				COMPLAINTS+=("$build, $name, $complaint")
+			fi
+		done
+	} < <(python3 "$TOP/tests/lib/count.py" "$log")
+	if ((passed + failed + skipped > 0)); then
+		summarize "$build" "$name" "$passed" "$failed" "$skipped" $((SECONDS - begun))
+	fi
+}
+
+# shellcheck disable=SC2046 # lists of package names
+packages_install $(packages_for_building) $(packages_for_server) $(packages_for_testing)
+
+if CC=gcc build gcc; then
+	for name in "${SUITES[@]}"; do
+		suite gcc "$name" 1
+	done
+fi
+if [[ -z $QUICK ]]; then
+	if CC=clang build clang -Db_lundef=false && [[ " ${SUITES[*]} " == *" fuzz "* ]]; then
+		suite clang fuzz 1
+	fi
+	# Warnings were errors in the builds above; here the sanitizers' own instructions make gcc suspect what is not.
+	if CC=gcc build sanitized -Db_sanitize=address,undefined -Dwerror=false; then
+		for name in "${SUITES[@]}"; do
+			if [[ $name != style ]]; then
+				suite sanitized "$name" 3
+			fi
+		done
+	fi
+fi
+
+heading "summary"
+printf '%-10s %-8s %7s %7s %8s %8s\n' build suite passed failed skipped seconds
+printf '%s\n' "${SUMMARY[@]}"
+if ((${#COMPLAINTS[@]} > 0)); then
+	printf '\nnot ok - %s\n' "${COMPLAINTS[@]}"
+fi
+printf '\n%d passed, %d failed\n' "$PASSED" "$FAILED"
+((FAILED == 0))
