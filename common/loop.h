@@ -17,9 +17,12 @@ typedef void loop_fn(void *owner);
 
 /* Never NULL: a machine on which no event base can be made ends the program with 3. */
 struct loop *loop_new(void) MUST_USE;
+
+/* NULL is fine. Timers and watches are freed before. */
 void loop_free(struct loop *loop);
 
-/* Serves events until loop_stop() was called. Returns false when the loop itself failed. */
+/* Serves events until loop_stop() was called, also if that was before. Returns false when the loop itself
+ * failed. */
 bool loop_run(struct loop *loop) MUST_USE;
 void loop_stop(struct loop *loop);
 
@@ -29,8 +32,8 @@ void loop_on_signal(struct loop *loop, int signal_number, loop_fn *fn, void *own
 /* A timer, at rest until loop_timer_after(). `fn` is called from the loop, once per loop_timer_after(). */
 struct loop_timer *loop_timer_new(struct loop *loop, loop_fn *fn, void *owner) MUST_USE;
 
-/* Calls back in `delay_ms` (0: in this turn of the loop, after the present callback returned); a pending call
- * is moved. */
+/* Calls back in `delay_ms` (0 or less: in the loop's next turn, so that sockets get their turn too); a
+ * pending call is moved. */
 void loop_timer_after(struct loop_timer *timer, int64_t delay_ms);
 void loop_timer_stop(struct loop_timer *timer);
 bool loop_timer_pending(const struct loop_timer *timer) MUST_USE;
