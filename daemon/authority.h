@@ -1,0 +1,27 @@
+/*
+ * authority: how a transaction on a worker's session starts: as the table's owner, with the submitter's path.
+ *
+ * The role stays until the transaction ends: going back to the login earlier would let deferred triggers of
+ * the user's run as the login. Everything is SET LOCAL in effect, so nothing outlives the transaction.
+ */
+#ifndef BACKFILLD_DAEMON_AUTHORITY_H
+#define BACKFILLD_DAEMON_AUTHORITY_H
+
+#include "common/base.h"
+#include "common/script.h"
+
+struct authority {
+	const char *owner;              /* role to act as */
+	const char *search_path;        /* of the submitter; pg_temp is put last */
+	const char *synchronous_commit; /* "off", …; NULL: as the server has it */
+	int lock_timeout_ms;
+	int statement_timeout_ms; /* 0: none */
+};
+
+/* Statements that authority_begin() adds; the caller's own start behind them. */
+#define AUTHORITY_STATEMENTS 2
+
+/* Adds BEGIN and the settings. */
+void authority_begin(struct script *script, const struct authority *authority);
+
+#endif

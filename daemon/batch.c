@@ -1,0 +1,103 @@
+#include "daemon/batch.h"
+
+#include "common/quote.h"
+#include "common/text.h"
+#include "daemon/authority.h"
+#include "daemon/pending.h"
+
+#include <stdlib.h>
+
+/* Beyond the statement's own timeout only a dead server stays silent. */
+#define DEADLINE_BEYOND_MS 10000
+
+enum {
+	BEFORE_AT = AUTHORITY_STATEMENTS,
+	FILL_AT,
+	AFTER_AT,
+};
+
+/* $1: the table. Statistics of the transactions before are still in there: the difference is ours. */
+static const char *const sql_measure =
+	"SELECT pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000 AS ms,"
+	" pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_catalog.pg_lsn AS lsn,"
+	" pg_catalog.pg_stat_get_xact_tuples_updated($1) AS updated,"
+	" pg_catalog.pg_stat_get_xact_tuples_hot_updated($1) AS hot";
+
+/* The array keeps this a scan by ctid; joined to the sub-select it would read the whole table. */
+static void add_skip_locked(struct text *sql, const struct batch_order *order)
+{
+	text_addf(sql, "ctid = ANY (ARRAY(SELECT ctid FROM ONLY %s WHERE ", order->job->table_name);
+	pending_add_batch(sql, order->job, order->stretch);
+	text_add(sql, " FOR NO KEY UPDATE SKIP LOCKED))");
+}
+
+static void add_fill(struct text *sql, const struct batch_order *order)
+{
+	const struct job *job = order->job;
+
+	text_addf(sql, "WITH filled AS (UPDATE ONLY %s SET ", job->table_name);
+	quote_name(sql, job->column_name);
+	text_addf(sql, " = (%s\n) WHERE ", job_fill_expression(job));
+	if (order->skip_locked)
+		add_skip_locked(sql, order);
+	else
+		pending_add_batch(sql, job, order->stretch);
+	text_add(sql, " RETURNING ");
+	if (job->sync == JOB_SYNC_DERIVE) {
+		text_add(sql, "true");
+	} else {
+		quote_name(sql, job->column_name);
+		text_add(sql, " IS NOT NULL");
+	}
+	text_add(sql,
+		" AS has_value) SELECT backfill.move_bookmark($1, $2, $3, $4, $5, pg_catalog.count(*)) AS rows"
+		" FROM filled WHERE has_value");
+}
+
+static void add_measure(struct script *script, const struct batch_order *order)
+{
+	script_add(script, sql_measure);
+	script_bind_int(script, order->job->table_oid);
+}
+
+void batch_ask(struct session *session, const struct batch_order *order, session_answer *answer, void *owner)
+{
+	struct script *script = script_new();
+	struct text sql = {0};
+
+	add_fill(&sql, order);
+	authority_begin(script, &(struct authority){
+								.owner = order->relation->owner,
+								.search_path = order->job->search_path,
+								.synchronous_commit = order->synchronous_commit,
+								.lock_timeout_ms = order->job->knobs.lock_timeout_ms,
+								.statement_timeout_ms = order->statement_timeout_ms,
+							});
+	add_measure(script, order);
+	script_add(script, text_is(&sql));
+	script_bind_int(script, order->job->id);
+	script_bind_int(script, order->filler);
+	script_bind_int(script, order->job->epoch);
+	script_bind_int(script, order->stretch->then.pass);
+	script_bind_int(script, order->stretch->then.page);
+	add_measure(script, order);
+	script_add(script, "COMMIT");
+	text_free(&sql);
+	session_ask(session, script, order->statement_timeout_ms + DEADLINE_BEYOND_MS, answer, owner);
+}
+
+static int64_t difference(const struct reply *reply, const char *column)
+{
+	return reply_int(reply, AFTER_AT, 0, column, 0) - reply_int(reply, BEFORE_AT, 0, column, 0);
+}
+
+void batch_read(const struct reply *reply, struct batch_outcome *ret_outcome)
+{
+	*ret_outcome = (struct batch_outcome){
+		.rows = reply_int(reply, FILL_AT, 0, "rows", 0),
+		.updated = difference(reply, "updated"),
+		.hot = difference(reply, "hot"),
+		.ms = reply_real(reply, AFTER_AT, 0, "ms", 0) - reply_real(reply, BEFORE_AT, 0, "ms", 0),
+		.wal_bytes = difference(reply, "lsn"),
+	};
+}

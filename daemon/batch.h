@@ -1,0 +1,38 @@
+/*
+ * batch: one transaction that fills the pending rows of a stretch of pages and moves the bookmark with them.
+ *
+ * Fill and bookmark are one statement, so they cannot come apart; the whole transaction is one pipeline.
+ */
+#ifndef BACKFILLD_DAEMON_BATCH_H
+#define BACKFILLD_DAEMON_BATCH_H
+
+#include "common/base.h"
+#include "common/session.h"
+#include "daemon/job.h"
+#include "daemon/relation.h"
+#include "daemon/window.h"
+
+struct batch_order {
+	const struct job *job;
+	const struct relation *relation;
+	const struct window_batch *stretch;
+	int filler;
+	const char *synchronous_commit;
+	int statement_timeout_ms;
+	bool skip_locked; /* leave rows that somebody else has locked to the sweep */
+};
+
+struct batch_outcome {
+	int64_t rows;    /* that have a value now */
+	int64_t updated; /* as the server's statistics count them; -1: it counts nothing (track_counts is off) */
+	int64_t hot;     /* of these, updated in place */
+	double ms;       /* execution, without commit */
+	int64_t wal_bytes;
+};
+
+void batch_ask(struct session *session, const struct batch_order *order, session_answer *answer, void *owner);
+
+/* Of a reply without fault. */
+void batch_read(const struct reply *reply, struct batch_outcome *ret_outcome);
+
+#endif

@@ -1,0 +1,141 @@
+#include "daemon/catalog.h"
+
+#include "common/memory.h"
+#include "common/quote.h"
+#include "common/text.h"
+#include "daemon/authority.h"
+#include "daemon/trigger.h"
+#include "sql.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define DEADLINE_MS 10000
+/* Looking for a NULL may read the whole table. */
+#define SCAN_DEADLINE_MS (INT64_C(6) * 3600 * 1000)
+
+void catalog_ask(struct session *control, const struct job *job, session_answer *answer, void *owner)
+{
+	struct script *script = script_new();
+	struct text function = {0};
+	char *trigger = memory_textf("~backfill_%" PRId64, job->id);
+	char *check = memory_textf("backfill_%" PRId64 "_not_null", job->id);
+
+	trigger_add_function_name(&function, job);
+	script_add(script, sql_relation);
+	script_bind_int(script, job->table_oid);
+	script_bind(script, job->column_name);
+	script_bind(script, trigger);
+	script_bind(script, text_is(&function));
+	script_bind(script, check);
+	text_free(&function);
+	free(trigger);
+	free(check);
+	session_ask(control, script, DEADLINE_MS, answer, owner);
+}
+
+static char *text_of(const struct reply *reply, const char *column)
+{
+	return memory_text(reply_text(reply, 0, 0, column));
+}
+
+static void read_table(const struct reply *reply, struct relation *relation)
+{
+	relation->table_name = text_of(reply, "table_name");
+	relation->schema_name = text_of(reply, "schema_name");
+	relation->owner = text_of(reply, "owner");
+	relation->kind = reply_text(reply, 0, 0, "relkind")[0];
+	relation->has_children = reply_bool(reply, 0, 0, "has_children");
+	relation->forced_row_security = reply_bool(reply, 0, 0, "relforcerowsecurity");
+	relation->update_triggers = text_of(reply, "update_triggers");
+	relation->publication = text_of(reply, "publication");
+	relation->key_columns = text_of(reply, "key_columns");
+	relation->stored_generated = text_of(reply, "stored_generated");
+	relation->pages = reply_int(reply, 0, 0, "pages", 0);
+	relation->rows = reply_real(reply, 0, 0, "reltuples", -1);
+	relation->secondary_indexes = (int)reply_int(reply, 0, 0, "secondary_indexes", 0);
+}
+
+static void read_column(const struct reply *reply, struct relation *relation)
+{
+	relation->column_exists = reply_bool(reply, 0, 0, "column_exists");
+	relation->column_indexed = reply_bool(reply, 0, 0, "column_indexed");
+	relation->column_generated = reply_bool(reply, 0, 0, "column_generated");
+	relation->column_type = text_of(reply, "column_type");
+	relation->column_default = text_of(reply, "column_default");
+	relation->column_not_null = reply_bool(reply, 0, 0, "column_not_null");
+	relation->not_null_unvalidated = text_of(reply, "not_null_unvalidated");
+	relation->trigger_exists = reply_bool(reply, 0, 0, "trigger_exists");
+	relation->function_exists = reply_bool(reply, 0, 0, "function_exists");
+	relation->check_exists = reply_bool(reply, 0, 0, "check_exists");
+	relation->check_valid = reply_bool(reply, 0, 0, "check_valid");
+}
+
+void catalog_read(const struct reply *reply, int server_version, struct relation *relation)
+{
+	bool analyzed = relation->analyzed;
+
+	relation_clear(relation);
+	relation->analyzed = analyzed;
+	relation->server_version = server_version;
+	relation->exists = reply_rows(reply, 0) == 1;
+	if (!relation->exists)
+		return;
+	read_table(reply, relation);
+	read_column(reply, relation);
+}
+
+/* A row told by its place and its key, never by its other contents. */
+static void ask_row(struct session *session, const struct job *job, const struct relation *relation,
+	const char *where, int64_t deadline_ms, session_answer *answer, void *owner)
+{
+	struct script *script = script_new();
+	const char *keys = relation->key_columns;
+
+	authority_begin(script, &(struct authority){
+								.owner = relation->owner,
+								.search_path = job->search_path,
+								.lock_timeout_ms = job->knobs.lock_timeout_ms,
+							});
+	script_addf(script, "SELECT ctid AS place, %s%s%s AS key FROM ONLY %s WHERE %s LIMIT 1",
+		keys ? "ROW(" : "NULL", keys ? keys : "", keys ? ")::text" : "::text", job->table_name, where);
+	script_add(script, "SELECT $1::text AS columns");
+	script_bind(script, keys);
+	script_add(script, "COMMIT");
+	session_ask(session, script, deadline_ms, answer, owner);
+}
+
+void catalog_ask_row(struct session *session, const struct job *job, const struct relation *relation,
+	int64_t page, int item, session_answer *answer, void *owner)
+{
+	struct text where = {0};
+
+	text_addf(&where, "ctid = '(%" PRId64 ",%d)'", page, item);
+	ask_row(session, job, relation, text_is(&where), DEADLINE_MS, answer, owner);
+	text_free(&where);
+}
+
+void catalog_ask_null_row(struct session *session, const struct job *job, const struct relation *relation,
+	session_answer *answer, void *owner)
+{
+	struct text where = {0};
+
+	quote_name(&where, job->column_name);
+	text_add(&where, " IS NULL");
+	ask_row(session, job, relation, text_is(&where), SCAN_DEADLINE_MS, answer, owner);
+	text_free(&where);
+}
+
+char *catalog_read_row(const struct reply *reply)
+{
+	const char *columns;
+	struct text row = {0};
+
+	if (reply_fault(reply) || reply_rows(reply, AUTHORITY_STATEMENTS) == 0)
+		return NULL;
+	columns = reply_text(reply, AUTHORITY_STATEMENTS + 1, 0, "columns");
+	text_addf(&row, "row ctid %s", reply_text(reply, AUTHORITY_STATEMENTS, 0, "place"));
+	if (columns)
+		text_addf(&row, ", key (%s)=%s", columns, reply_text(reply, AUTHORITY_STATEMENTS, 0, "key"));
+	return text_take(&row);
+}

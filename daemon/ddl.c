@@ -1,0 +1,92 @@
+#include "daemon/ddl.h"
+
+#include "daemon/authority.h"
+#include "sql.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LOOK_DEADLINE_MS 10000
+/* Catalogue changes take milliseconds once they have their lock. */
+#define CHANGE_DEADLINE_MS 60000
+#define CHANGE_TIMEOUT_MS 30000
+/* A scan of the biggest table there is; it blocks nobody meanwhile. */
+#define SCAN_DEADLINE_MS (INT64_C(7) * 24 * 3600 * 1000)
+
+static const char *const sql_clock =
+	"SELECT (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000)::bigint AS ms";
+
+void ddl_ask_holders(struct session *control, const struct job *job, const struct change_step *step,
+	int own_pid, session_answer *answer, void *owner)
+{
+	struct script *script = script_new();
+
+	script_add(script, sql_holders);
+	script_bind_int(script, job->table_oid);
+	script_bind_int(script, job->knobs.ddl_lock_timeout_ms);
+	script_bind(script, step->lock_mode);
+	script_bind_int(script, own_pid);
+	session_ask(control, script, LOOK_DEADLINE_MS, answer, owner);
+}
+
+bool ddl_read_holders(const struct reply *reply, const struct job *job, struct text *ret_sentence)
+{
+	const char *prepared;
+	double age_s;
+
+	if (reply_rows(reply, 0) == 0)
+		return false;
+	prepared = reply_text(reply, 0, 0, "prepared");
+	age_s = reply_real(reply, 0, 0, "age_s", 0);
+	text_clear(ret_sentence);
+	if (prepared) {
+		text_addf(ret_sentence,
+			"prepared transaction %s, %.0f s old, holds %s; COMMIT or ROLLBACK PREPARED it", prepared, age_s,
+			job->table_name);
+		return true;
+	}
+	text_addf(ret_sentence, "%s (pid %s, %s, %s) has held %s on %s for %.0f s: %s",
+		reply_bool(reply, 0, 0, "autovacuum") ? "an autovacuum" : "a transaction",
+		reply_text(reply, 0, 0, "pid"), reply_text(reply, 0, 0, "application_name"),
+		reply_text(reply, 0, 0, "state"), reply_text(reply, 0, 0, "mode"), job->table_name, age_s,
+		reply_text(reply, 0, 0, "query"));
+	return true;
+}
+
+/* Where the statements of ddl_ask stand: begin, settings, clock, lock, clock, the step's, clock, commit. */
+enum {
+	ASKED_AT = AUTHORITY_STATEMENTS,
+	GRANTED_AT = AUTHORITY_STATEMENTS + 2,
+	STEP_AT = AUTHORITY_STATEMENTS + 3,
+};
+
+void ddl_ask(struct session *session, const struct job *job, const struct relation *relation,
+	const struct change_step *step, session_answer *answer, void *owner)
+{
+	struct script *script = script_new();
+
+	authority_begin(script, &(struct authority){
+								.owner = relation->owner,
+								.search_path = job->search_path,
+								.lock_timeout_ms = job->knobs.ddl_lock_timeout_ms,
+								.statement_timeout_ms = step->scans ? 0 : CHANGE_TIMEOUT_MS,
+							});
+	script_add(script, sql_clock);
+	script_addf(script, "LOCK TABLE ONLY %s IN %s MODE", job->table_name, step->lock_mode);
+	script_add(script, sql_clock);
+	for (size_t i = 0; i < step->script->count; i++)
+		script_add(script, step->script->statements[i].sql);
+	script_add(script, sql_clock);
+	script_add(script, "COMMIT");
+	session_ask(session, script, step->scans ? SCAN_DEADLINE_MS : CHANGE_DEADLINE_MS, answer, owner);
+}
+
+void ddl_read(const struct reply *reply, const struct change_step *step, struct ddl_outcome *ret_outcome)
+{
+	int64_t asked = reply_int(reply, ASKED_AT, 0, "ms", 0);
+	int64_t granted = reply_int(reply, GRANTED_AT, 0, "ms", 0);
+	int64_t done = reply_int(reply, STEP_AT + step->script->count, 0, "ms", 0);
+
+	ret_outcome->lock_wait_ms = granted - asked;
+	ret_outcome->duration_ms = done - granted;
+}

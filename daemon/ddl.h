@@ -1,0 +1,37 @@
+/*
+ * ddl: one step that changes the catalogue, asked for so that nobody queues behind it.
+ *
+ * First a look at who holds the table (on the control session), then the step itself with a short
+ * lock_timeout, as the table's owner, in one transaction and one pipeline: no round trip happens under its
+ * lock.
+ */
+#ifndef BACKFILLD_DAEMON_DDL_H
+#define BACKFILLD_DAEMON_DDL_H
+
+#include "common/base.h"
+#include "common/session.h"
+#include "common/text.h"
+#include "daemon/change.h"
+#include "daemon/job.h"
+#include "daemon/relation.h"
+
+struct ddl_outcome {
+	int64_t lock_wait_ms;
+	int64_t duration_ms; /* with the lock */
+};
+
+/* Is there a transaction that will not be gone within ddl_lock_timeout_ms? `own_pid`: our session, left out.
+ */
+void ddl_ask_holders(struct session *control, const struct job *job, const struct change_step *step,
+	int own_pid, session_answer *answer, void *owner);
+
+/* True and a sentence: who it is. False: the way is free. */
+bool ddl_read_holders(const struct reply *reply, const struct job *job, struct text *ret_sentence) MUST_USE;
+
+void ddl_ask(struct session *session, const struct job *job, const struct relation *relation,
+	const struct change_step *step, session_answer *answer, void *owner);
+
+/* Of a reply without fault. */
+void ddl_read(const struct reply *reply, const struct change_step *step, struct ddl_outcome *ret_outcome);
+
+#endif

@@ -1,0 +1,127 @@
+/*
+ * queue: the daemon's side of the control table: look, claim, hold on, move, report, put down.
+ *
+ * Each errand is a pair: queue_x() asks on the control session, queue_read_x() reads what came back.
+ */
+#ifndef BACKFILLD_DAEMON_QUEUE_H
+#define BACKFILLD_DAEMON_QUEUE_H
+
+#include "common/base.h"
+#include "common/session.h"
+#include "daemon/job.h"
+#include "daemon/window.h"
+
+/* Every question to the control tables is answered by then, or its connection is given up. */
+#define QUEUE_DEADLINE_MS 10000
+
+/* A claim holds so long without being renewed; by the server's clock. */
+#define QUEUE_LEASE_MS 15000
+
+/* The SQL of schema backfill that this program knows. */
+#define QUEUE_SCHEMA_VERSION 1
+
+struct queue_database {
+	char *server_version; /* on loan from the reply */
+	bool in_recovery;
+	bool installed;
+	bool monitors; /* may read pg_stat_replication and others' queries */
+	bool signals;  /* may end its own workers */
+	bool owns;     /* schema backfill is its own */
+	int backend_pid;
+	int64_t shared_buffers; /* pages */
+	int block_size;
+};
+
+void queue_hello(struct session *control, session_answer *answer, void *owner);
+void queue_read_hello(const struct reply *reply, struct queue_database *ret_database);
+void queue_version(struct session *control, session_answer *answer, void *owner);
+int queue_read_version(const struct reply *reply) MUST_USE;
+
+/* The daemon's sign of life. */
+void queue_seen(struct session *control, const char *holder);
+void queue_gone(struct session *control, const char *holder, session_answer *answer, void *owner);
+
+/* One job that is ours, or could be. */
+struct queue_entry {
+	struct job job;
+	bool mine;
+	int64_t rows_estimate;
+	int64_t throttled_ms;
+};
+
+void queue_look(struct session *control, const char *holder, const struct job_knobs *defaults,
+	session_answer *answer, void *owner);
+/* Fills a zeroed or used entry; queue_entry_clear() releases it. */
+void queue_read_look(const struct reply *reply, size_t row, struct queue_entry *entry);
+void queue_entry_clear(struct queue_entry *entry);
+
+/* Says of the jobs nobody works on what they wait for. */
+void queue_explain_waiting(struct session *control);
+
+void queue_claim(
+	struct session *control, int64_t job_id, const char *holder, session_answer *answer, void *owner);
+/* 0: somebody else was faster. */
+int64_t queue_read_claim(const struct reply *reply) MUST_USE;
+void queue_renew(struct session *control, const char *holder, session_answer *answer, void *owner);
+/* Puts the job down; `held_at` NULL: not at a hold. */
+void queue_release(struct session *control, int64_t job_id, int64_t epoch, const char *held_at,
+	session_answer *answer, void *owner);
+
+/* `why`: the fault it failed with, NULL unless `to` is failed. */
+void queue_move(struct session *control, const struct job *job, enum stage to, const struct fault *why,
+	session_answer *answer, void *owner);
+
+struct queue_event {
+	const char *kind;
+	const char *detail;
+	const char *statement;
+	int64_t lock_wait_ms; /* -1: does not apply, as for the two below */
+	int64_t duration_ms;
+	int64_t rows;
+};
+
+/* One row of history; `answer` may be NULL. */
+void queue_tell(struct session *control, const struct job *job, const struct queue_event *event,
+	session_answer *answer, void *owner);
+
+struct queue_report {
+	const char *waiting_for; /* NULL: it moves */
+	int64_t rows_estimate;
+	int64_t blocks_done;
+	int64_t blocks_total;
+	double rows_per_s; /* -1: measuring, as for the next */
+	double seconds_left;
+	int64_t lag_ms; /* -1: no replica */
+	int64_t throttled_ms;
+};
+
+void queue_tell_progress(struct session *control, const struct job *job, const struct queue_report *report);
+
+/* Ends server sessions of earlier epochs (filler < 0), or those of `filler`; asked until none is left. */
+void queue_reap(
+	struct session *control, const struct job *job, int filler, session_answer *answer, void *owner);
+int64_t queue_read_reap(const struct reply *reply, int *ret_pid) MUST_USE;
+
+/* Records a session of ours; filler -1: the one that changes the catalogue. */
+void queue_enlist(
+	struct session *control, const struct job *job, int filler, int pid, session_answer *answer, void *owner);
+bool queue_read_enlist(const struct reply *reply) MUST_USE;
+void queue_cancel_batches(struct session *control, const struct job *job);
+
+struct queue_walk {
+	int sweep;
+	int64_t frontier;
+	int64_t pages;
+};
+
+/* Starts sweep number `sweep` over the table, or finds the one under way. */
+void queue_start_walk(struct session *control, const struct job *job, int sweep, int64_t pages,
+	session_answer *answer, void *owner);
+bool queue_read_walk(const struct reply *reply, struct queue_walk *ret_walk) MUST_USE;
+
+void queue_ask_window(struct session *control, const struct job *job, int filler, int64_t pages, int passes,
+	const char *login, session_answer *answer, void *owner);
+/* False: the walk has no windows left. */
+bool queue_read_window(const struct reply *reply, struct window_bookmark *ret_bookmark) MUST_USE;
+
+#endif

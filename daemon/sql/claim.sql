@@ -1,0 +1,23 @@
+-- Takes job $1 for holder $2 for $3 milliseconds, under a new epoch; no row: somebody else was faster.
+-- An expired claim on the same table goes first, whoever's it was: "never two jobs on one table" is its unique index.
+WITH lapsed AS (
+	DELETE FROM backfill.claim c
+	 USING backfill.job j
+	 WHERE j.id = $1 AND (c.job_id = j.id OR c.root_oid = j.table_oid) AND c.lease_until < pg_catalog.clock_timestamp()
+	RETURNING c.job_id
+), claimed AS (
+	UPDATE backfill.job j
+	   SET epoch = j.epoch + 1, holder = $2, waiting_for = NULL, held_at = NULL,
+	       started_at = coalesce(j.started_at, pg_catalog.clock_timestamp()), updated_at = pg_catalog.clock_timestamp()
+	 WHERE j.id = $1 AND j.wanted = 'run' AND j.stage NOT IN ('done', 'failed', 'cancelled', 'rolled_back')
+	   AND (SELECT pg_catalog.count(*) FROM lapsed) >= 0
+	RETURNING j.id, j.epoch, j.table_oid, j.name, j.stage
+), taken AS (
+	INSERT INTO backfill.claim (job_id, root_oid, holder, epoch, lease_until)
+	SELECT c.id, c.table_oid, $2, c.epoch, pg_catalog.clock_timestamp() + $3 * interval '1 millisecond' FROM claimed c
+	RETURNING job_id
+), told AS (
+	INSERT INTO backfill.event (job_id, name, kind, stage, detail)
+	SELECT c.id, c.name, 'claim', c.stage, pg_catalog.format('claimed by %s under epoch %s', $2, c.epoch) FROM claimed c
+)
+SELECT c.epoch FROM claimed c JOIN taken t ON t.job_id = c.id

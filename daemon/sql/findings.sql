@@ -1,0 +1,5 @@
+-- Keeps what planning found out about job $1 under epoch $2.
+UPDATE backfill.job j
+   SET exact_type = $3, adopted = $4, fast_default = $5, volatile_value = $6, rows_estimate = $7, blocks_total = $8, blocks_done = 0
+ WHERE j.id = $1 AND j.epoch = $2
+RETURNING j.id

@@ -1,0 +1,26 @@
+-- Jobs that holder $1 has, and jobs that could be claimed now, best first.
+-- $2 … $6: the config's batch_ms, workers, max_lag_ms, lock_timeout_ms, ddl_lock_timeout_ms.
+SELECT j.id, j.epoch, j.stage, j.wanted, j.table_oid, j.table_name, j.search_path, j.column_name, j.column_type,
+       j."collation", j.default_expr, j.value, j.fill_where, j.sync, j.not_null, j.adopted, j.exact_type,
+       j.fast_default, j.volatile_value, j.rows_estimate, j.throttled_ms,
+       'add' = ANY (j.hold_before) AND 'add' <> ALL (j.released) AS hold_add,
+       'fill' = ANY (j.hold_before) AND 'fill' <> ALL (j.released) AS hold_fill,
+       'seal' = ANY (j.hold_before) AND 'seal' <> ALL (j.released) AS hold_seal,
+       coalesce(j.batch_ms, $2) AS batch_ms,
+       coalesce(j.workers, $3) AS workers,
+       coalesce(j.max_lag_ms, $4) AS max_lag_ms,
+       coalesce(j.lock_timeout_ms, $5) AS lock_timeout_ms,
+       coalesce(j.ddl_lock_timeout_ms, $6) AS ddl_lock_timeout_ms,
+       c.holder IS NOT NULL AND c.holder = $1 AND c.epoch = j.epoch AS mine
+  FROM backfill.job j
+  LEFT JOIN backfill.claim c ON c.job_id = j.id
+ WHERE (c.holder = $1 AND c.epoch = j.epoch)
+    OR (    j.stage NOT IN ('done', 'failed', 'cancelled', 'rolled_back')
+        AND j.wanted = 'run'
+        AND (j.not_before IS NULL OR j.not_before <= pg_catalog.now())
+        AND (j.held_at IS NULL OR j.held_at = ANY (j.released) OR j.held_at <> ALL (j.hold_before))
+        AND (c.job_id IS NULL OR c.lease_until < pg_catalog.now())
+        AND NOT EXISTS (SELECT FROM backfill.claim other
+                         WHERE other.root_oid = j.table_oid AND other.job_id <> j.id AND other.lease_until >= pg_catalog.now()))
+ ORDER BY mine DESC, j.priority DESC, j.id
+ LIMIT 100

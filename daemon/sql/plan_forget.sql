@@ -1,0 +1,1 @@
+DELETE FROM backfill.plan_step p WHERE p.job_id = $1

@@ -1,0 +1,10 @@
+-- Puts job $1 down, if it is still held under epoch $2; $3: the hold it waits at, or null.
+WITH freed AS (
+	DELETE FROM backfill.claim c WHERE c.job_id = $1 AND c.epoch = $2 RETURNING c.job_id
+), forgotten AS (
+	DELETE FROM backfill.backend b WHERE b.job_id = $1 AND b.epoch <= $2
+)
+UPDATE backfill.job j
+   SET holder = NULL, held_at = $3, rows_per_s = NULL, eta = NULL, updated_at = pg_catalog.clock_timestamp()
+  FROM freed f
+ WHERE j.id = f.job_id

@@ -1,0 +1,1 @@
+SELECT v.version FROM backfill.schema_version v

@@ -1,0 +1,25 @@
+-- Says of the jobs that nobody works on what they wait for, where that changed.
+WITH reason AS (
+	SELECT j.id, j.waiting_for AS before,
+	       CASE
+	       WHEN j.wanted = 'pause' THEN
+	            pg_catalog.format('paused: UPDATE backfill.job SET wanted = ''run'' WHERE id = %s', j.id)
+	       WHEN j.held_at IS NOT NULL AND j.held_at = ANY (j.hold_before) AND j.held_at <> ALL (j.released) THEN
+	            pg_catalog.format('held before %s: SELECT backfill.proceed(%s)', j.held_at, j.id)
+	       WHEN j.not_before > pg_catalog.now() THEN pg_catalog.format('not before %s', j.not_before)
+	       WHEN other.job_id IS NOT NULL THEN
+	            pg_catalog.format('job %s works on the same table', other.job_id)
+	       ELSE 'a free place: jobs_at_once jobs of this database are running'
+	       END AS now
+	  FROM backfill.job j
+	  LEFT JOIN backfill.claim c ON c.job_id = j.id
+	  LEFT JOIN backfill.claim other ON other.root_oid = j.table_oid AND other.job_id <> j.id
+	 WHERE j.stage NOT IN ('done', 'failed', 'cancelled', 'rolled_back')
+	   AND c.job_id IS NULL
+)
+UPDATE backfill.job j
+   SET waiting_for = r.now
+  FROM reason r
+ WHERE j.id IN (SELECT l.id FROM backfill.job l JOIN reason w ON w.id = l.id AND w.now IS DISTINCT FROM w.before
+                 FOR NO KEY UPDATE OF l SKIP LOCKED)
+   AND r.id = j.id
