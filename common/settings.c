@@ -85,7 +85,7 @@ static bool refuse_yaml(struct reading *reading)
 		if (parser->context)
 			text_addf(
 				&message, " (%s that starts in line %zu)", parser->context, parser->context_mark.line + 1);
-		text_add(&message, "; expected lines of \"key: value\", indented with spaces");
+		text_add(&message, "; expected lines of \"key: value\", indented with spaces, not tabs");
 	}
 	refuse(reading, mark, text_is(&message));
 	text_free(&message);

@@ -22,18 +22,18 @@ static void add_keys(const struct settings_table *table, struct text *ret)
 		text_addf(ret, "%s%s", i ? ", " : "", table->options[i].key);
 }
 
-static bool is_there(const struct settings_table *table, const char *key)
+static const struct settings_option *option_of(const struct settings_table *table, const char *key)
 {
 	for (size_t i = 0; i < table->count; i++)
 		if (strcmp(table->options[i].key, key) == 0)
-			return true;
-	return false;
+			return &table->options[i];
+	return NULL;
 }
 
 /* The key whose mapping (or list of them) has `key` inside; "" for the table itself; NULL: nowhere. */
 static const char *home_of(const struct settings_table *table, const char *key)
 {
-	if (is_there(table, key))
+	if (option_of(table, key))
 		return "";
 	for (size_t i = 0; i < table->count; i++)
 		if (table->options[i].table && home_of(table->options[i].table, key))
@@ -177,22 +177,24 @@ static const struct settings_node *earlier(const struct settings_node *map, size
 	return NULL;
 }
 
-/* Every key of the map is one of the table's, and there once. */
-static bool check_keys(const struct settings_filling *filling, const struct settings_table *table,
-	const struct settings_node *map)
+/* What is written, in its order, so that the first fault in the file is the one reported. */
+static bool fill_written(const struct settings_filling *filling, const struct settings_table *table,
+	const struct settings_node *map, char *into)
 {
-	for (size_t i = 0; i < map->count; i += 2) {
+	for (size_t i = 0; i + 1 < map->count; i += 2) {
 		const struct settings_node *key = map->children[i];
-		const struct settings_node *first;
+		const struct settings_option *option = option_of(table, key->text);
+		const struct settings_node *first = earlier(map, i); /* a short walk: only known keys stand before */
 
-		if (!is_there(table, key->text))
+		if (!option)
 			return refuse_key(filling, table, key);
-		first = earlier(map, i); /* a short walk: only known keys stand before, each once */
 		if (first) {
 			fault_set(filling->why, FAULT_JOB,
 				"key \"%s\" is written twice; expected it once, as in line %zu", key->text, first->line);
 			return settings_place(filling->file, key, filling->why);
 		}
+		if (!fill_option(filling, option, map->children[i + 1], into))
+			return false;
 	}
 	return true;
 }
@@ -200,16 +202,12 @@ static bool check_keys(const struct settings_filling *filling, const struct sett
 static bool fill_map(const struct settings_filling *filling, const struct settings_table *table,
 	const struct settings_node *map, char *into)
 {
-	if (!check_keys(filling, table, map))
+	if (!fill_written(filling, table, map, into))
 		return false;
-	for (size_t i = 0; i < table->count; i++) {
-		const struct settings_option *option = &table->options[i];
-		const struct settings_node *written = settings_node_value(map, option->key);
-
-		if (!(written ? fill_option(filling, option, written, into)
-					  : fill_initial(filling, option, map, into)))
+	for (size_t i = 0; i < table->count; i++)
+		if (!settings_node_value(map, table->options[i].key) &&
+			!fill_initial(filling, &table->options[i], map, into))
 			return false;
-	}
 	return true;
 }
 

@@ -88,14 +88,19 @@ static bool fill_number(const struct settings_filling *filling, const struct set
 {
 	int64_t number = 0;
 	char *expected = number_expected(option);
-	bool good = whole_number(node, &number) && number >= option->min && number <= option->max;
+	bool whole = whole_number(node, &number);
+	bool good = whole && number >= option->min && number <= option->max;
+	char *what = memory_textf("%" PRId64 ", out of range", number);
 
-	if (!good)
+	if (!whole)
 		refuse_value(filling, node, option, expected);
+	else if (!good)
+		settings_value_refuse(filling, node, option, what, expected);
 	else if (option->kind == SETTINGS_INT)
 		*(int *)into = (int)number;
 	else
 		*(int64_t *)into = number;
+	free(what);
 	free(expected);
 	return good;
 }
@@ -171,7 +176,7 @@ bool settings_value_check_count(const struct settings_filling *filling, const st
 
 	if (count >= option->min && (option->max == 0 || count <= option->max))
 		return true;
-	what = memory_textf("a list of %" PRId64, count);
+	what = memory_textf("a list of %" PRId64 " entries", count);
 	if (count < option->min)
 		expected = memory_textf("at least %" PRId64, option->min);
 	else
