@@ -194,6 +194,7 @@ BEGIN
 			-- internal
 			table_oid oid,
 			type_oid oid,
+			exact_type text,
 			search_path text,
 			adopted boolean NOT NULL DEFAULT false,
 			held_at text CHECK (held_at IN ('add', 'fill', 'seal')),
@@ -327,7 +328,735 @@ EXCEPTION WHEN lock_not_available THEN
 		HINT = 'End transactions that have touched backfill.job (pg_stat_activity), then run backfilld --install again.';
 END $$;
 
--------------------------------------------------------------------------------------------- what workers may call
+-------------------------------------------------------------------------------------------- what a job may ask for
+
+-- What is asked for and not built yet: a later version deletes its line here. Judged at INSERT and at UPDATE.
+CREATE OR REPLACE FUNCTION backfill.job_not_built(job backfill.job) RETURNS TABLE (feature text, instead text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT r.feature, r.instead
+	  FROM (VALUES
+		('identity', job.identity IS NOT NULL,
+		 'Add the column with default_expr => nextval(...) of a sequence of your own.'),
+		('field', job.field IS NOT NULL,
+		 'Add a column of its own for the value, or fill the documents by hand.'),
+		('is_unique', job.is_unique,
+		 'Once the job is done: CREATE UNIQUE INDEX CONCURRENTLY, then ALTER TABLE ... ADD CONSTRAINT ... UNIQUE USING INDEX.'),
+		('check_expr', job.check_expr IS NOT NULL,
+		 'Once the job is done: ALTER TABLE ... ADD CONSTRAINT ... CHECK (...) NOT VALID, then VALIDATE CONSTRAINT.'),
+		('foreign_key', job.foreign_key IS NOT NULL,
+		 'Once the job is done: ALTER TABLE ... ADD FOREIGN KEY ... NOT VALID, then VALIDATE CONSTRAINT.'),
+		('index', job.index <> 'none',
+		 'Once the job is done: CREATE INDEX CONCURRENTLY.'),
+		('index_where', job.index_where IS NOT NULL,
+		 'Once the job is done: CREATE INDEX CONCURRENTLY ... WHERE ....'),
+		('seal_after_quiet', job.seal_after_quiet IS NOT NULL,
+		 'Use hold_before = ''{seal}'' and let go with SELECT backfill.proceed(id).'),
+		('rehearse', coalesce(job.rehearse, false),
+		 'Use hold_before = ''{add}'' to see the plan before anything is touched, and try the job on a copy.'),
+		('hold_on_plan_regression', job.hold_on_plan_regression,
+		 'Use hold_before = ''{seal}'' and compare EXPLAIN of your queries there.'),
+		('depends_on', cardinality(job.depends_on) > 0,
+		 'Give the earlier job a higher priority, or insert this one after CALL backfill.wait_for(...) of the other.'),
+		('skip_triggers', job.skip_triggers,
+		 'Leave it out: the table''s own UPDATE triggers fire for every row that is filled.'),
+		('daily_window', job.daily_window IS NOT NULL,
+		 'Use not_before, and UPDATE backfill.job SET wanted = ''pause'' when the window ends.'),
+		('lag_target_ms', job.lag_target_ms IS NOT NULL,
+		 'Use max_lag_ms: above it the fill waits.'),
+		('max_impact', job.max_impact IS NOT NULL,
+		 'Use a smaller batch_ms or fewer workers.'),
+		('max_wal_rate', job.max_wal_rate IS NOT NULL,
+		 'Use a smaller batch_ms, fewer workers, or max_lag_ms.')
+	  ) AS r (feature, asked, instead)
+	 WHERE r.asked;
+$$;
+
+-- Knobs outside their range; null follows the config and is always inside.
+CREATE OR REPLACE FUNCTION backfill.job_bad_knob(job backfill.job) RETURNS TABLE (knob text, value bigint, low bigint, high bigint, unit text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT r.knob, r.value, r.low, r.high, r.unit
+	  FROM (VALUES
+		('workers', job.workers::bigint, 1::bigint, 32::bigint, 'connections'),
+		('batch_ms', job.batch_ms, 5, 10000, 'ms'),
+		('max_lag_ms', job.max_lag_ms, 10, 3600000, 'ms'),
+		('lag_target_ms', job.lag_target_ms, 10, 3600000, 'ms'),
+		('max_impact', job.max_impact, 0, 100, 'per cent'),
+		('lock_timeout_ms', job.lock_timeout_ms, 1, 60000, 'ms'),
+		('ddl_lock_timeout_ms', job.ddl_lock_timeout_ms, 1, 60000, 'ms'),
+		('max_wal_rate', job.max_wal_rate, 0, 1000000000000, 'bytes per second')
+	  ) AS r (knob, value, low, high, unit)
+	 WHERE r.value NOT BETWEEN r.low AND r.high;
+$$;
+
+-- What an INSERT and an UPDATE are both held to.
+CREATE OR REPLACE FUNCTION backfill.job_check_limits(job backfill.job) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	what text := format('column %I of table %s', job.column_name, job.table_name);
+	r record;
+BEGIN
+	SELECT * INTO r FROM backfill.job_not_built(job) LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+			MESSAGE = format('backfilld cannot do %s yet', r.feature),
+			DETAIL = format('The job for %s asks for %s, which is planned but not built in this version.', what, r.feature),
+			HINT = r.instead, COLUMN = r.feature;
+	END IF;
+
+	SELECT * INTO r FROM backfill.job_bad_knob(job) LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('%s = %s is out of range', r.knob, r.value),
+			DETAIL = format('The job for %s takes %s from %s to %s %s.', what, r.knob, r.low, r.high, r.unit),
+			HINT = 'Choose a value in the range, or leave it null to follow the daemon''s config.', COLUMN = r.knob;
+	END IF;
+
+	IF array_position(job.hold_before, NULL) IS NOT NULL OR NOT job.hold_before <@ '{add,fill,seal}' THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('hold_before = %L names a place where no job can be held', job.hold_before),
+			DETAIL = format('The job for %s can be held before add, fill and seal.', what),
+			HINT = 'Write for example hold_before = ''{fill,seal}''.', COLUMN = 'hold_before';
+	END IF;
+	IF job.wanted NOT IN ('run', 'pause', 'cancel', 'roll_back') THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('wanted = %L is not something a job can do', job.wanted),
+			DETAIL = format('The job for %s can run, pause, cancel or roll_back.', what),
+			HINT = 'Write one of run, pause, cancel, roll_back.', COLUMN = 'wanted';
+	END IF;
+END $$;
+
+-- First look at a new row, with the eyes of the submitter: names mean what they mean on the submitter's search_path.
+-- Therefore no SET clause, and every name and operator is qualified. It decides nothing about rights.
+CREATE OR REPLACE FUNCTION backfill.job_resolve() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+	code pg_catalog.text;
+	said pg_catalog.text;
+	exact pg_catalog.text;
+	collation_oid pg_catalog.oid;
+BEGIN
+	NEW.table_oid := NULL;
+	NEW.type_oid := NULL;
+
+	-- The effective path: without schemas that are missing or closed to the submitter, temporary tables last.
+	NEW.search_path := pg_catalog.concat_ws(', ', (
+		SELECT pg_catalog.string_agg(pg_catalog.quote_ident(s.name), ', ' ORDER BY s.place)
+		  FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY AS s (name, place)
+		 WHERE s.name OPERATOR(pg_catalog.!~) '^pg_temp'), 'pg_temp');
+
+	-- Triggers run before ON CONFLICT is looked at: a repeated migration passes unchecked, the unique name settles it.
+	IF NEW.name IS NOT NULL
+	   AND EXISTS (SELECT FROM backfill.job j WHERE j.name OPERATOR(pg_catalog.=) NEW.name) THEN
+		RETURN NEW;
+	END IF;
+
+	IF NEW.table_name IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'not_null_violation',
+			MESSAGE = 'the job names no table',
+			DETAIL = 'table_name is null.',
+			HINT = 'INSERT INTO backfill.job (table_name, column_name, column_type) VALUES (...).', COLUMN = 'table_name';
+	END IF;
+	BEGIN
+		NEW.table_oid := pg_catalog.to_regclass(NEW.table_name);
+	EXCEPTION WHEN invalid_name OR syntax_error OR feature_not_supported THEN
+		GET STACKED DIAGNOSTICS said = MESSAGE_TEXT;
+		RAISE EXCEPTION USING ERRCODE = 'invalid_name',
+			MESSAGE = pg_catalog.format('%L is not the name of a table', NEW.table_name),
+			DETAIL = pg_catalog.format('The server says: %s.', said),
+			HINT = 'Write table_name as in SQL: orders, public.orders, or "Odd Name" in double quotes.', COLUMN = 'table_name';
+	END;
+	IF NEW.table_oid IS NULL THEN
+		SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) INTO exact
+		  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+		 WHERE c.relname OPERATOR(pg_catalog.=) NEW.table_name
+		   AND (c.relkind OPERATOR(pg_catalog.=) 'r' OR c.relkind OPERATOR(pg_catalog.=) 'p')
+		 LIMIT 1;
+		RAISE EXCEPTION USING ERRCODE = 'undefined_table',
+			MESSAGE = pg_catalog.format('table %s does not exist', NEW.table_name),
+			DETAIL = pg_catalog.format('It was looked for on your search_path: %s.', NEW.search_path),
+			HINT = CASE WHEN exact IS NULL THEN 'Create the table first, or write schema.table.'
+			            ELSE pg_catalog.format('There is a table %s: write it just so.', exact) END,
+			COLUMN = 'table_name';
+	END IF;
+
+	IF NEW.column_type IS NOT NULL THEN
+		BEGIN
+			NEW.type_oid := pg_catalog.to_regtype(NEW.column_type);
+		EXCEPTION WHEN OTHERS THEN
+			GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, said = MESSAGE_TEXT;
+			RAISE EXCEPTION USING ERRCODE = code,
+				MESSAGE = pg_catalog.format('column_type %L is not a type', NEW.column_type),
+				DETAIL = pg_catalog.format('The server says: %s.', said),
+				HINT = 'Write just the type, as in a column definition: numeric(10,2), text[], timestamptz. Constraints and defaults have columns of their own.',
+				COLUMN = 'column_type';
+		END;
+		IF NEW.type_oid IS NULL THEN
+			RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+				MESSAGE = pg_catalog.format('type %s does not exist', NEW.column_type),
+				DETAIL = pg_catalog.format('It was looked for on your search_path: %s.', NEW.search_path),
+				HINT = CASE WHEN pg_catalog.lower(NEW.column_type) OPERATOR(pg_catalog.~) 'serial'
+				            THEN 'serial is no type of its own: use int or bigint, with default_expr for the numbers of new rows.'
+				            ELSE 'Check the spelling, or write schema.type.' END,
+				COLUMN = 'column_type';
+		END IF;
+	END IF;
+
+	IF NEW.collation IS NOT NULL THEN
+		BEGIN
+			collation_oid := pg_catalog.to_regcollation(NEW.collation);
+		EXCEPTION WHEN OTHERS THEN
+			collation_oid := NULL;
+		END;
+		-- en_US and C are meant as they stand
+		IF collation_oid IS NULL THEN
+			collation_oid := pg_catalog.to_regcollation(pg_catalog.quote_ident(NEW.collation));
+		END IF;
+		IF collation_oid IS NULL THEN
+			RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+				MESSAGE = pg_catalog.format('collation %s does not exist', NEW.collation),
+				DETAIL = pg_catalog.format('It was looked for on your search_path: %s.', NEW.search_path),
+				HINT = 'SELECT collname FROM pg_collation lists what there is; schema-qualified names with capitals need double quotes.',
+				COLUMN = 'collation';
+		END IF;
+		NEW.collation := (
+			SELECT pg_catalog.format('%I.%I', n.nspname, c.collname)
+			  FROM pg_catalog.pg_collation c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.collnamespace
+			 WHERE c.oid OPERATOR(pg_catalog.=) collation_oid);
+	END IF;
+	RETURN NEW;
+END $$;
+
+-- Is the table one that a column can be added to, by this submitter?
+CREATE OR REPLACE FUNCTION backfill.job_check_table(job backfill.job) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	t record;
+	r record;
+BEGIN
+	SELECT c.*, n.nspname, format('%I.%I', n.nspname, c.relname) AS name, pg_get_userbyid(c.relowner) AS owner INTO t
+	  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = job.table_oid;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_table',
+			MESSAGE = format('table %s does not exist', job.table_name),
+			DETAIL = 'It was dropped at this very moment.', HINT = 'Name another table.', COLUMN = 'table_name';
+	END IF;
+
+	SELECT k.* INTO r
+	  FROM (VALUES
+		(t.nspname IN ('pg_catalog', 'information_schema', 'pg_toast') OR t.oid < 16384::oid, 'a system table',
+		 'The server itself relies on its columns.', 'Add a column to a table of your own.'),
+		(t.nspname = 'backfill', 'a table of backfilld itself',
+		 'Schema backfill is changed by backfilld --install only.', 'Add a column to a table of your own.'),
+		(t.relkind = 'v', 'a view',
+		 'A view has no rows of its own to fill.', 'Name the table that the view reads, then CREATE OR REPLACE VIEW with the new column.'),
+		(t.relkind = 'm', 'a materialized view',
+		 'Its rows come from its query.', 'Name the table that its query reads, then make the materialized view anew.'),
+		(t.relkind = 'f', 'a foreign table',
+		 'Its rows are on another server.', 'Insert the job in the database that holds the table, then ALTER FOREIGN TABLE here.'),
+		(t.relkind = 'S', 'a sequence',
+		 'A sequence takes no columns.', 'Name a table.'),
+		(t.relkind IN ('i', 'I'), 'an index',
+		 'An index takes no columns this way.', 'Name the table of the index.'),
+		(t.relkind = 'c', 'a composite type',
+		 'A type has no rows to fill.', 'Use ALTER TYPE ... ADD ATTRIBUTE.'),
+		(t.relkind NOT IN ('r', 'p'), 'not an ordinary table',
+		 'Only tables take columns.', 'Name a table.'),
+		(t.relpersistence = 't', 'a temporary table',
+		 'Only the session that made it can see its rows.', 'Use ALTER TABLE in that session.'),
+		(t.relispartition, 'a partition',
+		 'PostgreSQL adds columns to the partitioned table, which hands them down.', 'Name the partitioned table it belongs to.'),
+		(t.reloftype <> 0::oid, 'a typed table',
+		 'Its columns come from a composite type.', 'Use ALTER TYPE ... ADD ATTRIBUTE ... CASCADE, or ALTER TABLE ... NOT OF first.')
+	  ) AS k (is_so, kind, why, instead)
+	 WHERE k.is_so LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
+			MESSAGE = format('%s is %s', t.name, r.kind), DETAIL = r.why, HINT = r.instead, COLUMN = 'table_name';
+	END IF;
+
+	IF NOT pg_has_role(current_user, t.relowner, 'USAGE') THEN
+		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+			MESSAGE = format('role %I may not add a column to table %s', current_user, t.name),
+			DETAIL = format('The table belongs to role %I, and only who has that role''s privileges may change it.', t.owner),
+			HINT = format('Insert the job as %I, or: GRANT %I TO %I;', t.owner, t.owner, current_user), COLUMN = 'table_name';
+	END IF;
+	IF t.relforcerowsecurity THEN
+		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('table %s has FORCE ROW LEVEL SECURITY', t.name),
+			DETAIL = 'Its policies would hide rows from its own owner, and these would never be filled.',
+			HINT = format('For the time of the job: ALTER TABLE %s NO FORCE ROW LEVEL SECURITY;', t.name), COLUMN = 'table_name';
+	END IF;
+
+	-- Like the rows of job_not_built.
+	IF t.relkind = 'p' OR EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = t.oid) THEN
+		RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+			MESSAGE = format('backfilld cannot add columns to %s yet, and %s is one',
+			                 CASE t.relkind WHEN 'p' THEN 'a partitioned table' ELSE 'a table with inheritance children' END, t.name),
+			DETAIL = format('The job asks for column %I of it; trees of tables are planned but not built in this version.', job.column_name),
+			HINT = 'By hand: ADD COLUMN without a default (that is quick), SET DEFAULT, then fill each table of the tree in small batches.',
+			COLUMN = 'table_name';
+	END IF;
+END $$;
+
+-- Is the type one that a column can be added with, without a rewrite?
+CREATE OR REPLACE FUNCTION backfill.job_check_type(job backfill.job) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	t record;
+	carries text;
+	base_type text;
+BEGIN
+	SELECT y.typtype, y.typisdefined, format_type(y.oid, NULL) AS name INTO t FROM pg_type y WHERE y.oid = job.type_oid;
+	IF t.typtype = 'p' OR NOT t.typisdefined THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_table_definition',
+			MESSAGE = format('column %I cannot have type %s', job.column_name, t.name),
+			DETAIL = CASE WHEN t.typtype = 'p' THEN 'It is a pseudo-type: only functions use it.' ELSE 'The type is only a shell so far.' END,
+			HINT = 'Choose a type that rows can hold.', COLUMN = 'column_type';
+	END IF;
+	IF t.typtype <> 'd' THEN
+		RETURN;
+	END IF;
+
+	-- A domain may stand on a domain.
+	WITH RECURSIVE domain AS (
+		SELECT y.* FROM pg_type y WHERE y.oid = job.type_oid
+		UNION ALL
+		SELECT y.* FROM domain d JOIN pg_type y ON y.oid = d.typbasetype WHERE y.typtype = 'd'
+	), burden AS (
+		SELECT format('%s is NOT NULL', format_type(d.oid, NULL)) AS what FROM domain d WHERE d.typnotnull
+		UNION ALL
+		SELECT format('%s has a DEFAULT', format_type(d.oid, NULL)) FROM domain d WHERE d.typdefault IS NOT NULL
+		UNION ALL
+		SELECT format('%s has %s', format_type(d.oid, NULL), pg_get_constraintdef(c.oid))
+		  FROM domain d JOIN pg_constraint c ON c.contypid = d.oid WHERE c.contype = 'c'
+	)
+	SELECT (SELECT string_agg(b.what, ', ') FROM burden b),
+	       (SELECT format_type(d.typbasetype, d.typtypmod) FROM domain d JOIN pg_type y ON y.oid = d.typbasetype WHERE y.typtype <> 'd')
+	  INTO carries, base_type;
+	IF carries IS NOT NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+			MESSAGE = format('a column of domain %s cannot be added without rewriting the table', job.column_type),
+			DETAIL = format('For a domain with constraints or a default PostgreSQL rewrites the table under ACCESS EXCLUSIVE: %s.', carries),
+			HINT = format('Use its base type %s, and once the job is done ALTER TABLE ... ADD CONSTRAINT ... CHECK (...) NOT VALID, then VALIDATE CONSTRAINT.', base_type),
+			COLUMN = 'column_type';
+	END IF;
+END $$;
+
+-- Does the column fit the table: new and well described, or there already and just so? True when it is there already.
+CREATE OR REPLACE FUNCTION backfill.job_check_column(job backfill.job) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	a record;
+	there boolean;
+	collates text;
+BEGIN
+	IF job.column_name IS NULL OR job.column_name = '' THEN
+		RAISE EXCEPTION USING ERRCODE = 'not_null_violation',
+			MESSAGE = format('the job for table %s names no column', job.table_name),
+			DETAIL = 'column_name is null or empty.', HINT = 'Give the name of the column to add.', COLUMN = 'column_name';
+	END IF;
+	IF octet_length(job.column_name) > 63 THEN
+		RAISE EXCEPTION USING ERRCODE = 'name_too_long',
+			MESSAGE = format('column_name %L is too long', job.column_name),
+			DETAIL = format('It has %s bytes; PostgreSQL keeps 63 of a name and would cut the rest off.', octet_length(job.column_name)),
+			HINT = 'Choose a shorter name.', COLUMN = 'column_name';
+	END IF;
+	IF job.column_name ~ '^".*"$' THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_name',
+			MESSAGE = format('column_name %L stands in double quotes', job.column_name),
+			DETAIL = 'column_name is taken exactly as it stands, capitals and blanks included; quotes would become part of the name.',
+			HINT = format('Write %L.', trim('"' FROM job.column_name)), COLUMN = 'column_name';
+	END IF;
+	IF job.column_name IN ('tableoid', 'xmin', 'cmin', 'xmax', 'cmax', 'ctid') THEN
+		RAISE EXCEPTION USING ERRCODE = 'duplicate_column',
+			MESSAGE = format('column_name %L is the name of a system column', job.column_name),
+			DETAIL = 'Every table has that column already.', HINT = 'Choose another name.', COLUMN = 'column_name';
+	END IF;
+	-- Text that to_regtype accepts although it is more than a type.
+	IF job.column_type ~ '--|/\*|%|^\s*\d*\s*$' THEN
+		RAISE EXCEPTION USING ERRCODE = 'syntax_error',
+			MESSAGE = format('column_type %L is not just a type', job.column_type),
+			DETAIL = 'It may hold no comment, no %TYPE and no bare number.',
+			HINT = 'Write the type as in a column definition: numeric(10,2), text[], timestamptz.', COLUMN = 'column_type';
+	END IF;
+
+	SELECT * INTO a FROM pg_attribute x
+	 WHERE x.attrelid = job.table_oid AND x.attname = job.column_name AND x.attnum > 0 AND NOT x.attisdropped;
+	there := FOUND;
+	IF NOT there AND job.column_type IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_column',
+			MESSAGE = format('table %s has no column %I, and the job gives no type to add it with', job.table_name, job.column_name),
+			DETAIL = 'column_type may be null only for a column that exists.',
+			HINT = 'Give column_type, or check the spelling: column_name is taken exactly as it stands.', COLUMN = 'column_type';
+	END IF;
+	IF NOT there THEN
+		PERFORM backfill.job_check_type(job);
+	ELSIF a.attgenerated <> '' OR a.attidentity <> '' THEN
+		RAISE EXCEPTION USING ERRCODE = 'wrong_object_type',
+			MESSAGE = format('column %I of table %s is %s column', job.column_name, job.table_name,
+			                 CASE WHEN a.attgenerated <> '' THEN 'a generated' ELSE 'an identity' END),
+			DETAIL = 'The server itself gives every row its value; there is nothing to fill.',
+			HINT = 'Add a column of another name.', COLUMN = 'column_name';
+	ELSIF job.type_oid <> a.atttypid THEN
+		RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+			MESSAGE = format('table %s has a column %I of another type', job.table_name, job.column_name),
+			DETAIL = format('It is of type %s; the job asks for %s.', format_type(a.atttypid, a.atttypmod), job.column_type),
+			HINT = format('Leave column_type null or write %L to fill the column as it is, or choose another name.',
+			              format_type(a.atttypid, a.atttypmod)), COLUMN = 'column_type';
+	END IF;
+
+	IF job.collation IS NOT NULL
+	   AND (SELECT y.typcollation = 0::oid FROM pg_type y WHERE y.oid = coalesce(job.type_oid, a.atttypid)) THEN
+		RAISE EXCEPTION USING ERRCODE = 'datatype_mismatch',
+			MESSAGE = format('type %s has no collation', format_type(coalesce(job.type_oid, a.atttypid), NULL)),
+			DETAIL = format('The job for column %I asks for collation %s.', job.column_name, job.collation),
+			HINT = 'Leave collation null.', COLUMN = 'collation';
+	END IF;
+	SELECT format('%I.%I', n.nspname, c.collname) INTO collates
+	  FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace WHERE there AND c.oid = a.attcollation;
+	IF collates <> job.collation THEN
+		RAISE EXCEPTION USING ERRCODE = 'collation_mismatch',
+			MESSAGE = format('table %s has a column %I of another collation', job.table_name, job.column_name),
+			DETAIL = format('It has collation %s; the job asks for %s.', collates, job.collation),
+			HINT = 'Leave collation null to fill the column as it is, or choose another name.', COLUMN = 'collation';
+	END IF;
+	RETURN there;
+END $$;
+
+-- Do the expressions and options of a new job fit each other?
+CREATE OR REPLACE FUNCTION backfill.job_check_wishes(job backfill.job) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	what text := format('column %I of table %s', job.column_name, job.table_name);
+	r record;
+BEGIN
+	SELECT k.* INTO r
+	  FROM (VALUES
+		(btrim(job.name) = '', 'name', 'name is empty',
+		 'A job''s name is what it is found by.', 'Leave it null, or give the change id of your version control.'),
+		(job.sync NOT IN ('auto', 'none', 'fill', 'derive'), 'sync', format('sync = %L is not a way to keep up with writes', job.sync),
+		 'It can be auto, none, fill or derive.', 'Leave it out: auto is fill when there is a value, else none.'),
+		(btrim(job.default_expr, E' \t\r\n') = '', 'default_expr', 'default_expr is empty',
+		 'An expression has some text; an empty string is two quotes inside it.', 'Leave it null, or write an expression such as now().'),
+		(btrim(job.value, E' \t\r\n') = '', 'value', 'value is empty',
+		 'An expression has some text; an empty string is two quotes inside it.', 'Leave it null, or write an expression such as upper(email).'),
+		(btrim(job.fill_where, E' \t\r\n') = '', 'fill_where', 'fill_where is empty',
+		 'A condition has some text.', 'Leave it null to fill every row.'),
+		(job.sync = 'derive' AND job.value IS NULL, 'value', 'sync = derive needs a value',
+		 'Its trigger would have nothing to compute.', 'Give value, an expression over the row''s other columns.'),
+		(job.sync = 'fill' AND job.value IS NULL AND job.default_expr IS NULL, 'value', 'sync = fill needs a value or a default_expr',
+		 'Its trigger would have nothing to fill in.', 'Give value or default_expr, or leave sync out.'),
+		(job.fill_where IS NOT NULL AND job.value IS NULL AND job.default_expr IS NULL, 'fill_where',
+		 'fill_where needs a value or a default_expr', 'There is nothing to fill the rows with.', 'Give value or default_expr, or leave fill_where out.'),
+		(job.wanted IN ('cancel', 'roll_back'), 'wanted', format('a new job cannot start with wanted = %L', job.wanted),
+		 'There is nothing to stop or to take back yet.', 'Insert it with wanted = ''run'' or ''pause''.')
+	  ) AS k (is_so, at, message, why, instead)
+	 WHERE k.is_so LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = r.message, DETAIL = format('The job is for %s. %s', what, r.why), HINT = r.instead, COLUMN = r.at;
+	END IF;
+END $$;
+
+-- Second look at a new row: who asks, and may they? Trusts nothing of the first but two oids, and judges these.
+-- SECURITY INVOKER, so that current_user is the submitter.
+CREATE OR REPLACE FUNCTION backfill.job_check() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	other record;
+BEGIN
+	NEW.requested_by := current_user;
+	NEW.requested_at := clock_timestamp();
+	NEW.changed_by := current_user;
+	NEW.stage := 'queued';
+	NEW.waiting_for := NULL;
+	NEW.error := NULL;
+	NEW.error_code := NULL;
+	NEW.error_hint := NULL;
+	NEW.rows_filled := 0;
+	NEW.rows_estimate := NULL;
+	NEW.blocks_done := 0;
+	NEW.blocks_total := NULL;
+	NEW.rows_per_s := NULL;
+	NEW.eta := NULL;
+	NEW.lag_ms := NULL;
+	NEW.throttled_ms := 0;
+	NEW.started_at := NULL;
+	NEW.updated_at := NEW.requested_at;
+	NEW.finished_at := NULL;
+	NEW.holder := NULL;
+	NEW.epoch := 0;
+	NEW.forecast := NULL;
+	NEW.exact_type := NULL;
+	NEW.adopted := false;
+	NEW.held_at := NULL;
+	NEW.released := '{}';
+	NEW.resume_stage := NULL;
+
+	-- null asks for nothing special
+	NEW.sync := coalesce(NEW.sync, 'auto');
+	NEW.not_null := coalesce(NEW.not_null, false);
+	NEW.is_unique := coalesce(NEW.is_unique, false);
+	NEW.index := coalesce(NEW.index, 'none');
+	NEW.hold_on_plan_regression := coalesce(NEW.hold_on_plan_regression, false);
+	NEW.depends_on := coalesce(NEW.depends_on, '{}');
+	NEW.skip_triggers := coalesce(NEW.skip_triggers, false);
+	NEW.hold_before := coalesce(NEW.hold_before, '{}');
+	NEW.priority := coalesce(NEW.priority, 0);
+	NEW.wanted := coalesce(NEW.wanted, 'run');
+
+	-- the name exists: see job_resolve
+	IF NEW.table_oid IS NULL THEN
+		RETURN NEW;
+	END IF;
+
+	PERFORM backfill.job_check_table(NEW);
+	SELECT format('%I.%I', n.nspname, c.relname) INTO NEW.table_name
+	  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = NEW.table_oid;
+	NEW.adopted := backfill.job_check_column(NEW);
+	PERFORM backfill.job_check_limits(NEW);
+	PERFORM backfill.job_check_wishes(NEW);
+
+	SELECT j.id, j.name, j.stage INTO other FROM backfill.job j
+	 WHERE j.table_oid = NEW.table_oid AND j.column_name = NEW.column_name
+	   AND j.stage NOT IN ('done', 'cancelled', 'rolled_back');
+	IF FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'unique_violation',
+			MESSAGE = format('column %I of table %s has a live job already', NEW.column_name, NEW.table_name),
+			DETAIL = format('It is job %s%s, in stage %s.', other.id, ' "' || other.name || '"', other.stage),
+			HINT = CASE other.stage
+				WHEN 'failed' THEN format('See error and error_hint of job %s and set wanted = ''run'' again, or DELETE it first.', other.id)
+				WHEN 'queued' THEN format('Let it finish, or take it back first: UPDATE backfill.job SET wanted = ''cancel'' WHERE id = %s;', other.id)
+				ELSE format('Let it finish: SELECT * FROM backfill.status WHERE id = %s;', other.id) END,
+			COLUMN = 'column_name', CONSTRAINT = 'job_live_column';
+	END IF;
+	RETURN NEW;
+END $$;
+
+--------------------------------------------------------------------------------------- what a user may change
+
+-- May the current user steer a job of that role? A role that is gone has no members.
+CREATE OR REPLACE FUNCTION backfill.may_steer(requested_by name) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT EXISTS (SELECT FROM pg_roles r
+	                WHERE r.rolname IN (may_steer.requested_by, 'backfill_admin') AND pg_has_role(r.oid, 'USAGE'));
+$$;
+
+-- Fires when an UPDATE names a user's column other than `wanted`.
+CREATE OR REPLACE FUNCTION backfill.job_steer() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	NEW.changed_by := current_user;
+	NEW.index := coalesce(NEW.index, 'none');
+	NEW.hold_before := coalesce(NEW.hold_before, '{}');
+	NEW.priority := coalesce(NEW.priority, 0);
+	PERFORM backfill.job_check_limits(NEW);
+
+	-- Users have the right to it for proceed(), which runs as they.
+	IF NEW.released IS DISTINCT FROM OLD.released
+	   AND NEW.released IS DISTINCT FROM OLD.released || OLD.held_at
+	   AND NOT pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = TG_RELID), 'USAGE') THEN
+		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+			MESSAGE = format('released of job %s cannot be set by hand', OLD.id),
+			DETAIL = 'It remembers which holds were let go.',
+			HINT = format('SELECT backfill.proceed(%s);', OLD.id), COLUMN = 'released';
+	END IF;
+	RETURN NEW;
+END $$;
+
+-- Fires when an UPDATE names `wanted`, also with the value it has: that is how a failed job is sent off again.
+CREATE OR REPLACE FUNCTION backfill.job_want() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	who text := format('Job %s (column %I of table %s)', OLD.id, OLD.column_name, OLD.table_name);
+	verdict text;
+BEGIN
+	NEW.changed_by := current_user;
+	NEW.wanted := coalesce(NEW.wanted, OLD.wanted);
+	PERFORM backfill.job_check_limits(NEW);
+
+	-- A stage's answer to each wish; the last row speaks for the stages of work.
+	SELECT CASE NEW.wanted WHEN 'run' THEN v.run WHEN 'pause' THEN v.pause WHEN 'cancel' THEN v.cancel ELSE v.roll_back END
+	  INTO verdict
+	  FROM (VALUES
+		('queued',       'take',   'take',   'cancel',  'unbuilt'),
+		('failed',       'resume', 'take',   'unbuilt', 'unbuilt'),
+		('done',         'pass',   'pass',   'refuse',  'unbuilt'),
+		('cancelled',    'resume', 'pass',   'pass',    'unbuilt'),
+		('rolling_back', 'refuse', 'take',   'refuse',  'take'),
+		('rolled_back',  'again',  'pass',   'pass',    'pass'),
+		(NULL,           'take',   'take',   'unbuilt', 'unbuilt')
+	  ) AS v (stage, run, pause, cancel, roll_back)
+	 WHERE v.stage = OLD.stage OR v.stage IS NULL
+	 ORDER BY v.stage NULLS LAST LIMIT 1;
+	-- A claimed job has begun, whatever its row says.
+	IF verdict = 'cancel' AND EXISTS (SELECT FROM backfill.claim c WHERE c.job_id = OLD.id) THEN
+		verdict := 'unbuilt';
+	END IF;
+
+	CASE verdict
+	WHEN 'take' THEN
+		NULL;
+	WHEN 'pass' THEN
+		NEW.wanted := OLD.wanted;
+	WHEN 'cancel' THEN
+		NEW.stage := 'cancelled';
+		NEW.waiting_for := NULL;
+		NEW.finished_at := clock_timestamp();
+	WHEN 'resume', 'again' THEN
+		NEW.stage := CASE verdict WHEN 'again' THEN 'planning' ELSE coalesce(OLD.resume_stage, 'queued') END;
+		NEW.resume_stage := NULL;
+		NEW.error := NULL;
+		NEW.error_code := NULL;
+		NEW.error_hint := NULL;
+		NEW.waiting_for := NULL;
+		NEW.finished_at := NULL;
+	WHEN 'unbuilt' THEN
+		RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+			MESSAGE = format('backfilld cannot do wanted = %s for a job in stage %s yet', NEW.wanted, OLD.stage),
+			DETAIL = format('%s: ending it half-way or taking it back is planned but not built in this version.', who),
+			HINT = CASE OLD.stage WHEN 'done' THEN 'To take the column back: ALTER TABLE ... DROP COLUMN.'
+			       ELSE format('UPDATE backfill.job SET wanted = ''pause'' WHERE id = %s; stops it and keeps everything it has.', OLD.id) END,
+			COLUMN = 'wanted';
+	WHEN 'refuse' THEN
+		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('wanted = %s is not possible for a job in stage %s', NEW.wanted, OLD.stage),
+			DETAIL = CASE OLD.stage WHEN 'done' THEN format('%s has done its work; there is nothing left to stop.', who)
+			                        ELSE format('%s is being taken back; it cannot turn round half-way.', who) END,
+			HINT = CASE OLD.stage WHEN 'done' THEN 'To take the column back: ALTER TABLE ... DROP COLUMN.'
+			                      ELSE 'Wait for rolled_back, then set wanted = ''run''.' END,
+			COLUMN = 'wanted';
+	END CASE;
+	RETURN NEW;
+END $$;
+
+-- A job is deleted only when nothing works on it.
+CREATE OR REPLACE FUNCTION backfill.job_spare() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF OLD.stage NOT IN ('done', 'failed', 'cancelled', 'rolled_back') THEN
+		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+			MESSAGE = format('job %s is live and cannot be deleted', OLD.id),
+			DETAIL = format('It is in stage %s, for column %I of table %s; a daemon goes on from this row.',
+			                OLD.stage, OLD.column_name, OLD.table_name),
+			HINT = CASE OLD.stage WHEN 'queued'
+				THEN format('First: UPDATE backfill.job SET wanted = ''cancel'' WHERE id = %s;', OLD.id)
+				ELSE format('Let it finish, or stop it for now: UPDATE backfill.job SET wanted = ''pause'' WHERE id = %s;', OLD.id) END;
+	END IF;
+	IF OLD.stage = 'failed' AND OLD.resume_stage NOT IN ('queued', 'planning') THEN
+		RAISE WARNING USING
+			MESSAGE = format('deleting job %s leaves on table %s what it has added so far', OLD.id, OLD.table_name),
+			DETAIL = format('It failed in stage %s: column %I and perhaps a trigger of backfilld are there.', OLD.resume_stage, OLD.column_name),
+			HINT = format('Insert the job again to finish it, or see \d %s and drop them.', OLD.table_name);
+	END IF;
+	RETURN OLD;
+END $$;
+
+------------------------------------------------------------------------------------------------ what is told
+
+-- SECURITY DEFINER, because users may not write backfill.event; the actor is what the triggers above have noted.
+CREATE OR REPLACE FUNCTION backfill.job_tell() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	knobs CONSTANT text[] := '{workers,batch_ms,max_lag_ms,lag_target_ms,max_impact,lock_timeout_ms,ddl_lock_timeout_ms,max_wal_rate}';
+	wishes CONSTANT text[] := '{wanted,note,priority,not_before,daily_window,hold_before,seal_after_quiet,index,index_where,released}';
+BEGIN
+	IF TG_OP = 'DELETE' THEN
+		INSERT INTO backfill.event (job_id, name, actor, kind, stage, detail)
+		VALUES (OLD.id, OLD.name, session_user, 'job', OLD.stage, format('deleted: column %I of table %s', OLD.column_name, OLD.table_name));
+		RETURN NULL;
+	END IF;
+
+	IF TG_OP = 'INSERT' THEN
+		-- see job_resolve: a row that has passed unchecked must not stay
+		IF NEW.table_oid IS NULL THEN
+			RAISE EXCEPTION USING ERRCODE = 'serialization_failure',
+				MESSAGE = format('a job named %L was deleted while this one was being inserted', NEW.name),
+				DETAIL = 'The new row was taken for a repeated one and has not been checked.',
+				HINT = 'Run the INSERT again.';
+		END IF;
+		INSERT INTO backfill.event (job_id, name, actor, kind, stage, detail)
+		VALUES (NEW.id, NEW.name, NEW.requested_by, 'job', NEW.stage,
+		        format('asked for column %I%s of table %s', NEW.column_name, ' ' || NEW.column_type, NEW.table_name));
+	ELSE
+		INSERT INTO backfill.event (job_id, name, actor, kind, stage, detail)
+		SELECT NEW.id, NEW.name, NEW.changed_by, CASE WHEN n.key = ANY (knobs) THEN 'knob' ELSE 'steer' END, NEW.stage,
+		       format('%s: from %s to %s', n.key, coalesce(o.value, 'null'), coalesce(n.value, 'null'))
+		  FROM jsonb_each_text(to_jsonb(NEW)) n JOIN jsonb_each_text(to_jsonb(OLD)) o ON o.key = n.key
+		 WHERE n.value IS DISTINCT FROM o.value AND n.key = ANY (knobs || wishes || 'stage'::text)
+		 ORDER BY n.key;
+	END IF;
+	PERFORM pg_notify('backfill', format('{"job":%s,"stage":"%s"}', NEW.id, NEW.stage));
+	RETURN NULL;
+END $$;
+
+-- Every move of the daemon.
+CREATE OR REPLACE FUNCTION backfill.job_moved() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	PERFORM pg_notify('backfill', format('{"job":%s,"stage":"%s"}', NEW.id, NEW.stage));
+	RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION backfill.watched_query_check() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+		MESSAGE = 'backfilld cannot watch the plans of queries yet',
+		DETAIL = 'backfill.watched_query is planned but not built in this version.',
+		HINT = 'Use hold_before = ''{seal}'' in the job and compare EXPLAIN of your queries there.';
+END $$;
+
+--------------------------------------------------------------------------------------- triggers and policies
+
+-- Made when missing only: each takes a lock on backfill.job that its readers or writers would wait for.
+-- Triggers of one event fire in the order of their names.
+DO $$
+DECLARE
+	steerable CONSTANT text := 'note, priority, not_before, daily_window, hold_before, seal_after_quiet, index, index_where, workers, batch_ms,
+		max_lag_ms, lag_target_ms, max_impact, lock_timeout_ms, ddl_lock_timeout_ms, max_wal_rate, released';
+	made record;
+BEGIN
+	FOR made IN
+		SELECT * FROM (VALUES
+			('backfill.job', 'job_1_resolve', 'BEFORE INSERT', '', 'job_resolve'),
+			('backfill.job', 'job_2_check', 'BEFORE INSERT', '', 'job_check'),
+			('backfill.job', 'job_3_tell', 'AFTER INSERT', '', 'job_tell'),
+			('backfill.job', 'job_4_steer', 'BEFORE UPDATE OF ' || steerable, '', 'job_steer'),
+			('backfill.job', 'job_5_want', 'BEFORE UPDATE OF wanted', '', 'job_want'),
+			('backfill.job', 'job_6_tell', 'AFTER UPDATE OF wanted, ' || steerable, '', 'job_tell'),
+			('backfill.job', 'job_7_moved', 'AFTER UPDATE OF stage', 'WHEN (OLD.stage IS DISTINCT FROM NEW.stage)', 'job_moved'),
+			('backfill.job', 'job_8_spare', 'BEFORE DELETE', '', 'job_spare'),
+			('backfill.job', 'job_9_tell', 'AFTER DELETE', '', 'job_tell'),
+			('backfill.watched_query', 'watched_query_check', 'BEFORE INSERT OR UPDATE', '', 'watched_query_check')
+		) AS t (relation, name, event, condition, function)
+		 WHERE NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = t.relation::regclass AND g.tgname = t.name)
+	LOOP
+		EXECUTE format('CREATE TRIGGER %I %s ON %s FOR EACH ROW %s EXECUTE FUNCTION backfill.%I()',
+		               made.name, made.event, made.relation, made.condition, made.function);
+	END LOOP;
+
+	FOR made IN
+		SELECT * FROM (VALUES
+			('job_read', 'SELECT USING (true)'),
+			('job_ask', 'INSERT WITH CHECK (requested_by = current_user)'),
+			('job_steer', 'UPDATE USING (backfill.may_steer(requested_by))'),
+			('job_delete', 'DELETE USING (backfill.may_steer(requested_by))')
+		) AS p (name, rule)
+		 WHERE NOT EXISTS (SELECT FROM pg_policy y WHERE y.polrelid = 'backfill.job'::regclass AND y.polname = p.name)
+	LOOP
+		EXECUTE format('CREATE POLICY %I ON backfill.job FOR %s', made.name, made.rule);
+	END LOOP;
+	IF NOT (SELECT c.relrowsecurity FROM pg_class c WHERE c.oid = 'backfill.job'::regclass) THEN
+		ALTER TABLE backfill.job ENABLE ROW LEVEL SECURITY;
+	END IF;
+EXCEPTION WHEN lock_not_available THEN
+	RAISE EXCEPTION USING ERRCODE = 'lock_not_available',
+		MESSAGE = 'table backfill.job is in use by another transaction',
+		DETAIL = format('Its triggers and policies need a lock, which was not to be had within %s.', current_setting('lock_timeout')),
+		HINT = 'End transactions that have touched backfill.job (pg_stat_activity), then run backfilld --install again.';
+END $$;
+
+---------------------------------------------------------------------------------------- what workers call
 
 CREATE OR REPLACE FUNCTION backfill.move_bookmark(job_id bigint, filler int, epoch bigint, pass int, page bigint, rows bigint)
 RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -363,33 +1092,304 @@ BEGIN
 		HINT = 'Roll back and leave the job to whoever holds it now.';
 END $$;
 
------------------------------------------------------------------------------------------------------------- views
+-------------------------------------------------------------------------------------------- what users call
+
+CREATE OR REPLACE FUNCTION backfill.proceed(job_id bigint) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	j record;
+	let_go text;
+BEGIN
+	UPDATE backfill.job AS b SET released = b.released || b.held_at
+	 WHERE b.id = proceed.job_id AND b.held_at IS NOT NULL AND NOT b.held_at = ANY (b.released)
+	RETURNING b.held_at INTO let_go;
+	IF FOUND THEN
+		RETURN let_go;
+	END IF;
+
+	SELECT * INTO j FROM backfill.job b WHERE b.id = proceed.job_id;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+			MESSAGE = format('there is no job %s', job_id),
+			DETAIL = 'It was never inserted, or it has been deleted.',
+			HINT = 'SELECT id, name, waiting_for FROM backfill.status lists what there is.';
+	END IF;
+	IF NOT backfill.may_steer(j.requested_by) THEN
+		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+			MESSAGE = format('job %s is not yours to steer', job_id),
+			DETAIL = format('It was asked for by role %I.', j.requested_by),
+			HINT = format('Call this as a member of %I or of backfill_admin.', j.requested_by);
+	END IF;
+	RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+		MESSAGE = format('job %s is at no hold', job_id),
+		DETAIL = CASE WHEN j.held_at IS NULL THEN format('It is in stage %s, with hold_before = %L.', j.stage, j.hold_before)
+		              ELSE format('The hold before %s has been let go already; the daemon goes on within a second.', j.held_at) END,
+		HINT = 'A held job says "held before ..." in waiting_for of backfill.status.';
+END $$;
+
+CREATE OR REPLACE FUNCTION backfill.check_admin(what text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	IF NOT pg_has_role('backfill_admin', 'USAGE') THEN
+		RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+			MESSAGE = format('%s is for members of backfill_admin', what),
+			DETAIL = format('Role %I is not one; it may steer its own jobs only.', current_user),
+			HINT = format('As an administrator: GRANT backfill_admin TO %I;', current_user);
+	END IF;
+END $$;
+
+CREATE OR REPLACE FUNCTION backfill.pause_all() RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	jobs bigint;
+BEGIN
+	PERFORM backfill.check_admin('pause_all()');
+	UPDATE backfill.job SET wanted = 'pause'
+	 WHERE wanted = 'run' AND stage NOT IN ('done', 'failed', 'cancelled', 'rolled_back');
+	GET DIAGNOSTICS jobs = ROW_COUNT;
+	RETURN jobs;
+END $$;
+
+CREATE OR REPLACE FUNCTION backfill.resume_all() RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	jobs bigint;
+BEGIN
+	PERFORM backfill.check_admin('resume_all()');
+	UPDATE backfill.job SET wanted = CASE stage WHEN 'rolling_back' THEN 'roll_back' ELSE 'run' END
+	 WHERE wanted = 'pause' AND stage NOT IN ('done', 'failed', 'cancelled', 'rolled_back');
+	GET DIAGNOSTICS jobs = ROW_COUNT;
+	RETURN jobs;
+END $$;
+
+CREATE OR REPLACE FUNCTION backfill.purge(older_than interval) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	jobs bigint;
+BEGIN
+	IF older_than IS NULL OR older_than < interval '0' THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = 'purge() needs an age',
+			DETAIL = format('It was called with %L.', older_than),
+			HINT = 'SELECT backfill.purge(''30 days''); deletes jobs that ended longer ago than that.';
+	END IF;
+	DELETE FROM backfill.job
+	 WHERE stage IN ('done', 'cancelled', 'rolled_back') AND finished_at < clock_timestamp() - older_than;
+	GET DIAGNOSTICS jobs = ROW_COUNT;
+	RETURN jobs;
+END $$;
+
+-- One look of wait_for: true when the stage is reached or passed, false to go on waiting.
+CREATE OR REPLACE FUNCTION backfill.wait_look(name text, stage text, until timestamptz) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	stages CONSTANT text[] := '{queued,planning,adding,filling,indexing,sealing,analyzing,done}';
+	j record;
+BEGIN
+	IF array_position(stages, wait_look.stage) IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('%L is not a stage that can be waited for', stage),
+			DETAIL = format('The stages are %s.', array_to_string(stages, ', ')),
+			HINT = format('CALL backfill.wait_for(%L, ''done'', ''1 hour'');', name);
+	END IF;
+	SELECT b.*, s.waiting_for AS waits INTO j FROM backfill.job b JOIN backfill.status s ON s.id = b.id WHERE b.name = wait_look.name;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+			MESSAGE = format('there is no job named %L', name),
+			DETAIL = 'It was never inserted, has not been committed yet, or has been deleted.',
+			HINT = 'Commit the INSERT of the job first; SELECT id, name FROM backfill.status lists what there is.';
+	END IF;
+	IF j.stage IN ('failed', 'cancelled', 'rolling_back', 'rolled_back') THEN
+		RAISE EXCEPTION USING ERRCODE = 'raise_exception',
+			MESSAGE = format('job %s %L will not reach stage %s: it is %s', j.id, name, stage, j.stage),
+			DETAIL = CASE j.stage WHEN 'failed' THEN format('%s%s', j.error, ' (SQLSTATE ' || j.error_code || ')')
+			                      ELSE format('wanted = %s was set by %I.', j.wanted, j.changed_by) END,
+			HINT = concat_ws(' ', j.error_hint, format('UPDATE backfill.job SET wanted = ''run'' WHERE id = %s; sends it off again.', j.id));
+	END IF;
+	IF array_position(stages, j.stage) >= array_position(stages, wait_look.stage) THEN
+		RETURN true;
+	END IF;
+	IF clock_timestamp() >= until THEN
+		RAISE EXCEPTION USING ERRCODE = 'query_canceled',
+			MESSAGE = format('job %s %L did not reach stage %s in time', j.id, name, stage),
+			DETAIL = format('It is in stage %s%s.', j.stage, ', waiting: ' || j.waits),
+			HINT = 'The job goes on; call wait_for again, or with a longer timeout.';
+	END IF;
+	RETURN false;
+END $$;
+
+-- No SET clause: a procedure with one may not commit. So every name is qualified.
+CREATE OR REPLACE PROCEDURE backfill.wait_for(name text, stage text DEFAULT 'done', timeout interval DEFAULT NULL)
+LANGUAGE plpgsql AS $$
+DECLARE
+	until pg_catalog.timestamptz := pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) timeout;
+BEGIN
+	-- A transaction that began before this very statement has a BEGIN of its own.
+	IF pg_catalog.now() OPERATOR(pg_catalog.<) pg_catalog.statement_timestamp() THEN
+		RAISE EXCEPTION USING ERRCODE = 'active_sql_transaction',
+			MESSAGE = 'wait_for cannot run inside a transaction block',
+			DETAIL = 'It commits between looks: an open snapshot would hold back the horizon that the fill needs.',
+			HINT = 'CALL it on its own: COMMIT first, or leave out BEGIN (psql: no -1; migration tools: outside the transaction).';
+	END IF;
+	WHILE NOT backfill.wait_look(name, stage, until) LOOP
+		COMMIT;
+		PERFORM pg_catalog.pg_sleep(0.2);
+	END LOOP;
+END $$;
+
+CREATE OR REPLACE FUNCTION backfill.history(job_id bigint)
+RETURNS TABLE (at timestamptz, after interval, actor text, stage text, what text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT e.at, date_trunc('milliseconds', e.at - min(e.at) OVER ()), e.actor, e.stage,
+	       concat_ws('; ', e.kind || coalesce(': ' || e.detail, ''), e.statement, e.rows || ' rows',
+	                 'waited ' || nullif(e.lock_wait_ms, 0) || ' ms for the lock', 'took ' || e.duration_ms || ' ms')
+	  FROM backfill.event e
+	 WHERE e.job_id = history.job_id
+	 ORDER BY e.id;
+$$;
+
+-- A name may have been used again after its job was deleted: the story has all of them.
+CREATE OR REPLACE FUNCTION backfill.history(name text)
+RETURNS TABLE (at timestamptz, after interval, actor text, stage text, what text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT h.*
+	  FROM (SELECT DISTINCT e.job_id FROM backfill.event e WHERE e.name = history.name) j
+	 CROSS JOIN LATERAL backfill.history(j.job_id) h
+	 ORDER BY j.job_id, h.at;
+$$;
+
+-- What this version does for a job, as a patient DBA would write it.
+CREATE OR REPLACE FUNCTION backfill.as_sql(job_id bigint) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	j backfill.job;
+	sync text;
+	expr text;
+	cond text;
+	v text;
+	fn text;
+	trg text;
+	chk text;
+	s text;
+BEGIN
+	SELECT * INTO j FROM backfill.job b WHERE b.id = as_sql.job_id;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+			MESSAGE = format('there is no job %s', job_id),
+			DETAIL = 'It was never inserted, or it has been deleted.',
+			HINT = 'SELECT id, name FROM backfill.status lists what there is.';
+	END IF;
+	v := quote_ident(j.column_name);
+	-- as the trigger of an expression may end in a comment, a line end follows each
+	expr := coalesce(j.value, j.default_expr);
+	sync := CASE j.sync WHEN 'auto' THEN CASE WHEN j.value IS NULL THEN 'none' ELSE 'fill' END ELSE j.sync END;
+	fn := format('%s.%I', split_part(j.table_name, '.', 1), 'sync_' || j.id);
+	IF j.table_name LIKE '"%' THEN
+		fn := format('%s.%I', substring(j.table_name FROM '^"(?:[^"]|"")*"'), 'sync_' || j.id);
+	END IF;
+	trg := quote_ident('zz_sync_' || j.id);
+	chk := quote_ident('not_null_' || j.id);
+
+	s := format(E'-- Job %s%s: what backfilld does, written by hand.\n', j.id, ' ("' || translate(j.name, E'\r\n', '  ') || '")')
+	  || format(E'SET search_path = %s;\n\n', j.search_path);
+
+	s := s || E'-- 1. Column, default and trigger, in one short lock. Try again when the lock is not to be had at once.\n'
+	  || E'BEGIN;\n'
+	  || format(E'SET LOCAL lock_timeout = ''%sms'';\n', coalesce(j.ddl_lock_timeout_ms, 200));
+	IF NOT j.adopted THEN
+		s := s || format(E'ALTER TABLE %s ADD COLUMN %s %s%s;\n', j.table_name, v, coalesce(j.exact_type, j.column_type), ' COLLATE ' || j.collation);
+	END IF;
+	IF j.default_expr IS NOT NULL THEN
+		s := s || format(E'ALTER TABLE %s ALTER COLUMN %s SET DEFAULT (%s\n);\n', j.table_name, v, j.default_expr);
+	END IF;
+	IF sync IN ('fill', 'derive') THEN
+		-- in the trigger the row's columns are NEW's: a sub-select over one row gives them their bare names
+		cond := concat_ws(' AND ', CASE sync WHEN 'fill' THEN format('NEW.%s IS NULL', v) END,
+		                  format(E'(SELECT (%s\n) FROM (SELECT NEW.*) AS t)', j.fill_where));
+		s := s || format(E'CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER\nSET search_path = %s AS $sync$\nBEGIN\n',
+		                 fn, j.search_path)
+		  || CASE WHEN cond = '' THEN '' ELSE format(E'\tIF %s THEN\n', cond) END
+		  || format(E'\tSELECT (%s\n) INTO NEW.%s FROM (SELECT NEW.*) AS t;\n', expr, v)
+		  || CASE WHEN cond = '' THEN '' ELSE E'\tEND IF;\n' END
+		  || E'\tRETURN NEW;\nEND $sync$;\n'
+		  || format(E'CREATE TRIGGER %s BEFORE INSERT OR UPDATE ON %s\n\tFOR EACH ROW EXECUTE FUNCTION %s();\n', trg, j.table_name, fn);
+	END IF;
+	s := s || E'COMMIT;\n\n';
+
+	IF expr IS NOT NULL THEN
+		s := s || E'-- 2. The rows that were there, some pages at a time, each stretch a transaction of its own; afterwards the whole\n'
+		  || E'--    table again, until nothing is found. Between them look at replica lag.\n'
+		  || format(E'UPDATE ONLY %s SET %s = (%s\n)\n', j.table_name, v, expr)
+		  || E' WHERE ctid >= ''(0,0)'' AND ctid < ''(128,0)''  -- then (128,0) to (256,0), ...\n'
+		  || CASE sync WHEN 'derive' THEN format(E'   AND %s IS DISTINCT FROM (%s\n)', v, expr)
+		               ELSE format('   AND (%s IS NULL) IS TRUE', v) END
+		  || coalesce(format(E'\n   AND (%s\n)', j.fill_where), '') || E';\n\n';
+	END IF;
+
+	IF j.not_null THEN
+		s := s || E'-- 3. NOT NULL without a scan under the lock: the checked constraint stands in for it.\n'
+		  || format(E'ALTER TABLE %s ADD CONSTRAINT %s CHECK (%s IS NOT NULL) NOT VALID;\n', j.table_name, chk, v)
+		  || format(E'ALTER TABLE %s VALIDATE CONSTRAINT %s;\n', j.table_name, chk)
+		  || format(E'ALTER TABLE %s ALTER COLUMN %s SET NOT NULL;\n', j.table_name, v)
+		  || format(E'ALTER TABLE %s DROP CONSTRAINT %s;\n\n', j.table_name, chk);
+	END IF;
+	IF sync = 'fill' THEN
+		s := s || E'-- 4. The trigger has done its work.\n'
+		  || format(E'DROP TRIGGER %s ON %s;\nDROP FUNCTION %s();\n\n', trg, j.table_name, fn);
+	END IF;
+	RETURN s || E'-- 5. The planner learns of the column.\n' || format('ANALYZE %s (%s);', j.table_name, v);
+END $$;
+
+------------------------------------------------------------------------------------------------------- views
 
 DO $$
 BEGIN
 	CREATE OR REPLACE VIEW backfill.daemon AS
-		SELECT holder, version, pid, since, last_seen, last_seen > clock_timestamp() - interval '15 s' AS serving
-		  FROM backfill.daemon_seen;
+		SELECT d.holder, d.version, d.pid, d.since, d.last_seen, d.last_seen > clock_timestamp() - interval '15 s' AS serving
+		  FROM backfill.daemon_seen d;
 
 	CREATE OR REPLACE VIEW backfill.status AS
 		SELECT j.id, j.name, j.table_name, j.column_name, j.stage,
-		       -- a database that cannot write the blocks gets # and -
-		       repeat(chr(CASE WHEN getdatabaseencoding() = 'UTF8' THEN 9608 ELSE 35 END), trunc(f.part / 10)::int)
-		       || repeat(chr(CASE WHEN getdatabaseencoding() = 'UTF8' THEN 9617 ELSE 45 END), 10 - trunc(f.part / 10)::int)
-		       || ' ' || lpad(f.part::text, 5) || ' %' AS progress,
+		       -- a database whose encoding lacks the blocks gets # and -
+		       repeat(chr(CASE WHEN getdatabaseencoding() = 'UTF8' THEN 9608 ELSE 35 END), trunc(p.part / 10)::int)
+		       || repeat(chr(CASE WHEN getdatabaseencoding() = 'UTF8' THEN 9617 ELSE 45 END), 10 - trunc(p.part / 10)::int)
+		       || ' ' || lpad(p.part::text, 5) || ' %' AS progress,
 		       j.rows_filled, j.rows_per_s, j.eta, j.lag_ms,
-		       CASE WHEN j.stage NOT IN ('done', 'cancelled', 'rolled_back', 'failed')
+		       CASE WHEN j.stage NOT IN ('done', 'failed', 'cancelled', 'rolled_back')
 		                 AND NOT EXISTS (SELECT FROM backfill.daemon d WHERE d.serving)
 		            THEN 'no daemon serves this database' ELSE j.waiting_for END AS waiting_for,
 		       j.error, j.updated_at
 		  FROM backfill.job j
-		 CROSS JOIN LATERAL (SELECT CASE j.stage WHEN 'failed' THEN coalesce(j.resume_stage, 'queued') ELSE j.stage END AS reached) r
+		 CROSS JOIN LATERAL (SELECT CASE j.stage WHEN 'failed' THEN j.resume_stage ELSE j.stage END AS reached) r
 		 CROSS JOIN LATERAL (SELECT CASE
 				WHEN r.reached = 'done' THEN 100.0
+				-- the last tenth is kept for done
 				WHEN r.reached IN ('indexing', 'sealing', 'analyzing') THEN 99.9
 				WHEN r.reached = 'rolled_back' OR coalesce(j.blocks_total, 0) <= 0 THEN 0.0
-				-- the last tenth is kept for done
-				ELSE least(99.9, trunc(100.0 * greatest(j.blocks_done, 0) / j.blocks_total, 1)) END AS part) f
+				ELSE least(99.9, trunc(100.0 * greatest(j.blocks_done, 0) / j.blocks_total, 1)) END AS part) p
+		 ORDER BY j.id;
+
+	-- A stage lasts from its first event to the first one of the next.
+	CREATE OR REPLACE VIEW backfill.job_summary AS
+		SELECT j.id, j.name, j.table_name, j.column_name, j.stage, j.requested_by, j.requested_at, j.started_at, j.finished_at,
+		       coalesce(j.finished_at, clock_timestamp()) - j.started_at AS took,
+		       e.planning, e.adding, e.filling, e.indexing, e.sealing, e.analyzing,
+		       j.throttled_ms * interval '1 ms' AS throttled,
+		       e.statements, e.lock_waits, e.longest_lock_wait, e.errors, j.rows_filled
+		  FROM backfill.job j
+		 CROSS JOIN LATERAL (
+			SELECT sum(s.lasted) FILTER (WHERE s.stage = 'planning') AS planning,
+			       sum(s.lasted) FILTER (WHERE s.stage = 'adding') AS adding,
+			       sum(s.lasted) FILTER (WHERE s.stage = 'filling') AS filling,
+			       sum(s.lasted) FILTER (WHERE s.stage = 'indexing') AS indexing,
+			       sum(s.lasted) FILTER (WHERE s.stage = 'sealing') AS sealing,
+			       sum(s.lasted) FILTER (WHERE s.stage = 'analyzing') AS analyzing,
+			       count(*) FILTER (WHERE s.statement IS NOT NULL AND s.duration_ms IS NOT NULL) AS statements,
+			       coalesce(sum(s.lock_wait_ms), 0) * interval '1 ms' AS lock_waits,
+			       coalesce(max(s.lock_wait_ms), 0) * interval '1 ms' AS longest_lock_wait,
+			       count(*) FILTER (WHERE s.kind = 'error') AS errors
+			  FROM (SELECT v.*, coalesce(lead(v.at) OVER (ORDER BY v.id), j.finished_at, clock_timestamp()) - v.at AS lasted
+			          FROM backfill.event v WHERE v.job_id = j.id) s) e
 		 ORDER BY j.id;
 EXCEPTION WHEN lock_not_available THEN
 	RAISE EXCEPTION USING ERRCODE = 'lock_not_available',
@@ -398,6 +1398,21 @@ EXCEPTION WHEN lock_not_available THEN
 		HINT = 'End transactions that have read backfill.status (pg_stat_activity), then run backfilld --install again.';
 END $$;
 
------------------------------------------------------------------------------------------------------------ grants
+------------------------------------------------------------------------------------------------------ grants
 
+-- Workers' logins call move_bookmark as whoever owns the table: USAGE is for everybody, the rest for members.
 GRANT USAGE ON SCHEMA backfill TO PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA backfill FROM PUBLIC, backfill_user, backfill_admin;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA backfill FROM PUBLIC, backfill_user, backfill_admin;
+GRANT SELECT ON ALL TABLES IN SCHEMA backfill TO backfill_user;
+GRANT EXECUTE ON ALL ROUTINES IN SCHEMA backfill TO backfill_user;
+GRANT EXECUTE ON FUNCTION backfill.move_bookmark TO PUBLIC;
+GRANT INSERT (name, note, table_name, column_name, column_type, "collation", identity, default_expr, value, fill_where, field, sync,
+	not_null, is_unique, check_expr, foreign_key, index, index_where, seal_after_quiet, rehearse, hold_on_plan_regression, depends_on,
+	skip_triggers, hold_before, priority, not_before, daily_window, workers, batch_ms, max_lag_ms, lag_target_ms, max_impact,
+	lock_timeout_ms, ddl_lock_timeout_ms, max_wal_rate, wanted) ON backfill.job TO backfill_user;
+-- released: for proceed(), which runs as its caller; job_steer lets nobody else set it
+GRANT UPDATE (wanted, note, priority, not_before, daily_window, hold_before, seal_after_quiet, index, index_where, workers, batch_ms,
+	max_lag_ms, lag_target_ms, max_impact, lock_timeout_ms, ddl_lock_timeout_ms, max_wal_rate, released) ON backfill.job TO backfill_user;
+GRANT DELETE ON backfill.job TO backfill_user;
+GRANT INSERT (job_id, table_name, label, query), DELETE ON backfill.watched_query TO backfill_user;
