@@ -23,16 +23,17 @@ struct move {
 	const char *reason;
 };
 
-/* The first row of a stage is the way forward. */
 static const struct move moves[] = {
 	{STAGE_QUEUED, STAGE_PLANNING, "claimed"},
 	{STAGE_PLANNING, STAGE_ADDING, "the plan is written"},
 	{STAGE_ADDING, STAGE_FILLING, "column, default and trigger are in place"},
+	{STAGE_ADDING, STAGE_INDEXING, "the column is in place, existing rows need no fill"},
+	{STAGE_ADDING, STAGE_SEALING, "the column is in place, existing rows need no fill"},
 	{STAGE_FILLING, STAGE_INDEXING, "a sweep over the whole table found no pending row"},
+	{STAGE_FILLING, STAGE_SEALING, "a sweep over the whole table found no pending row"},
 	{STAGE_INDEXING, STAGE_SEALING, "the indexes are valid"},
 	{STAGE_SEALING, STAGE_ANALYZING, "the constraints are valid and the trigger is settled"},
 	{STAGE_ANALYZING, STAGE_DONE, "the planner knows the column"},
-	{STAGE_ADDING, STAGE_INDEXING, "existing rows need no fill"},
 	{STAGE_QUEUED, STAGE_FAILED, "cannot be claimed"},
 	{STAGE_PLANNING, STAGE_FAILED, "planning failed"},
 	{STAGE_ADDING, STAGE_FAILED, "adding failed"},
@@ -58,13 +59,14 @@ bool stage_parse(const char *name, enum stage *ret_stage)
 	return false;
 }
 
-enum stage stage_next(enum stage stage)
+enum stage stage_next(enum stage stage, unsigned work)
 {
-	for (size_t i = 0; i < COUNT_OF(moves); i++) {
-		if (moves[i].from == stage)
-			return moves[i].to;
-	}
-	return stage;
+	enum stage next = stage;
+
+	do
+		next = (enum stage)(next + 1);
+	while (next < STAGE_DONE && !(work & STAGE_BIT(next)));
+	return next;
 }
 
 const char *stage_move_reason(enum stage from, enum stage to)

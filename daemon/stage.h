@@ -38,8 +38,12 @@ const char *stage_name(enum stage stage) MUST_USE;
 /* False: no stage of that name; *ret_stage is untouched then. */
 bool stage_parse(const char *name, enum stage *ret_stage) MUST_USE;
 
-/* The stage a job in `stage` goes to when its work there is done. `stage` is one of queued … analyzing. */
-enum stage stage_next(enum stage stage) MUST_USE;
+/*
+ * The stage that follows `stage`, one of queued … analyzing, when its work there is done. Stages that are not
+ * in `work`, a set of STAGE_BIT()s, are passed over.
+ */
+enum stage stage_next(enum stage stage, unsigned work) MUST_USE;
+#define STAGE_BIT(stage) (1u << (stage))
 
 /* Why a job goes from `from` to `to`, as a sentence for the event log; NULL when it may not. */
 const char *stage_move_reason(enum stage from, enum stage to) MUST_USE;

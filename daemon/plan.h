@@ -1,0 +1,47 @@
+/*
+ * plan: finds out what a job really asks of this server, and writes down every step before one is taken.
+ *
+ * Types and expressions are the user's texts. They are parsed by the server, as the table's owner, on the
+ * worker's session, against an empty temporary copy of the table; the transaction is rolled back, so nothing
+ * is left.
+ */
+#ifndef BACKFILLD_DAEMON_PLAN_H
+#define BACKFILLD_DAEMON_PLAN_H
+
+#include "common/base.h"
+#include "common/session.h"
+#include "daemon/job.h"
+#include "daemon/relation.h"
+
+/* What the catalogue alone already forbids. False: `why` says what, and what to do. */
+bool plan_allows(const struct job *job, const struct relation *relation, struct fault *why) MUST_USE;
+
+/* First question: what the type's text means exactly. Only where job->column_type is given. */
+void plan_ask_type(struct session *session, const struct job *job, const struct relation *relation,
+	session_answer *answer, void *owner);
+/* Sets job->exact_type; false where the column exists with another type. */
+bool plan_read_type(
+	const struct reply *reply, struct job *job, const struct relation *relation, struct fault *why) MUST_USE;
+
+/* Which statement of the probe says what. */
+struct plan_probe {
+	const char **about; /* for each statement: the job's column that it tries, or NULL */
+	size_t count;
+	size_t reads_at; /* 0: there is no fill expression */
+	size_t missing_at;
+};
+
+/* Second question: do the expressions parse and fit, are they volatile, is the default fast? job->exact_type
+ * is set. */
+void plan_ask_probe(struct session *session, struct plan_probe *probe, const struct job *job,
+	const struct relation *relation, session_answer *answer, void *owner);
+/* Sets adopted, fast_default and volatile_value; false when the job cannot work. */
+bool plan_read_probe(const struct reply *reply, const struct plan_probe *probe, struct job *job,
+	const struct relation *relation, struct fault *why) MUST_USE;
+void plan_probe_free(struct plan_probe *probe);
+
+/* Writes findings and steps into the control tables. One transaction. */
+void plan_store(struct session *control, const struct job *job, const struct relation *relation,
+	session_answer *answer, void *owner);
+
+#endif

@@ -1,0 +1,146 @@
+#include "daemon/plan.h"
+
+#include "common/memory.h"
+#include "common/quote.h"
+#include "common/text.h"
+#include "daemon/change.h"
+#include "daemon/pending.h"
+#include "sql.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DEADLINE_MS 30000
+
+struct step_row {
+	char *statement;
+	const char *lock_mode;
+	bool blocks_reads;
+	bool blocks_writes;
+	bool scans;
+	char *note;
+};
+
+/* Takes the row's texts. */
+static void add_row(struct script *script, int64_t job_id, int *step, struct step_row row)
+{
+	script_add(script, sql_plan_step);
+	script_bind_int(script, job_id);
+	script_bind_int(script, ++*step);
+	script_bind(script, row.statement);
+	script_bind(script, row.lock_mode);
+	script_bind_bool(script, row.blocks_reads);
+	script_bind_bool(script, row.blocks_writes);
+	script_bind_bool(script, row.scans);
+	script_bind(script, row.note);
+	free(row.statement);
+	free(row.note);
+}
+
+static void add_changes(
+	struct script *script, const struct job *job, struct relation *assumed, enum stage stage, int *number)
+{
+	struct change_step step;
+
+	while (change_next(job, assumed, stage, &step)) {
+		add_row(script, job->id, number,
+			(struct step_row){
+				.statement = change_text(&step),
+				.lock_mode = step.lock_mode,
+				.blocks_reads = strcmp(step.lock_mode, "ACCESS EXCLUSIVE") == 0,
+				.blocks_writes = strcmp(step.lock_mode, "SHARE UPDATE EXCLUSIVE") != 0,
+				.scans = step.scans,
+				.note = memory_text(change_name(step.kind)),
+			});
+		change_assume(assumed, job, step.kind);
+		change_step_clear(&step);
+	}
+}
+
+static char *fill_note(const struct relation *relation)
+{
+	struct text note = {0};
+
+	text_add(&note, "fill existing rows in batches");
+	if (relation->update_triggers)
+		text_addf(&note, "; fires for every row: trigger %s", relation->update_triggers);
+	if (relation->column_indexed)
+		text_add(&note, "; an index has the column, so no update can be done in place: one pass");
+	return text_take(&note);
+}
+
+static void add_fill(
+	struct script *script, const struct job *job, const struct relation *relation, int *number)
+{
+	struct text sql = {0};
+
+	if (!job_fill_expression(job) || job->fast_default)
+		return;
+	text_addf(&sql, "UPDATE ONLY %s SET ", job->table_name);
+	quote_name(&sql, job->column_name);
+	text_addf(&sql, " = (%s\n) WHERE ctid >= … AND ctid < … AND ", job_fill_expression(job));
+	pending_add(&sql, job);
+	add_row(script, job->id, number,
+		(struct step_row){
+			.statement = text_take(&sql),
+			.lock_mode = "ROW EXCLUSIVE",
+			.scans = true,
+			.note = fill_note(relation),
+		});
+}
+
+static void add_findings(struct script *script, const struct job *job, const struct relation *relation)
+{
+	script_add(script, sql_findings);
+	script_bind_int(script, job->id);
+	script_bind_int(script, job->epoch);
+	script_bind(script, job->exact_type);
+	script_bind_bool(script, job->adopted);
+	script_bind_bool(script, job->fast_default);
+	script_bind_bool(script, job->volatile_value);
+	if (relation->rows >= 0)
+		script_bind_int(script, (int64_t)relation->rows);
+	else
+		script_bind(script, NULL);
+	script_bind_int(script, relation->pages);
+}
+
+/* What change_next() looks at, and nothing that is owned twice. */
+static struct relation assumed_from(const struct relation *relation)
+{
+	struct relation assumed = {
+		.server_version = relation->server_version,
+		.exists = true,
+		.schema_name = memory_text(relation->schema_name),
+		.column_exists = relation->column_exists,
+		.column_default = memory_text(relation->column_default),
+		.column_not_null = relation->column_not_null,
+		.not_null_unvalidated = memory_text(relation->not_null_unvalidated),
+		.trigger_exists = relation->trigger_exists,
+		.function_exists = relation->function_exists,
+		.check_exists = relation->check_exists,
+		.check_valid = relation->check_valid,
+	};
+
+	return assumed;
+}
+
+void plan_store(struct session *control, const struct job *job, const struct relation *relation,
+	session_answer *answer, void *owner)
+{
+	struct script *script = script_new();
+	struct relation assumed = assumed_from(relation);
+	int number = 0;
+
+	script_add(script, "BEGIN");
+	add_findings(script, job, relation);
+	script_add(script, sql_plan_forget);
+	script_bind_int(script, job->id);
+	add_changes(script, job, &assumed, STAGE_ADDING, &number);
+	add_fill(script, job, relation, &number);
+	add_changes(script, job, &assumed, STAGE_SEALING, &number);
+	add_changes(script, job, &assumed, STAGE_ANALYZING, &number);
+	script_add(script, "COMMIT");
+	relation_clear(&assumed);
+	session_ask(control, script, DEADLINE_MS, answer, owner);
+}
