@@ -139,7 +139,7 @@ work_end() {
 	if [[ -z $WORK ]]; then
 		return
 	fi
-	work_remove "$WORK" "${BACKFILLD_KEEP:-}"
+	work_remove "$WORK" "${BACKFILLD_KEEP:-}" 2>/dev/null # where bash would tell what was killed
 	if [[ -n ${BACKFILLD_KEEP:-} ]]; then
 		echo "kept: $WORK" >&2
 	fi

@@ -17,7 +17,7 @@
 
 DAEMON_STATUS=""
 DAEMON_STOP_MS=""
-declare -A DAEMON_OPTIONS=([http]=off [poll_ms]=200 [log_level]=debug)
+declare -A DAEMON_OPTIONS=([http]='"off"' [poll_ms]=200 [log_level]=debug)
 
 # A sanitizer's finding ends the daemon, so that it cannot be overlooked.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0:exitcode=99}
@@ -152,7 +152,7 @@ daemon_await_end() {
 	{
 		wait_gone "$pid" "$2" || give_up "$1 ends within $2 s" "process $pid is still there"
 		wait "$pid" || DAEMON_STATUS=$?
-	} 2>/dev/null # where bash would tell that it was killed
+	} 2>/dev/null # where bash would tell how it ended
 	rm -f "$WORK/pids/$1"
 }
 
@@ -168,8 +168,10 @@ daemon_stop() {
 }
 
 daemon_kill() {
-	daemon_signal KILL "${1:-daemon}"
-	daemon_await_end "${1:-daemon}" 10
+	{
+		daemon_signal KILL "${1:-daemon}"
+		daemon_await_end "${1:-daemon}" 10
+	} 2>/dev/null
 }
 
 daemon_once() {
