@@ -23,7 +23,7 @@ bool options_fit_label(const char *text, struct fault *why)
 	size_t length = strlen(text);
 
 	if (length == 0 || length > LONGEST_NAME || text[strspn(text, good)] != '\0')
-		return unfit(why, "cannot be a label; expected 1 to 63 letters (a to z), digits and _ - .");
+		return unfit(why, "cannot be a label; expected 1 to 63 letters (a to z), digits, dots, - and _");
 	return true;
 }
 

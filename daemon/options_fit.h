@@ -9,7 +9,7 @@
 #include "common/base.h"
 #include "common/fault.h"
 
-/* Stands unquoted in every log line and metric: letters, digits and _ - . */
+/* Stands unquoted in every log line and metric: letters, digits, dots, - and _. */
 bool options_fit_label(const char *text, struct fault *why) MUST_USE;
 
 /* A libpq connection string without a secret in it; a message never repeats any of its values. */

@@ -47,7 +47,7 @@ static const struct settings_option database_options[] = {
 		.key = "name",
 		.kind = SETTINGS_TEXT,
 		.offset = offsetof(struct options_database, name),
-		.form = "1 to 63 letters, digits and _ - .",
+		.form = "1 to 63 letters, digits, dots, - and _",
 		.fits = options_fit_label,
 		.help = "The database's label in logs and metrics, unique in this file.",
 	},

@@ -11,6 +11,9 @@
 
 #include "daemon/options.h"
 
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define LEAST "databases: [{name: shop, conninfo: dbname=shop}]\n"
@@ -138,6 +141,70 @@ static void test_http_off(void **state)
 	}
 }
 
+/* The sample file, from the top of the source tree (meson starts the test there). */
+static void read_sample(struct text *ret)
+{
+	FILE *file = fopen("conf/backfilld.yaml", "re");
+	char part[4096];
+	size_t got;
+
+	assert_non_null(file);
+	while ((got = fread(part, 1, sizeof(part), file)) > 0)
+		text_add_bytes(ret, part, got);
+	fclose(file);
+}
+
+/* Takes away each # that stands directly before a key. */
+static char *written_out(const char *sample)
+{
+	struct text all = {0};
+
+	for (const char *c = sample; *c; c++)
+		if (*c != '#' || !(islower((unsigned char)c[1]) || c[1] == '-'))
+			text_add_bytes(&all, c, 1);
+	return text_take(&all);
+}
+
+static void compare_knobs(const struct options_knobs *a, const struct options_knobs *b)
+{
+	assert_int_equal(a->batch_ms, b->batch_ms);
+	assert_int_equal(a->workers, b->workers);
+	assert_int_equal(a->max_lag_ms, b->max_lag_ms);
+	assert_int_equal(a->lag_target_ms, b->lag_target_ms);
+	assert_int_equal(a->max_wal_rate, b->max_wal_rate);
+	assert_int_equal(a->max_impact, b->max_impact);
+	assert_int_equal(a->synchronous_commit, b->synchronous_commit);
+	assert_int_equal(a->lock_timeout_ms, b->lock_timeout_ms);
+	assert_int_equal(a->ddl_lock_timeout_ms, b->ddl_lock_timeout_ms);
+}
+
+static void test_sample_file(void **state)
+{
+	struct text sample = {0};
+	char *all;
+	struct options as_it_is;
+	struct options with_all_keys;
+	struct options least = read_good(LEAST);
+
+	(void)state;
+	read_sample(&sample);
+	all = written_out(text_is(&sample));
+	as_it_is = read_good(text_is(&sample));
+	with_all_keys = read_good(all);
+	assert_string_equal(as_it_is.databases[0].name, "postgres");
+	assert_int_equal(as_it_is.databases[0].logins_count, 0);
+	compare_knobs(&as_it_is.defaults, &least.defaults);
+	assert_int_equal(with_all_keys.databases[0].logins_count, 1);
+	compare_knobs(&with_all_keys.defaults, &least.defaults);
+	assert_string_equal(with_all_keys.http, least.http);
+	assert_int_equal(with_all_keys.log_level, least.log_level);
+	free(all);
+	text_free(&sample);
+	options_free(&as_it_is);
+	options_free(&with_all_keys);
+	options_free(&least);
+}
+
 static const struct {
 	const char *what;
 	const char *yaml;
@@ -198,7 +265,7 @@ static const struct {
 	{"two logins for one role",
 		"databases:\n- name: a\n  conninfo: dbname=a\n  logins:\n  - {roles: [o, p], conninfo: dbname=a}\n  "
 		"- {roles: [q, p], conninfo: dbname=a}",
-		"f:6:15: role \"p\" has a login before; expected one login for each role"},
+		"f:6:17: role \"p\" has a login before; expected one login for each role"},
 	{"all inside the list of replicas", "databases: [{name: a, conninfo: dbname=a, replicas: [all]}]",
 		"f:1:54: replicas: all stands in the list; expected it alone (replicas: all)"},
 	{"one replica without a list", "databases: [{name: a, conninfo: dbname=a, replicas: s1}]",
@@ -310,6 +377,7 @@ int main(void)
 		cmocka_unit_test(test_whole_file),
 		cmocka_unit_test(test_commits),
 		cmocka_unit_test(test_http_off),
+		cmocka_unit_test(test_sample_file),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_read_does_not_trust_an_old_fault),
 		cmocka_unit_test(test_description_can_be_read_by_columns),
