@@ -113,7 +113,10 @@ BEGIN
 	                WHERE m.roleid = 'backfill_user'::regrole AND m.member = 'backfill_admin'::regrole) THEN
 		BEGIN
 			GRANT backfill_user TO backfill_admin;
-		EXCEPTION WHEN insufficient_privilege THEN
+		EXCEPTION
+			WHEN unique_violation THEN
+				NULL;
+			WHEN insufficient_privilege THEN
 			RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
 				MESSAGE = format('role %I may not make backfill_admin a member of backfill_user', current_user),
 				DETAIL = 'An admin may do what every user may; both roles exist, the membership does not.',
@@ -197,6 +200,8 @@ BEGIN
 			exact_type text,
 			search_path text,
 			adopted boolean NOT NULL DEFAULT false,
+			fast_default boolean NOT NULL DEFAULT false,
+			volatile_value boolean NOT NULL DEFAULT false,
 			held_at text CHECK (held_at IN ('add', 'fill', 'seal')),
 			released text[] NOT NULL DEFAULT '{}',
 			resume_stage text CHECK (resume_stage IN ('queued', 'planning', 'adding', 'filling', 'indexing', 'sealing',
@@ -276,6 +281,7 @@ BEGIN
 			backend_start timestamptz NOT NULL,
 			job_id bigint NOT NULL,
 			epoch bigint NOT NULL,
+			filler int NOT NULL DEFAULT -1,
 			login name NOT NULL,
 			PRIMARY KEY (pid, backend_start)
 		);
@@ -371,18 +377,18 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 	 WHERE r.asked;
 $$;
 
--- Knobs outside their range; null follows the config and is always inside.
+-- Knobs outside their range, which is the config's (daemon/options_table.c); null follows the config and is always inside.
 CREATE OR REPLACE FUNCTION backfill.job_bad_knob(job backfill.job) RETURNS TABLE (knob text, value bigint, low bigint, high bigint, unit text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 	SELECT r.knob, r.value, r.low, r.high, r.unit
 	  FROM (VALUES
 		('workers', job.workers::bigint, 1::bigint, 32::bigint, 'connections'),
-		('batch_ms', job.batch_ms, 5, 10000, 'ms'),
-		('max_lag_ms', job.max_lag_ms, 10, 3600000, 'ms'),
-		('lag_target_ms', job.lag_target_ms, 10, 3600000, 'ms'),
-		('max_impact', job.max_impact, 0, 100, 'per cent'),
-		('lock_timeout_ms', job.lock_timeout_ms, 1, 60000, 'ms'),
-		('ddl_lock_timeout_ms', job.ddl_lock_timeout_ms, 1, 60000, 'ms'),
+		('batch_ms', job.batch_ms, 1, 10000, 'ms'),
+		('max_lag_ms', job.max_lag_ms, 100, 3600000, 'ms'),
+		('lag_target_ms', job.lag_target_ms, 100, 3600000, 'ms'),
+		('max_impact', job.max_impact, 0, 1000, 'per cent'),
+		('lock_timeout_ms', job.lock_timeout_ms, 1, 900, 'ms'),
+		('ddl_lock_timeout_ms', job.ddl_lock_timeout_ms, 1, 10000, 'ms'),
 		('max_wal_rate', job.max_wal_rate, 0, 1000000000000, 'bytes per second')
 	  ) AS r (knob, value, low, high, unit)
 	 WHERE r.value NOT BETWEEN r.low AND r.high;
@@ -788,6 +794,8 @@ BEGIN
 	NEW.forecast := NULL;
 	NEW.exact_type := NULL;
 	NEW.adopted := false;
+	NEW.fast_default := false;
+	NEW.volatile_value := false;
 	NEW.held_at := NULL;
 	NEW.released := '{}';
 	NEW.resume_stage := NULL;
@@ -1270,6 +1278,7 @@ DECLARE
 	fn text;
 	trg text;
 	chk text;
+	path text[];
 	s text;
 BEGIN
 	SELECT * INTO j FROM backfill.job b WHERE b.id = as_sql.job_id;
@@ -1280,13 +1289,10 @@ BEGIN
 			HINT = 'SELECT id, name FROM backfill.status lists what there is.';
 	END IF;
 	v := quote_ident(j.column_name);
-	-- as the trigger of an expression may end in a comment, a line end follows each
+	path := parse_ident(j.table_name);
 	expr := coalesce(j.value, j.default_expr);
 	sync := CASE j.sync WHEN 'auto' THEN CASE WHEN j.value IS NULL THEN 'none' ELSE 'fill' END ELSE j.sync END;
-	fn := format('%s.%I', split_part(j.table_name, '.', 1), 'sync_' || j.id);
-	IF j.table_name LIKE '"%' THEN
-		fn := format('%s.%I', substring(j.table_name FROM '^"(?:[^"]|"")*"'), 'sync_' || j.id);
-	END IF;
+	fn := format('%I.%I', path[1], 'sync_' || j.id);
 	trg := quote_ident('zz_sync_' || j.id);
 	chk := quote_ident('not_null_' || j.id);
 
@@ -1297,33 +1303,34 @@ BEGIN
 	  || E'BEGIN;\n'
 	  || format(E'SET LOCAL lock_timeout = ''%sms'';\n', coalesce(j.ddl_lock_timeout_ms, 200));
 	IF NOT j.adopted THEN
-		s := s || format(E'ALTER TABLE %s ADD COLUMN %s %s%s;\n', j.table_name, v, coalesce(j.exact_type, j.column_type), ' COLLATE ' || j.collation);
+		s := s || format(E'ALTER TABLE %s ADD COLUMN %s %s%s%s;\n', j.table_name, v, coalesce(j.exact_type, j.column_type),
+		                 ' COLLATE ' || j.collation, CASE WHEN j.fast_default THEN format(E' DEFAULT (%s\n)', j.default_expr) END);
 	END IF;
-	IF j.default_expr IS NOT NULL THEN
+	IF j.default_expr IS NOT NULL AND NOT j.fast_default THEN
 		s := s || format(E'ALTER TABLE %s ALTER COLUMN %s SET DEFAULT (%s\n);\n', j.table_name, v, j.default_expr);
 	END IF;
 	IF sync IN ('fill', 'derive') THEN
-		-- in the trigger the row's columns are NEW's: a sub-select over one row gives them their bare names
+		-- a sub-select over the new row gives its columns the names that the expressions know
 		cond := concat_ws(' AND ', CASE sync WHEN 'fill' THEN format('NEW.%s IS NULL', v) END,
-		                  format(E'(SELECT (%s\n) FROM (SELECT NEW.*) AS t)', j.fill_where));
+		                  '(SELECT (' || j.fill_where || format(E'\n) FROM (SELECT NEW.*) AS %I)', path[2]));
 		s := s || format(E'CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER\nSET search_path = %s AS $sync$\nBEGIN\n',
 		                 fn, j.search_path)
 		  || CASE WHEN cond = '' THEN '' ELSE format(E'\tIF %s THEN\n', cond) END
-		  || format(E'\tSELECT (%s\n) INTO NEW.%s FROM (SELECT NEW.*) AS t;\n', expr, v)
+		  || format(E'\tSELECT (%s\n) INTO NEW.%s FROM (SELECT NEW.*) AS %I;\n', expr, v, path[2])
 		  || CASE WHEN cond = '' THEN '' ELSE E'\tEND IF;\n' END
 		  || E'\tRETURN NEW;\nEND $sync$;\n'
 		  || format(E'CREATE TRIGGER %s BEFORE INSERT OR UPDATE ON %s\n\tFOR EACH ROW EXECUTE FUNCTION %s();\n', trg, j.table_name, fn);
 	END IF;
 	s := s || E'COMMIT;\n\n';
 
-	IF expr IS NOT NULL THEN
+	IF expr IS NOT NULL AND NOT j.fast_default THEN
 		s := s || E'-- 2. The rows that were there, some pages at a time, each stretch a transaction of its own; afterwards the whole\n'
 		  || E'--    table again, until nothing is found. Between them look at replica lag.\n'
 		  || format(E'UPDATE ONLY %s SET %s = (%s\n)\n', j.table_name, v, expr)
 		  || E' WHERE ctid >= ''(0,0)'' AND ctid < ''(128,0)''  -- then (128,0) to (256,0), ...\n'
 		  || CASE sync WHEN 'derive' THEN format(E'   AND %s IS DISTINCT FROM (%s\n)', v, expr)
 		               ELSE format('   AND (%s IS NULL) IS TRUE', v) END
-		  || coalesce(format(E'\n   AND (%s\n)', j.fill_where), '') || E';\n\n';
+		  || CASE WHEN j.fill_where IS NULL THEN '' ELSE format(E'\n   AND (%s\n)', j.fill_where) END || E';\n\n';
 	END IF;
 
 	IF j.not_null THEN
@@ -1416,3 +1423,218 @@ GRANT UPDATE (wanted, note, priority, not_before, daily_window, hold_before, sea
 	max_lag_ms, lag_target_ms, max_impact, lock_timeout_ms, ddl_lock_timeout_ms, max_wal_rate, released) ON backfill.job TO backfill_user;
 GRANT DELETE ON backfill.job TO backfill_user;
 GRANT INSERT (job_id, table_name, label, query), DELETE ON backfill.watched_query TO backfill_user;
+
+---------------------------------------------------------------------------------------------------- comments
+
+-- \d+ is documentation. A line for each object; the tests hold that none is missing.
+DO $$
+DECLARE
+	said record;
+BEGIN
+	FOR said IN
+		SELECT * FROM (VALUES
+			('SCHEMA backfill', 'Columns for big, busy tables: INSERT into backfill.job, look at backfill.status.'),
+
+			('TABLE backfill.job', 'One row is one column to be added; users write what they want, backfilld writes what became of it.'),
+			('COLUMN backfill.job.id', 'Number of the job.'),
+			('COLUMN backfill.job.name', 'Change id from version control; with ON CONFLICT (name) DO NOTHING a migration can be repeated.'),
+			('COLUMN backfill.job.note', 'Free text: ticket, commit, why.'),
+			('COLUMN backfill.job.table_name', 'The table, found on the submitter''s search_path at INSERT and stored as schema.table, quoted where needed.'),
+			('COLUMN backfill.job.column_name', 'The column, exactly as it stands in the catalogue: capitals count, no quotes.'),
+			('COLUMN backfill.job.column_type', 'Its type with modifiers, such as numeric(10,2); null only for a column that exists.'),
+			('COLUMN backfill.job."collation"', 'Its collation, when not the type''s own; "collation" needs double quotes in SQL.'),
+			('COLUMN backfill.job.identity', 'always or by default: an identity column (not built yet).'),
+			('COLUMN backfill.job.default_expr', 'The column''s DEFAULT for new rows, and the value of existing rows when value is null.'),
+			('COLUMN backfill.job.value', 'Expression over the row''s own columns for existing rows; null: default_expr, evaluated for each row.'),
+			('COLUMN backfill.job.fill_where', 'Only rows matching this condition are filled, also by the trigger.'),
+			('COLUMN backfill.job.field', 'Path of a key inside an existing jsonb column (not built yet).'),
+			('COLUMN backfill.job.sync', 'Who fills rows written meanwhile: none, fill (trigger where null), derive (trigger always, stays), auto (fill when there is a value).'),
+			('COLUMN backfill.job.not_null', 'The column becomes NOT NULL once it is filled.'),
+			('COLUMN backfill.job.is_unique', 'The column becomes UNIQUE (not built yet).'),
+			('COLUMN backfill.job.check_expr', 'Becomes a CHECK constraint (not built yet).'),
+			('COLUMN backfill.job.foreign_key', 'Becomes a foreign key, such as public.org(id) (not built yet).'),
+			('COLUMN backfill.job.index', 'none, advise, or the method of an index to build after the fill (only none is built yet).'),
+			('COLUMN backfill.job.index_where', 'Predicate of that index (not built yet).'),
+			('COLUMN backfill.job.seal_after_quiet', 'With hold_before = {seal}: goes on by itself after this long without the trigger''s help (not built yet).'),
+			('COLUMN backfill.job.rehearse', 'Try the whole job on a sample first; null lets the daemon decide (true is not built yet).'),
+			('COLUMN backfill.job.hold_on_plan_regression', 'Hold before seal when a watched query''s plan got worse (not built yet).'),
+			('COLUMN backfill.job.depends_on', 'Names of jobs that must be done first (not built yet).'),
+			('COLUMN backfill.job.skip_triggers', 'Fill without firing the table''s own UPDATE triggers (not built yet).'),
+			('COLUMN backfill.job.hold_before', 'Any of add, fill, seal: the job waits there for SELECT backfill.proceed(id); {add} is the dry run.'),
+			('COLUMN backfill.job.priority', 'Higher goes first; ties go by id.'),
+			('COLUMN backfill.job.not_before', 'The job is not begun before this time.'),
+			('COLUMN backfill.job.daily_window', 'Fill only in these hours, such as 22:00-05:30 Europe/Berlin (not built yet).'),
+			('COLUMN backfill.job.workers', 'Connections that fill side by side, 1 to 32; null follows the config.'),
+			('COLUMN backfill.job.batch_ms', 'Milliseconds that one batch should take, 1 to 10000; null follows the config.'),
+			('COLUMN backfill.job.max_lag_ms', 'Milliseconds of replica lag above which the fill waits; null follows the config.'),
+			('COLUMN backfill.job.lag_target_ms', 'Milliseconds of replica lag to steer towards (not built yet); null follows the config.'),
+			('COLUMN backfill.job.max_impact', 'Per cent by which the application may become slower (not built yet); null follows the config.'),
+			('COLUMN backfill.job.lock_timeout_ms', 'Milliseconds that a batch waits for a lock; null follows the config.'),
+			('COLUMN backfill.job.ddl_lock_timeout_ms', 'Milliseconds that ALTER TABLE waits for its lock; null follows the config.'),
+			('COLUMN backfill.job.max_wal_rate', 'Bytes of WAL per second, 0 for no limit (not built yet); null follows the config.'),
+			('COLUMN backfill.job.wanted', 'What the user wants now: run, pause, cancel, roll_back; naming it sends a failed job off again.'),
+			('COLUMN backfill.job.requested_by', 'The role that inserted the job, set by the server.'),
+			('COLUMN backfill.job.requested_at', 'When it was inserted.'),
+			('COLUMN backfill.job.stage', 'queued, planning, adding, filling, indexing, sealing, analyzing, done; or failed, cancelled, rolling_back, rolled_back.'),
+			('COLUMN backfill.job.waiting_for', 'A sentence about what the job waits for; null while it moves.'),
+			('COLUMN backfill.job.error', 'What went wrong, when the stage is failed.'),
+			('COLUMN backfill.job.error_code', 'SQLSTATE of the error.'),
+			('COLUMN backfill.job.error_hint', 'What to do about the error.'),
+			('COLUMN backfill.job.rows_filled', 'Rows that the job has given their value.'),
+			('COLUMN backfill.job.rows_estimate', 'Rows of the table, as the planner estimates them.'),
+			('COLUMN backfill.job.blocks_done', 'Pages of the table that the fill has passed.'),
+			('COLUMN backfill.job.blocks_total', 'Pages of the table that the fill has to pass.'),
+			('COLUMN backfill.job.rows_per_s', 'Rows filled per second, of late.'),
+			('COLUMN backfill.job.eta', 'When the fill is expected to end.'),
+			('COLUMN backfill.job.lag_ms', 'Milliseconds that the slowest replica is behind.'),
+			('COLUMN backfill.job.throttled_ms', 'Milliseconds spent waiting for replicas and other limits so far.'),
+			('COLUMN backfill.job.started_at', 'When a daemon first took the job.'),
+			('COLUMN backfill.job.updated_at', 'When the daemon last wrote to this row.'),
+			('COLUMN backfill.job.finished_at', 'When the job ended.'),
+			('COLUMN backfill.job.holder', 'Which daemon works on it.'),
+			('COLUMN backfill.job.epoch', 'Fencing number: each claim raises it, and older ones can write nothing more.'),
+			('COLUMN backfill.job.forecast', 'What the daemon expects of the job, found in planning.'),
+			('COLUMN backfill.job.table_oid', 'Internal: oid of the table; null only while a repeated INSERT is being turned away.'),
+			('COLUMN backfill.job.type_oid', 'Internal: oid of column_type.'),
+			('COLUMN backfill.job.exact_type', 'Internal: the type as format_type writes it, found in planning.'),
+			('COLUMN backfill.job.search_path', 'Internal: the submitter''s effective search_path, by which names in the expressions are found.'),
+			('COLUMN backfill.job.adopted', 'Internal: the column was there before the job.'),
+			('COLUMN backfill.job.fast_default', 'Internal: PostgreSQL can add the column with its default and rewrite nothing, so nothing is filled.'),
+			('COLUMN backfill.job.volatile_value', 'Internal: the value may differ each time that it is evaluated.'),
+			('COLUMN backfill.job.held_at', 'Internal: the hold that the job is at (add, fill, seal), or null.'),
+			('COLUMN backfill.job.released', 'Internal: holds let go by backfill.proceed().'),
+			('COLUMN backfill.job.resume_stage', 'Internal: the stage in which the job failed, where run goes on.'),
+			('COLUMN backfill.job.changed_by', 'Internal: the role that last changed a user''s column, for backfill.event.'),
+
+			('TABLE backfill.event', 'Append-only history of all jobs: moves, statements (intent before, outcome after), changes, errors.'),
+			('COLUMN backfill.event.id', 'Number of the event, in the order of writing.'),
+			('COLUMN backfill.event.job_id', 'The job; its events stay when it is deleted.'),
+			('COLUMN backfill.event.name', 'Name of the job.'),
+			('COLUMN backfill.event.at', 'When it happened.'),
+			('COLUMN backfill.event.actor', 'Who did it: a role, or the daemon.'),
+			('COLUMN backfill.event.kind', 'What it is: job, steer and knob are users'' doing, all else is the daemon''s, such as claim, stage and error.'),
+			('COLUMN backfill.event.stage', 'Stage of the job then.'),
+			('COLUMN backfill.event.detail', 'What happened, in words.'),
+			('COLUMN backfill.event.statement', 'The SQL statement, if it was one.'),
+			('COLUMN backfill.event.lock_wait_ms', 'Milliseconds waited for locks.'),
+			('COLUMN backfill.event.duration_ms', 'Milliseconds taken.'),
+			('COLUMN backfill.event.rows', 'Rows filled.'),
+
+			('TABLE backfill.plan_step', 'What a job is going to do, statement by statement, written in planning before anything is touched.'),
+			('COLUMN backfill.plan_step.job_id', 'The job.'),
+			('COLUMN backfill.plan_step.step', 'Place in the order of steps.'),
+			('COLUMN backfill.plan_step.statement', 'The SQL statement, or the pattern of many.'),
+			('COLUMN backfill.plan_step.lock_mode', 'The strongest lock it takes on the table.'),
+			('COLUMN backfill.plan_step.blocks_reads', 'Whether readers wait while it runs.'),
+			('COLUMN backfill.plan_step.blocks_writes', 'Whether writers wait while it runs.'),
+			('COLUMN backfill.plan_step.rewrites_table', 'Whether it writes the whole table anew.'),
+			('COLUMN backfill.plan_step.scans_table', 'Whether it reads the whole table.'),
+			('COLUMN backfill.plan_step.estimated_ms', 'Milliseconds it is expected to take.'),
+			('COLUMN backfill.plan_step.estimated_wal_bytes', 'Bytes of WAL it is expected to write.'),
+			('COLUMN backfill.plan_step.note', 'What else is worth knowing.'),
+
+			('TABLE backfill.watched_query', 'Queries whose plans are compared before and after a job (not built yet).'),
+			('COLUMN backfill.watched_query.id', 'Number of the query.'),
+			('COLUMN backfill.watched_query.job_id', 'The job it is watched for; null: every job on table_name.'),
+			('COLUMN backfill.watched_query.table_name', 'The table it is watched for.'),
+			('COLUMN backfill.watched_query.label', 'What reports call it.'),
+			('COLUMN backfill.watched_query.query', 'Its SQL text.'),
+			('COLUMN backfill.watched_query.author', 'The role that inserted it, set by the server.'),
+
+			('TABLE backfill.plan_change', 'How the plans of watched queries changed with a job (not built yet).'),
+			('COLUMN backfill.plan_change.id', 'Number of the comparison.'),
+			('COLUMN backfill.plan_change.job_id', 'The job.'),
+			('COLUMN backfill.plan_change.query_label', 'The query''s label.'),
+			('COLUMN backfill.plan_change.phase', 'After which part of the job it was compared.'),
+			('COLUMN backfill.plan_change.changed', 'Whether the plan is another.'),
+			('COLUMN backfill.plan_change.cost_before', 'Estimated cost before the job.'),
+			('COLUMN backfill.plan_change.cost_after', 'Estimated cost after it.'),
+			('COLUMN backfill.plan_change.shape_before', 'The plan before, without figures.'),
+			('COLUMN backfill.plan_change.shape_after', 'The plan after, without figures.'),
+			('COLUMN backfill.plan_change.verdict', 'Better, worse or the same, in words.'),
+
+			('TABLE backfill.claim', 'Internal: which daemon works on which job, and never two jobs on one table.'),
+			('COLUMN backfill.claim.job_id', 'The job.'),
+			('COLUMN backfill.claim.root_oid', 'Its table, or the root of the partition tree that the table is in.'),
+			('COLUMN backfill.claim.holder', 'The daemon.'),
+			('COLUMN backfill.claim.epoch', 'The fencing number of this claim.'),
+			('COLUMN backfill.claim.lease_until', 'Until when the claim holds, by the server''s clock, unless it is renewed.'),
+			('COLUMN backfill.claim.claimed_at', 'Since when.'),
+
+			('TABLE backfill.backend', 'Internal: server sessions that a claim uses; who takes a job over ends them first.'),
+			('COLUMN backfill.backend.pid', 'Process id of the session.'),
+			('COLUMN backfill.backend.backend_start', 'When the session began; with pid it is never used twice.'),
+			('COLUMN backfill.backend.job_id', 'The job it works for.'),
+			('COLUMN backfill.backend.epoch', 'The claim it works for.'),
+			('COLUMN backfill.backend.filler', 'The filler it works as; -1 changes the catalogue.'),
+			('COLUMN backfill.backend.login', 'The role it logged in as.'),
+
+			('TABLE backfill.walk', 'Internal: how far a job''s walk over its table has got.'),
+			('COLUMN backfill.walk.job_id', 'The job.'),
+			('COLUMN backfill.walk.relation', 'The table that is walked.'),
+			('COLUMN backfill.walk.sweep', '0 is the fill itself; higher numbers look for rows that it missed.'),
+			('COLUMN backfill.walk.frontier', 'Pages below it have been handed out as windows.'),
+			('COLUMN backfill.walk.pages', 'Pages of this walk.'),
+			('COLUMN backfill.walk.rows_found', 'Rows filled in this walk by windows that have ended.'),
+
+			('TABLE backfill.bookmark', 'Internal: where each connection that fills a job is, moved in each batch''s own transaction.'),
+			('COLUMN backfill.bookmark.job_id', 'The job.'),
+			('COLUMN backfill.bookmark.filler', 'Number of the connection within the job.'),
+			('COLUMN backfill.bookmark.epoch', 'The claim under which it may be moved.'),
+			('COLUMN backfill.bookmark.login', 'The role that may move it.'),
+			('COLUMN backfill.bookmark.relation', 'The table that is filled.'),
+			('COLUMN backfill.bookmark.window_from', 'First page of the window.'),
+			('COLUMN backfill.bookmark.window_to', 'Page after the window''s last.'),
+			('COLUMN backfill.bookmark.passes', 'Passes that this window gets.'),
+			('COLUMN backfill.bookmark.pass', 'The pass it is in, from 0.'),
+			('COLUMN backfill.bookmark.page', 'The next page of this pass.'),
+			('COLUMN backfill.bookmark.rows_filled', 'Rows filled by this filler in all.'),
+			('COLUMN backfill.bookmark.sweep_rows', 'Rows filled by this filler in this walk.'),
+
+			('TABLE backfill.daemon_seen', 'Internal: heartbeats of the daemons that serve this database.'),
+			('COLUMN backfill.daemon_seen.holder', 'The daemon: host, process and start.'),
+			('COLUMN backfill.daemon_seen.version', 'Its version.'),
+			('COLUMN backfill.daemon_seen.pid', 'Its process id on its own host.'),
+			('COLUMN backfill.daemon_seen.since', 'When it began to serve.'),
+			('COLUMN backfill.daemon_seen.last_seen', 'Its last heartbeat.'),
+
+			('TABLE backfill.schema_version', 'One row: the version of this schema.'),
+			('COLUMN backfill.schema_version.version', 'Raised by backfilld --install.'),
+			('COLUMN backfill.schema_version.installed_at', 'When this version was installed.'),
+
+			('VIEW backfill.status', 'All jobs with their progress: made for \watch.'),
+			('VIEW backfill.daemon', 'Who serves this database, since when, last seen.'),
+			('VIEW backfill.job_summary', 'Durations, lock waits and throttled time of each job.'),
+
+			('FUNCTION backfill.proceed', 'Lets go of the hold that a job is at, and returns it.'),
+			('FUNCTION backfill.pause_all', 'Pauses every job that runs; returns how many; for backfill_admin.'),
+			('FUNCTION backfill.resume_all', 'Lets every paused job run; returns how many; for backfill_admin.'),
+			('FUNCTION backfill.purge', 'Deletes jobs that ended longer ago than this; returns how many; their events stay.'),
+			('PROCEDURE backfill.wait_for', 'Returns when the job has reached the stage; raises when it cannot or the time is up; CALL it outside a transaction block.'),
+			('FUNCTION backfill.history(text)', 'The story of the job of that name.'),
+			('FUNCTION backfill.history(bigint)', 'The story of that job.'),
+			('FUNCTION backfill.as_sql', 'The migration that does by hand what the job does.'),
+			('FUNCTION backfill.move_bookmark', 'Moves a filler''s bookmark in its batch''s own transaction; raises BF001 unless login, epoch and lease are right.'),
+			('FUNCTION backfill.may_steer', 'Internal: whether the current user may steer jobs of that role.'),
+			('FUNCTION backfill.check_admin', 'Internal: raises unless the current user is an admin.'),
+			('FUNCTION backfill.wait_look', 'Internal: one look of wait_for.'),
+			('FUNCTION backfill.job_not_built', 'Internal: what a job asks for that this version cannot do.'),
+			('FUNCTION backfill.job_bad_knob', 'Internal: knobs of a job outside their range.'),
+			('FUNCTION backfill.job_check_limits', 'Internal: raises when a job asks for what is not built or out of range.'),
+			('FUNCTION backfill.job_check_table', 'Internal: raises when the job''s table cannot take a column from this submitter.'),
+			('FUNCTION backfill.job_check_type', 'Internal: raises when a column of the job''s type cannot be added without a rewrite.'),
+			('FUNCTION backfill.job_check_column', 'Internal: raises when the job''s column does not fit its table; true when it is there already.'),
+			('FUNCTION backfill.job_check_wishes', 'Internal: raises when the job''s options do not fit each other.'),
+			('FUNCTION backfill.job_resolve', 'Trigger: finds a new job''s table, type and collation on the submitter''s search_path.'),
+			('FUNCTION backfill.job_check', 'Trigger: sets what the server sets in a new job, and checks all else.'),
+			('FUNCTION backfill.job_steer', 'Trigger: checks what a user changes in a job.'),
+			('FUNCTION backfill.job_want', 'Trigger: answers a user''s wish by the stage that the job is in.'),
+			('FUNCTION backfill.job_spare', 'Trigger: keeps live jobs from being deleted.'),
+			('FUNCTION backfill.job_tell', 'Trigger: writes what users do into backfill.event, and notifies the daemon.'),
+			('FUNCTION backfill.job_moved', 'Trigger: notifies channel backfill of every move.'),
+			('FUNCTION backfill.watched_query_check', 'Trigger: refuses watched queries until they are built.')
+		) AS c (object, sentence)
+	LOOP
+		EXECUTE format('COMMENT ON %s IS %L', said.object, said.sentence);
+	END LOOP;
+END $$;
