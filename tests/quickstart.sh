@@ -63,7 +63,7 @@ clean_up() {
 	local status=$?
 	trap - EXIT
 	trap '' INT TERM HUP
-	if [[ -n $STEP && $status -ne 0 ]]; then
+	if [[ -n $STEP ]] && ((status > 0 && status < 128)); then
 		printf '%s✗ while: %s\n' "$CLEAR" "$STEP" >&2
 	fi
 	if ((status != 0)) && [[ -n $WORK && -s $WORK/daemon.log && $status -lt 128 ]]; then
