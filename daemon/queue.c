@@ -315,8 +315,9 @@ bool queue_read_walk(const struct reply *reply, struct queue_walk *ret_walk)
 		return false;
 	*ret_walk = (struct queue_walk){
 		.sweep = (int)reply_int(reply, 0, 0, "sweep", 0),
-		.frontier = reply_int(reply, 0, 0, "frontier", 0),
 		.pages = reply_int(reply, 0, 0, "pages", 0),
+		.pages_done = reply_int(reply, 0, 0, "done", 0),
+		.fresh = reply_bool(reply, 0, 0, "fresh"),
 	};
 	return true;
 }

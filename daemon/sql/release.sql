@@ -1,8 +1,11 @@
--- Puts job $1 down, if it is still held under epoch $2; $3: the hold it waits at, or null.
+-- Puts job $1 down, if it is still held under epoch $2; $3: the hold it waits at, or null. Sessions that are still there stay on
+-- record: whoever takes the job up ends them first.
 WITH freed AS (
 	DELETE FROM backfill.claim c WHERE c.job_id = $1 AND c.epoch = $2 RETURNING c.job_id
 ), forgotten AS (
-	DELETE FROM backfill.backend b WHERE b.job_id = $1 AND b.epoch <= $2
+	DELETE FROM backfill.backend b
+	 WHERE b.job_id = $1 AND b.epoch <= $2
+	   AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.pid = b.pid AND a.backend_start = b.backend_start)
 )
 UPDATE backfill.job j
    SET holder = NULL, held_at = $3, rows_per_s = NULL, eta = NULL, updated_at = pg_catalog.clock_timestamp()

@@ -10,7 +10,11 @@ WITH started AS (
 	   SET relation = $2, window_from = 0, window_to = 0, passes = 1, pass = 1, page = 0, sweep_rows = 0
 	 WHERE b.job_id = $1 AND EXISTS (SELECT FROM started)
 )
-SELECT s.sweep, s.frontier, s.pages FROM started s
+SELECT s.sweep, s.frontier AS done, s.pages, true AS fresh FROM started s
 UNION ALL
-SELECT w.sweep, w.frontier, w.pages FROM backfill.walk w
+SELECT w.sweep,
+       w.frontier - (SELECT coalesce(pg_catalog.sum(b.window_to - b.window_from), 0)
+                       FROM backfill.bookmark b WHERE b.job_id = $1 AND b.pass < b.passes),
+       w.pages, false
+  FROM backfill.walk w
  WHERE w.job_id = $1 AND NOT EXISTS (SELECT FROM started)

@@ -1,0 +1,276 @@
+#include "daemon/builder.h"
+
+#include "common/clock.h"
+#include "common/memory.h"
+#include "daemon/catalog.h"
+#include "daemon/change.h"
+#include "daemon/ddl.h"
+#include "daemon/queue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CONTROL_RETRY_MS 500
+#define LOOK_AGAIN_MS 250
+#define BACKOFF_LEAST_MS 200
+#define BACKOFF_MOST_MS 30000
+
+struct builder {
+	struct task *task;
+	task_done *done;
+	void *owner;
+	struct loop_timer *timer;
+	void (*next)(struct builder *builder); /* what the timer goes on with */
+	struct change_step step;               /* being worked on; script NULL: none */
+	int64_t backoff_ms;
+	int64_t waited_since_ms; /* when this step was first ready to go */
+	struct fault why;        /* of a failed validation, while its row is looked for */
+};
+
+static void look_at_catalogue(struct builder *builder);
+static void tell_intent(struct builder *builder);
+static void look_at_holders(struct builder *builder);
+static void take_step(struct builder *builder);
+
+static void go_on(void *owner)
+{
+	struct builder *builder = owner;
+
+	builder->next(builder);
+}
+
+static void after(struct builder *builder, int64_t delay_ms, void (*next)(struct builder *))
+{
+	builder->next = next;
+	loop_timer_after(builder->timer, delay_ms);
+}
+
+struct builder *builder_new(struct task *task, task_done *done, void *owner)
+{
+	struct builder *builder = memory_new(sizeof(*builder));
+
+	*builder = (struct builder){.task = task, .done = done, .owner = owner};
+	builder->timer = loop_timer_new(task->loop, go_on, builder);
+	after(builder, 0, look_at_catalogue);
+	return builder;
+}
+
+void builder_free(struct builder *builder)
+{
+	if (!builder)
+		return;
+	session_forget(builder->task->control, builder);
+	session_forget(builder->task->session, builder);
+	loop_timer_free(builder->timer);
+	change_step_clear(&builder->step);
+	fault_clear(&builder->why);
+	free(builder);
+}
+
+void builder_stop(struct builder *builder)
+{
+	builder->stopping = true;
+}
+
+bool builder_at_rest(const struct builder *builder)
+{
+	return builder->stopping && !builder->in_flight;
+}
+
+/* Calls back; the builder may be gone afterwards. */
+static void end(struct builder *builder, const struct fault *why)
+{
+	struct fault told = {0};
+
+	if (why)
+		fault_copy(&told, why);
+	task_wait_for(builder->task, NULL);
+	builder->done(builder->owner, why ? &told : NULL);
+	fault_clear(&told);
+}
+
+/* Of the control session: True when the fault was dealt with. */
+static bool control_failed(struct builder *builder, const struct fault *why, void (*again)(struct builder *))
+{
+	if (!why)
+		return false;
+	if (task_may_retry(why))
+		after(builder, CONTROL_RETRY_MS, again);
+	else
+		end(builder, why);
+	return true;
+}
+
+static void tell(struct builder *builder, const char *kind, const char *detail,
+	const struct ddl_outcome *outcome, session_answer *answer)
+{
+	char *statement = change_text(&builder->step);
+
+	queue_tell(builder->task->control, &builder->task->job,
+		&(struct queue_event){
+			.kind = kind,
+			.detail = detail,
+			.statement = statement,
+			.lock_wait_ms = outcome ? outcome->lock_wait_ms : -1,
+			.duration_ms = outcome ? outcome->duration_ms : -1,
+			.rows = -1,
+		},
+		answer, builder);
+	free(statement);
+}
+
+static void table_is_gone(struct builder *builder)
+{
+	struct fault why = {0};
+
+	fault_set(&why, FAULT_JOB, "table %s is gone", builder->task->job.table_name);
+	fault_set_hint(&why, "If it was dropped on purpose, delete the job; nothing of it is left.");
+	end(builder, &why);
+	fault_clear(&why);
+}
+
+static void got_catalogue(void *owner, const struct reply *reply)
+{
+	struct builder *builder = owner;
+	struct task *task = builder->task;
+
+	if (control_failed(builder, reply_fault(reply), look_at_catalogue))
+		return;
+	catalog_read(reply, task->relation.server_version, &task->relation);
+	if (!task->relation.exists) {
+		table_is_gone(builder);
+		return;
+	}
+	change_step_clear(&builder->step);
+	if (!change_next(&task->job, &task->relation, task->job.stage, &builder->step)) {
+		end(builder, NULL);
+		return;
+	}
+	builder->backoff_ms = BACKOFF_LEAST_MS;
+	builder->waited_since_ms = clock_ms();
+	tell_intent(builder);
+}
+
+static void look_at_catalogue(struct builder *builder)
+{
+	struct task *task = builder->task;
+
+	catalog_ask(task->control, &task->job, got_catalogue, builder);
+}
+
+static void told_intent(void *owner, const struct reply *reply)
+{
+	struct builder *builder = owner;
+
+	if (!control_failed(builder, reply_fault(reply), tell_intent))
+		look_at_holders(builder);
+}
+
+static void tell_intent(struct builder *builder)
+{
+	tell(builder, "intent", change_name(builder->step.kind), NULL, told_intent);
+}
+
+static void got_holders(void *owner, const struct reply *reply)
+{
+	struct builder *builder = owner;
+	struct task *task = builder->task;
+	struct text sentence = {0};
+
+	if (control_failed(builder, reply_fault(reply), look_at_holders))
+		return;
+	if (ddl_read_holders(reply, &task->job, &sentence)) {
+		task_wait_for(task, text_is(&sentence));
+		after(builder, LOOK_AGAIN_MS, look_at_holders);
+	} else {
+		task_wait_for(task, NULL);
+		take_step(builder);
+	}
+	text_free(&sentence);
+}
+
+static void look_at_holders(struct builder *builder)
+{
+	struct task *task = builder->task;
+
+	ddl_ask_holders(
+		task->control, &task->job, &builder->step, session_backend_pid(task->session), got_holders, builder);
+}
+
+/* Full jitter: anywhere between nothing and the present bound, which doubles. */
+static void back_off(struct builder *builder, const struct fault *why)
+{
+	struct task *task = builder->task;
+	int64_t delay_ms = BACKOFF_LEAST_MS / 4 + clock_jitter(builder->backoff_ms);
+	char *sentence = memory_textf("%s was refused (%s); trying again, waiting since %lld s",
+		change_name(builder->step.kind), why->message,
+		(long long)((clock_ms() - builder->waited_since_ms) / 1000));
+
+	task_wait_for(task, sentence);
+	free(sentence);
+	builder->backoff_ms =
+		2 * builder->backoff_ms < BACKOFF_MOST_MS ? 2 * builder->backoff_ms : BACKOFF_MOST_MS;
+	after(builder, delay_ms, look_at_holders);
+}
+
+static void got_null_row(void *owner, const struct reply *reply)
+{
+	struct builder *builder = owner;
+	char *row = catalog_read_row(reply);
+
+	if (row) {
+		fault_set_hint(&builder->why,
+			"%s is still NULL: give it a value, or let value fill it, then set wanted = 'run'.", row);
+		fault_add_context(&builder->why, "%s", row);
+	}
+	free(row);
+	end(builder, &builder->why);
+}
+
+static void step_failed(struct builder *builder, const struct fault *why)
+{
+	struct task *task = builder->task;
+
+	tell(builder, "error", why->message, NULL, NULL);
+	if (why->kind == FAULT_DATA && builder->step.kind == CHANGE_VALIDATE) {
+		fault_copy(&builder->why, why);
+		catalog_ask_null_row(task->session, &task->job, &task->relation, got_null_row, builder);
+		return;
+	}
+	end(builder, why);
+}
+
+static void took_step(void *owner, const struct reply *reply)
+{
+	struct builder *builder = owner;
+	const struct fault *why = reply_fault(reply);
+	struct ddl_outcome outcome;
+
+	builder->in_flight = false;
+	if (why && why->kind == FAULT_LINK)
+		return; /* the worker mends the session and starts the stage anew: the catalogue knows how far it got
+				 */
+	if (why && task_may_retry(why)) {
+		back_off(builder, why);
+		return;
+	}
+	if (why) {
+		step_failed(builder, why);
+		return;
+	}
+	ddl_read(reply, &builder->step, &outcome);
+	tell(builder, "statement", change_name(builder->step.kind), &outcome, NULL);
+	if (builder->step.kind == CHANGE_ANALYZE)
+		builder->task->relation.analyzed = true;
+	look_at_catalogue(builder);
+}
+
+static void take_step(struct builder *builder)
+{
+	struct task *task = builder->task;
+
+	if (builder->stopping)
+		return;
+	builder->in_flight = true;
+	ddl_ask(task->session, &task->job, &task->relation, &builder->step, took_step, builder);
+}

@@ -1,0 +1,450 @@
+#include "daemon/filler.h"
+
+#include "common/clock.h"
+#include "common/memory.h"
+#include "daemon/batch.h"
+#include "daemon/catalog.h"
+#include "daemon/pace.h"
+#include "daemon/queue.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONTROL_RETRY_MS 500
+#define GATE_AGAIN_MS 100
+#define FIRST_BATCH_PAGES 64
+/* A batch that takes so many times its target is cancelled by the server. */
+#define PATIENCE_FACTOR 20
+#define PATIENCE_LEAST_MS 1000
+
+enum at { AT_LINK, AT_WINDOW, AT_BATCH, AT_IDLE, AT_REST };
+
+struct filler {
+	struct filler_shared *shared;
+	struct task *task;
+	int number;
+	const struct filler_events *events;
+	void *owner;
+	struct session *session;
+	struct loop_timer *timer;
+	void (*next)(struct filler *filler); /* what the timer goes on with */
+	enum at at;
+	bool stopping;
+	struct window window;
+	bool has_window;
+	struct window_batch batch;
+	struct pace_sizer sizer;
+	int refusals; /* lock timeouts of this stretch in a row */
+	int patience; /* doubles when a single page takes too long */
+	int64_t window_rows;
+	int64_t window_since_ms;
+	struct fault why; /* while the culprit's key is looked for */
+};
+
+static void end_leftovers(struct filler *filler);
+static void enlist(struct filler *filler);
+static void ask_window(struct filler *filler);
+static void wait_for_gate(struct filler *filler);
+static void ask_batch(struct filler *filler);
+
+static void go_on(void *owner)
+{
+	struct filler *filler = owner;
+
+	filler->next(filler);
+}
+
+static void after(struct filler *filler, int64_t delay_ms, void (*next)(struct filler *))
+{
+	filler->next = next;
+	loop_timer_after(filler->timer, delay_ms);
+}
+
+/* Every connection starts here, the first and each after a loss: where the bookmark stands is read from the
+ * table. */
+static void opened(void *owner)
+{
+	struct filler *filler = owner;
+
+	filler->has_window = false;
+	if (!filler->stopping)
+		end_leftovers(filler);
+}
+
+static void lost(void *owner, const struct fault *why)
+{
+	struct filler *filler = owner;
+	char *sentence = memory_textf("no connection for filler %d: %s", filler->number, why->message);
+
+	loop_timer_stop(filler->timer);
+	session_forget(filler->task->control, filler);
+	filler->at = filler->stopping ? AT_REST : AT_LINK;
+	task_wait_for(filler->task, sentence);
+	free(sentence);
+}
+
+static const struct session_events session_events = {.opened = opened, .lost = lost};
+
+/* A daemon that died must not leave a batch running for long. */
+static struct script *greeting(void)
+{
+	struct script *script = script_new();
+
+	script_add(script, "SELECT pg_catalog.set_config('client_connection_check_interval', '1s', false)");
+	return script;
+}
+
+struct filler *filler_new(
+	struct filler_shared *shared, int number, const struct filler_events *events, void *owner)
+{
+	struct filler *filler = memory_new(sizeof(*filler));
+	struct task *task = shared->task;
+	char *name = memory_textf("backfilld job %" PRId64 " filler %d", task->job.id, number);
+
+	*filler = (struct filler){
+		.shared = shared, .task = task, .number = number, .events = events, .owner = owner, .patience = 1};
+	filler->timer = loop_timer_new(task->loop, go_on, filler);
+	filler->session = session_new(task->loop, task->conninfo, name, greeting(), &session_events, filler);
+	pace_sizer_start(&filler->sizer, FIRST_BATCH_PAGES, task->window_pages / 8, task->job.knobs.batch_ms);
+	free(name);
+	return filler;
+}
+
+void filler_free(struct filler *filler)
+{
+	if (!filler)
+		return;
+	session_forget(filler->task->control, filler);
+	session_free(filler->session);
+	loop_timer_free(filler->timer);
+	fault_clear(&filler->why);
+	free(filler);
+}
+
+static void rest(struct filler *filler)
+{
+	loop_timer_stop(filler->timer);
+	filler->at = AT_REST;
+}
+
+static void fail(struct filler *filler, const struct fault *why)
+{
+	rest(filler);
+	filler->events->failed(filler->owner, why);
+}
+
+/* Of the control session. True: the fault was dealt with. */
+static bool control_failed(struct filler *filler, const struct fault *why, void (*again)(struct filler *))
+{
+	if (!why)
+		return false;
+	if (task_may_retry(why))
+		after(filler, CONTROL_RETRY_MS, again);
+	else
+		fail(filler, why);
+	return true;
+}
+
+/* A session of this filler that was lost to us may still be at work: two must never walk one window. */
+static void ended_leftovers(void *owner, const struct reply *reply)
+{
+	struct filler *filler = owner;
+	int pid;
+
+	if (control_failed(filler, reply_fault(reply), end_leftovers))
+		return;
+	if (queue_read_reap(reply, &pid) > 0)
+		after(filler, GATE_AGAIN_MS, end_leftovers);
+	else
+		enlist(filler);
+}
+
+static void end_leftovers(struct filler *filler)
+{
+	queue_reap(filler->task->control, &filler->task->job, filler->number, ended_leftovers, filler);
+}
+
+static void not_enlisted(struct filler *filler)
+{
+	struct fault why = {0};
+
+	fault_set(&why, FAULT_JOB, "the worker login's session (pid %d) is not among the server's",
+		session_backend_pid(filler->session));
+	fault_set_hint(&why, "Connect to the server directly: a transaction pooler cannot carry this work.");
+	fail(filler, &why);
+	fault_clear(&why);
+}
+
+static void enlisted(void *owner, const struct reply *reply)
+{
+	struct filler *filler = owner;
+
+	if (control_failed(filler, reply_fault(reply), enlist))
+		return;
+	if (queue_read_enlist(reply))
+		ask_window(filler);
+	else
+		not_enlisted(filler);
+}
+
+static void enlist(struct filler *filler)
+{
+	queue_enlist(filler->task->control, &filler->task->job, filler->number,
+		session_backend_pid(filler->session), enlisted, filler);
+}
+
+static void got_window(void *owner, const struct reply *reply)
+{
+	struct filler *filler = owner;
+	struct window_bookmark bookmark;
+
+	if (control_failed(filler, reply_fault(reply), ask_window))
+		return;
+	if (!queue_read_window(reply, &bookmark)) {
+		filler->at = AT_IDLE;
+		filler->events->idle(filler->owner);
+		return;
+	}
+	window_start(&filler->window, &bookmark);
+	filler->has_window = true;
+	filler->window_rows = 0;
+	filler->window_since_ms = clock_ms();
+	wait_for_gate(filler);
+}
+
+static void ask_window(struct filler *filler)
+{
+	struct task *task = filler->task;
+
+	if (filler->stopping) {
+		rest(filler);
+		return;
+	}
+	if (filler->number > 0 && filler->number >= task->job.knobs.workers) {
+		filler->at = AT_IDLE;
+		filler->events->idle(filler->owner);
+		return;
+	}
+	filler->at = AT_WINDOW;
+	queue_ask_window(task->control, &task->job, filler->number, task->window_pages,
+		filler->shared->course.passes, session_user(filler->session), got_window, filler);
+}
+
+static void wait_for_gate(struct filler *filler)
+{
+	struct task *task = filler->task;
+	struct pace_gate *gate = &filler->shared->gate;
+
+	if (filler->stopping) {
+		rest(filler);
+		return;
+	}
+	filler->at = AT_BATCH;
+	if (!pace_gate_may_go(gate, monitor_signals(task->monitor), task->job.knobs.max_lag_ms, clock_ms())) {
+		task_wait_for(task, text_is(&gate->reason));
+		after(filler, GATE_AGAIN_MS, wait_for_gate);
+		return;
+	}
+	ask_batch(filler);
+}
+
+static void tell_window(struct filler *filler)
+{
+	struct task *task = filler->task;
+	const struct window_bookmark *at = &filler->window.bookmark;
+	const struct window_tally *tally = &filler->window.tally;
+	int64_t updated = tally->first_updated + tally->later_updated;
+	int64_t hot = tally->first_hot + tally->later_hot;
+	char *detail =
+		memory_textf("pages %" PRId64 " to %" PRId64 " in %d passes, %.0f %% updated in place", at->from_page,
+			at->end_page - 1, at->passes, updated > 0 ? 100.0 * (double)hot / (double)updated : 0.0);
+
+	queue_tell(task->control, &task->job,
+		&(struct queue_event){
+			.kind = "window",
+			.detail = detail,
+			.lock_wait_ms = -1,
+			.duration_ms = clock_ms() - filler->window_since_ms,
+			.rows = filler->window_rows,
+		},
+		NULL, NULL);
+	free(detail);
+}
+
+static void finish_window(struct filler *filler)
+{
+	struct filler_shared *shared = filler->shared;
+	bool was_stuck = shared->course.stuck;
+
+	if (filler->window_rows > 0)
+		tell_window(filler);
+	window_course_learn(&shared->course, filler->window.bookmark.passes, &filler->window.tally);
+	if (shared->course.stuck && !was_stuck)
+		queue_tell(filler->task->control, &filler->task->job,
+			&(struct queue_event){
+				.kind = "passes",
+				.detail = "updates find no room in their pages: something holds the xmin horizon (a long "
+						  "transaction,"
+						  " a slot, a standby's feedback); filling in one pass until it moves",
+				.lock_wait_ms = -1,
+				.duration_ms = -1,
+				.rows = -1,
+			},
+			NULL, NULL);
+	shared->pages_done += window_pages_done(&filler->window.bookmark);
+	filler->has_window = false;
+	ask_window(filler);
+}
+
+static void batch_went_well(struct filler *filler, const struct reply *reply)
+{
+	struct batch_outcome outcome;
+	const struct window_batch *batch = &filler->batch;
+
+	batch_read(reply, &outcome);
+	if (filler->refusals >= 2)
+		filler->shared->skipped = true;
+	filler->refusals = 0;
+	filler->patience = 1;
+	filler->window_rows += outcome.rows;
+	filler->shared->rows_found += outcome.rows;
+	filler->sizer.target_ms = filler->task->job.knobs.batch_ms;
+	if (batch->end_page > batch->from_page)
+		pace_sizer_learn(&filler->sizer, batch->end_page - batch->from_page, outcome.ms, clock_ms());
+	window_done(&filler->window, batch, outcome.updated, outcome.hot);
+	task_wait_for(filler->task, NULL);
+	wait_for_gate(filler);
+}
+
+static void got_row(void *owner, const struct reply *reply)
+{
+	struct filler *filler = owner;
+	char *row = catalog_read_row(reply);
+
+	if (row)
+		fault_add_context(&filler->why, "%s", row);
+	fault_set_hint(&filler->why,
+		"Mend the row or the expression, then set wanted = 'run'; everything filled so far stays.");
+	free(row);
+	fail(filler, &filler->why);
+}
+
+static void row_failed(struct filler *filler, const struct fault *why)
+{
+	struct task *task = filler->task;
+
+	if (!window_narrow(&filler->window, &filler->batch)) {
+		wait_for_gate(filler);
+		return;
+	}
+	fault_copy(&filler->why, why);
+	catalog_ask_row(filler->session, &task->job, &task->relation, filler->batch.from_page,
+		filler->batch.from_item, got_row, filler);
+}
+
+/* First once more and smaller, then without the rows that are locked; a single page that is slow gets more
+ * time. */
+static void batch_was_refused(struct filler *filler, const struct fault *why)
+{
+	bool lock = strcmp(why->sqlstate, "55P03") == 0;
+	bool slow = strcmp(why->sqlstate, "57014") == 0;
+
+	if (lock)
+		filler->refusals++;
+	if (filler->refusals > 2)
+		task_wait_for(filler->task, why->message);
+	if (slow && filler->sizer.pages == 1)
+		filler->patience *= 2;
+	pace_sizer_halve(&filler->sizer, clock_ms());
+	after(filler, filler->refusals > 2 ? 1000 : clock_jitter(20), wait_for_gate);
+}
+
+static void got_batch(void *owner, const struct reply *reply)
+{
+	struct filler *filler = owner;
+	const struct fault *why = reply_fault(reply);
+
+	if (!why) {
+		batch_went_well(filler, reply);
+		return;
+	}
+	switch (why->kind) {
+	case FAULT_BUSY:
+		batch_was_refused(filler, why);
+		return;
+	case FAULT_LINK:
+		return; /* lost() was or will be told, opened() starts again from the bookmark */
+	case FAULT_SCARCE:
+		task_wait_for(filler->task, why->message);
+		after(filler, 1000 + clock_jitter(4000), wait_for_gate);
+		return;
+	case FAULT_DATA:
+		row_failed(filler, why);
+		return;
+	case FAULT_NONE:
+	case FAULT_JOB:
+	case FAULT_FENCED:
+		fail(filler, why);
+		return;
+	}
+}
+
+static int timeout_ms(const struct filler *filler)
+{
+	int ms = filler->task->job.knobs.batch_ms * PATIENCE_FACTOR;
+
+	return (ms > PATIENCE_LEAST_MS ? ms : PATIENCE_LEAST_MS) * filler->patience;
+}
+
+static void ask_batch(struct filler *filler)
+{
+	struct task *task = filler->task;
+
+	if (!window_next(&filler->window, filler->sizer.pages, &filler->batch)) {
+		finish_window(filler);
+		return;
+	}
+	batch_ask(filler->session,
+		&(struct batch_order){
+			.job = &task->job,
+			.relation = &task->relation,
+			.stretch = &filler->batch,
+			.filler = filler->number,
+			.synchronous_commit = task->synchronous_commit,
+			.statement_timeout_ms = timeout_ms(filler),
+			.skip_locked = filler->refusals >= 2,
+		},
+		got_batch, filler);
+}
+
+void filler_resume(struct filler *filler)
+{
+	if (filler->at != AT_IDLE)
+		return;
+	pace_sizer_start(
+		&filler->sizer, filler->sizer.pages, filler->sizer.pages_most, filler->task->job.knobs.batch_ms);
+	ask_window(filler);
+}
+
+void filler_stop(struct filler *filler)
+{
+	filler->stopping = true;
+	if (filler->at == AT_IDLE || filler->at == AT_LINK || loop_timer_pending(filler->timer))
+		rest(filler);
+}
+
+bool filler_at_rest(const struct filler *filler)
+{
+	return filler->at == AT_REST;
+}
+
+bool filler_is_idle(const struct filler *filler)
+{
+	return filler->at == AT_IDLE;
+}
+
+double filler_pages_done(const struct filler *filler)
+{
+	return filler->has_window ? window_pages_done(&filler->window.bookmark) : 0.0;
+}

@@ -1,0 +1,52 @@
+/*
+ * filler: one connection that walks windows.
+ *
+ *	window (from the control table) → gate → window_next → batch → window_done → pace → gate …
+ *
+ * It never fails a job for load: locks, deadlocks, cancelled statements and lost connections are tried again,
+ * smaller; rows that stay locked are left to the sweep. A row that makes the expression fail is found by
+ *halving.
+ */
+#ifndef BACKFILLD_DAEMON_FILLER_H
+#define BACKFILLD_DAEMON_FILLER_H
+
+#include "common/base.h"
+#include "daemon/task.h"
+#include "daemon/window.h"
+
+struct filler;
+
+/* What the fillers of one job share; owned by `filling`. */
+struct filler_shared {
+	struct task *task;
+	struct window_course course;
+	struct pace_gate gate;
+	int64_t rows_found; /* filled in this walk */
+	bool skipped;       /* rows were left because somebody had them locked */
+	double pages_done;  /* of windows finished in this walk */
+};
+
+struct filler_events {
+	/* No windows are left in this walk, or the filler is beyond the number of workers wanted. */
+	void (*idle)(void *owner);
+	/* A row, or the job itself, cannot be done; or it is fenced. */
+	void (*failed)(void *owner, const struct fault *why);
+};
+
+/* `number`: of this filler among its job's. Connects and starts to work. */
+struct filler *filler_new(
+	struct filler_shared *shared, int number, const struct filler_events *events, void *owner) MUST_USE;
+void filler_free(struct filler *filler);
+
+/* There is a new walk, or more workers are wanted: an idle filler goes on. */
+void filler_resume(struct filler *filler);
+
+/* Takes no more batches; filler_at_rest() tells when the one in flight has been answered. */
+void filler_stop(struct filler *filler);
+bool filler_at_rest(const struct filler *filler) MUST_USE;
+bool filler_is_idle(const struct filler *filler) MUST_USE;
+
+/* Work done in the window it is in, in pages. */
+double filler_pages_done(const struct filler *filler) MUST_USE;
+
+#endif

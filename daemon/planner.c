@@ -1,0 +1,151 @@
+#include "daemon/planner.h"
+
+#include "common/memory.h"
+#include "daemon/plan.h"
+
+#include <stdlib.h>
+
+#define RETRY_MS 500
+
+struct planner {
+	struct task *task;
+	task_done *done;
+	void *owner;
+	struct loop_timer *timer;
+	void (*next)(struct planner *planner); /* what the timer goes on with */
+	struct plan_probe probe;
+};
+
+static void refuse_or_ask_type(struct planner *planner);
+static void ask_probe(struct planner *planner);
+static void store(struct planner *planner);
+
+static void go_on(void *owner)
+{
+	struct planner *planner = owner;
+
+	planner->next(planner);
+}
+
+static void after(struct planner *planner, int64_t delay_ms, void (*next)(struct planner *))
+{
+	planner->next = next;
+	loop_timer_after(planner->timer, delay_ms);
+}
+
+struct planner *planner_new(struct task *task, task_done *done, void *owner)
+{
+	struct planner *planner = memory_new(sizeof(*planner));
+
+	*planner = (struct planner){.task = task, .done = done, .owner = owner};
+	planner->timer = loop_timer_new(task->loop, go_on, planner);
+	after(planner, 0, refuse_or_ask_type);
+	return planner;
+}
+
+void planner_free(struct planner *planner)
+{
+	if (!planner)
+		return;
+	session_forget(planner->task->control, planner);
+	session_forget(planner->task->session, planner);
+	loop_timer_free(planner->timer);
+	plan_probe_free(&planner->probe);
+	free(planner);
+}
+
+/* Calls back; the planner may be gone afterwards. */
+static void end(struct planner *planner, const struct fault *why)
+{
+	planner->done(planner->owner, why);
+}
+
+static void end_with(struct planner *planner, struct fault *why)
+{
+	struct fault told = *why;
+
+	*why = (struct fault){0};
+	end(planner, &told);
+	fault_clear(&told);
+}
+
+/* True: it was dealt with. A lost worker session is the worker's to mend: it starts planning anew. */
+static bool retried(struct planner *planner, const struct fault *why, void (*again)(struct planner *))
+{
+	if (!why || !task_may_retry(why))
+		return false;
+	if (why->kind != FAULT_LINK)
+		after(planner, RETRY_MS, again);
+	return true;
+}
+
+static void got_type(void *owner, const struct reply *reply)
+{
+	struct planner *planner = owner;
+	struct task *task = planner->task;
+	struct fault why = {0};
+
+	if (retried(planner, reply_fault(reply), refuse_or_ask_type))
+		return;
+	if (plan_read_type(reply, &task->job, &task->relation, &why))
+		ask_probe(planner);
+	else
+		end_with(planner, &why);
+}
+
+static void refuse_or_ask_type(struct planner *planner)
+{
+	struct task *task = planner->task;
+	struct fault why = {0};
+
+	if (!plan_allows(&task->job, &task->relation, &why)) {
+		end_with(planner, &why);
+		return;
+	}
+	if (task->job.column_type) {
+		plan_ask_type(task->session, &task->job, &task->relation, got_type, planner);
+		return;
+	}
+	memory_set_text(&task->job.exact_type, task->relation.column_type);
+	ask_probe(planner);
+}
+
+static void got_probe(void *owner, const struct reply *reply)
+{
+	struct planner *planner = owner;
+	struct task *task = planner->task;
+	struct fault why = {0};
+
+	if (retried(planner, reply_fault(reply), ask_probe))
+		return;
+	if (plan_read_probe(reply, &planner->probe, &task->job, &task->relation, &why))
+		store(planner);
+	else
+		end_with(planner, &why);
+}
+
+static void ask_probe(struct planner *planner)
+{
+	struct task *task = planner->task;
+
+	plan_probe_free(&planner->probe);
+	plan_ask_probe(task->session, &planner->probe, &task->job, &task->relation, got_probe, planner);
+}
+
+static void stored(void *owner, const struct reply *reply)
+{
+	struct planner *planner = owner;
+	const struct fault *why = reply_fault(reply);
+
+	if (why && task_may_retry(why))
+		after(planner, RETRY_MS, store);
+	else
+		end(planner, why);
+}
+
+static void store(struct planner *planner)
+{
+	struct task *task = planner->task;
+
+	plan_store(task->control, &task->job, &task->relation, stored, planner);
+}

@@ -1,0 +1,46 @@
+/*
+ * task: what everybody who works on one job shares.
+ *
+ * The worker owns it; planner, builder, filling and its fillers borrow it for as long as they live. job is
+ * kept up to date with the user's row (knobs, wanted) while work goes on.
+ */
+#ifndef BACKFILLD_DAEMON_TASK_H
+#define BACKFILLD_DAEMON_TASK_H
+
+#include "common/base.h"
+#include "common/fault.h"
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/session.h"
+#include "common/text.h"
+#include "daemon/job.h"
+#include "daemon/monitor.h"
+#include "daemon/relation.h"
+
+struct task {
+	struct loop *loop;
+	struct session *control; /* the database's control login */
+	struct session *session; /* the worker login, for planning and DDL; enlisted while a stage runs */
+	struct monitor *monitor;
+	struct job job;
+	struct relation relation;
+	const char *database;           /* label */
+	const char *conninfo;           /* of the worker login that serves the table's owner */
+	const char *synchronous_commit; /* of batches */
+	int64_t window_pages;
+	struct text waiting_for; /* empty: it moves */
+};
+
+/* What a part of the work ended with: NULL, or why the job must fail (or be put down, FAULT_FENCED). */
+typedef void task_done(void *owner, const struct fault *why);
+
+/* Faults that go away by waiting: asked again, never counted against the job. */
+bool task_may_retry(const struct fault *why) MUST_USE;
+
+/* Says what the task waits for; NULL: it moves. */
+void task_wait_for(struct task *task, const char *sentence_or_null);
+
+/* The job as fields of a log line; on loan as the task is. */
+struct log_about task_about(const struct task *task) MUST_USE;
+
+#endif
