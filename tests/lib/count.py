@@ -1,7 +1,8 @@
 """Reads meson's log of a suite (testlog.json).
 
 Prints a line `PASSED FAILED SKIPPED`, then a line for each check that failed, followed by what the test told about it
-(lines that start with #). A test that prints TAP counts with each of its checks, any other one as one.
+(lines that start with #). A test that prints TAP, or what cmocka prints, counts with each of its checks, any other
+one as one.
 """
 import json
 import os
@@ -9,11 +10,11 @@ import re
 import sys
 
 
-def checks_of(test):
-    """The failed checks of a test, each with its remarks, and how many passed and were skipped."""
+def tap_checks(said):
+    """The failed checks, each with its remarks, and how many passed and were skipped."""
     passed, skipped, failed = 0, 0, []
     last = None
-    for line in (test.get("stdout") or "").splitlines():
+    for line in said.splitlines():
         check = re.match(r"(ok|not ok)\b[ \d]*(?:- )?(.*)", line)
         if check and re.search(r"# SKIP\b", line, re.I):
             skipped, last = skipped + 1, None
@@ -25,6 +26,22 @@ def checks_of(test):
         elif last and line.startswith("#"):
             last.append(line)
     return passed, failed, skipped
+
+
+def cmocka_checks(said):
+    """The same for cmocka's own words; a failed test is named twice there, and its remarks stand elsewhere."""
+    passed = re.findall(r"^\[ +OK +\] \w+", said, re.M)
+    skipped = re.findall(r"^\[ +SKIPPED +\] \w+$", said, re.M)
+    failed = dict.fromkeys(re.findall(r"^\[ +FAILED +\] (\w+)$", said, re.M))
+    remarks = re.findall(r"^\[ +(?:ERROR|LINE) +\].*$", said, re.M)
+    return len(passed), [[name] + (["# " + line for line in remarks] if i == 0 else []) for i, name in enumerate(failed)], len(skipped)
+
+
+def checks_of(test):
+    said, errors = test.get("stdout") or "", test.get("stderr") or ""
+    if re.search(r"^\[ +RUN +\]", said + errors, re.M):
+        return cmocka_checks(said + "\n" + errors)
+    return tap_checks(said)
 
 
 def main(path):

@@ -12,7 +12,8 @@
 #	expect_sql "every row has its value" 0 "SELECT count(*) FROM … WHERE v IS DISTINCT FROM …"
 #	daemon_stop
 #
-# What there is: lib/tap.sh (checks), lib/cluster.sh (servers, sql, wait_until), lib/daemon.sh (the daemon), and below.
+# What there is: lib/tap.sh (checks), lib/cluster.sh (servers, sql, wait_until), lib/session.sh (transactions that stay
+# open), lib/daemon.sh (the daemon), lib/shop.sh (a table and its users), and below.
 # A check that fails is printed and the script goes on; something that the rest depends on gives up at once. Either
 # way the ends of the daemons' and servers' logs follow, and everything that was started is stopped and removed.
 
@@ -23,8 +24,12 @@ TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$TOP/tests/lib/tap.sh"
 # shellcheck source=tests/lib/cluster.sh
 . "$TOP/tests/lib/cluster.sh"
+# shellcheck source=tests/lib/session.sh
+. "$TOP/tests/lib/session.sh"
 # shellcheck source=tests/lib/daemon.sh
 . "$TOP/tests/lib/daemon.sh"
+# shellcheck source=tests/lib/shop.sh
+. "$TOP/tests/lib/shop.sh"
 
 # expect_sql WHAT EXPECTED [-n CLUSTER] [-U USER] SQL: the answer, columns separated by |, rows by line ends.
 expect_sql() {
@@ -51,6 +56,18 @@ expect_error() {
 		not_ok "$what" "expected: error $state" "but it was accepted: $said"
 	elif [[ $said != *" $state: "* || ! $said =~ $regex ]]; then
 		not_ok "$what" "expected: error $state that matches $regex" "but got:  $said"
+	else
+		ok "$what"
+	fi
+}
+
+# expect_exit WHAT STATUS REGEX COMMAND…: the command ends so, and what it says matches.
+expect_exit() {
+	local what=$1 expected=$2 regex=$3 status=0 said
+	shift 3
+	said=$("$@" 2>&1) || status=$?
+	if [[ $status != "$expected" || ! $said =~ $regex ]]; then
+		not_ok "$what" "expected: status $expected and a text that matches $regex" "but got:  status $status and: $said"
 	else
 		ok "$what"
 	fi

@@ -13,6 +13,17 @@ expect_sql "the application may write" 2 -U shop_app "INSERT INTO public.t VALUE
 expect_error "a refusal is seen with its code" 23505 'Key \(id\)=\(1\) already exists' "INSERT INTO public.t VALUES (1)"
 expect_sql "the control login is no superuser" f "SELECT rolsuper FROM pg_roles WHERE rolname = 'backfilld'"
 
+session_open holder main -U shop_owner
+session_open waiter main
+expect_equal "a session answers" 7 "$(session_do holder "BEGIN; LOCK TABLE public.t; SELECT 7")"
+session_send waiter "SELECT count(*) FROM public.t"
+session_waits waiter
+expect_match "an error does not end a session" 'division by zero' "$(session_do holder "SELECT 1/0")"
+session_close holder
+expect_equal "what waited goes on when the holder is closed" 2 "$(session_answer waiter)"
+session_close waiter
+expect_exit "a command's end is seen" 3 '^gone$' bash -c 'echo gone; exit 3'
+
 cluster_kill main
 cluster_resume main
 wait_until 20 "the replica comes back" "SELECT count(*) = 1 FROM pg_stat_replication"
