@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The option table (as --help prints it), conf/backfilld.yaml and the README's table say the same.
+# The option table (as --help prints it), conf/backfilld.yaml, the README's table and, for what a job may override, the
+# ranges in conf/control.sql say the same.
 #
 #	tests/style/options.sh [BINARY]              the checks
 #	tests/style/options.sh --markdown [BINARY]   prints the table for the README, between its two marks
@@ -141,6 +142,19 @@ check_readme() {
 	fi
 }
 
+# A knob of a job's row has the range of the config's: ('batch_ms', job.batch_ms, 1, 10000, 'ms').
+check_control() {
+	local key unit range initial help knob said
+	while IFS=$'\t' read -r key unit range initial help; do
+		knob=${key#defaults.}
+		if [[ $knob == "$key" || $knob == synchronous_commit ]]; then
+			continue
+		fi
+		said=$(sed -nE "s/^\t*\('$knob', job\.$knob(::bigint)?, ([0-9]+)(::bigint)?, ([0-9]+)(::bigint)?, .*/\2 to \4/p" conf/control.sql)
+		expect_equal "conf/control.sql: $knob has the config's range" "$range" "$said"
+	done < <(table_rows "$BINARY")
+}
+
 MARKDOWN=""
 if [[ ${1:-} == --markdown ]]; then
 	MARKDOWN=yes
@@ -162,4 +176,5 @@ if [[ -z $(table_rows "$BINARY") ]]; then
 	give_up "--help describes the options" "no line \"  key  unit  range  default\", or nothing under it"
 fi
 check_samples
+check_control
 check_readme
