@@ -68,11 +68,11 @@ check_shell() {
 check_blanks() {
 	local every tabbed spaced file last bare=()
 	mapfile -t every < <(files '*')
-	mapfile -t tabbed < <(files '*.sql' '*.sh')
+	mapfile -t tabbed < <(files '*.sh')
 	mapfile -t spaced < <(files '*.yaml' '*.yml' 'meson.build')
 	no_line "no line ends with a blank" '[[:blank:]]$' "${every[@]}"
 	no_line "no carriage returns" $'\r' "${every[@]}"
-	no_line "SQL and shell files are indented by tabs" '^ +[^ *]' "${tabbed[@]}"
+	no_line "shell files are indented by tabs" '^ ' "${tabbed[@]}"
 	no_line "YAML and meson files are indented by blanks" $'^ *\t' "${spaced[@]}"
 	for file in "${every[@]}"; do
 		last=$(tail -c 1 "$file" | od -An -c)
