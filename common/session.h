@@ -9,12 +9,20 @@
  * session_forget(), is the only way not to get an answer.
  *
  * The session connects by itself, and again after every loss, with jittered backoff (0.1 s doubling to
- * at most 5 s), until it is freed. A question asked meanwhile waits, within its deadline. When a
- * deadline passes while the server is at work the connection is given up (a silent peer cannot be told from
- * a slow one): that question and those behind it get a FAULT_LINK, and the session reconnects.
- * A question that left its transaction open in error is followed by a ROLLBACK before the next one.
+ * at most 5 s, from the start again after a connection that stood a second), until it is freed. An attempt
+ * may take 10 s, greeting included; of several hosts the next attempt then begins with another one. A
+ * question asked meanwhile waits, within its deadline; its fault says why there is no connection.
  *
- * Callbacks may do anything, also free the session.
+ * When a deadline passes while the server is at work the connection is given up (a silent peer cannot be told
+ * from a slow one). Whenever a connection that was open ends, that question and all behind it get a
+ * FAULT_LINK, since they may rely on what the connection was, and the session reconnects. What their answers
+ * ask anew waits for the next connection. A FAULT_LINK from a statement (a standby refuses to write) ends the
+ * connection too. A question whose deadline passes before its turn gets a FAULT_BUSY and was not sent.
+ *
+ * A question that left its transaction open in error is followed by a ROLLBACK before the next one; one that
+ * succeeded may leave its transaction open for the next. COPY is not possible.
+ *
+ * Callbacks may do anything, also free the session: nothing is called after that.
  */
 #ifndef BACKFILLD_COMMON_SESSION_H
 #define BACKFILLD_COMMON_SESSION_H

@@ -90,7 +90,16 @@ static void on_notified(void *owner, const char *channel, const char *payload)
 }
 
 static const struct session_events events = {.opened = on_opened, .lost = on_lost, .notified = on_notified};
-static const struct session_events no_events;
+
+/* Of the helper: only to turn the loop. */
+static void on_helper_opened(void *owner)
+{
+	const struct world *world = owner;
+
+	loop_stop(world->loop);
+}
+
+static const struct session_events helper_events = {.opened = on_helper_opened};
 
 static void on_limit(void *owner)
 {
@@ -186,7 +195,7 @@ static int set_up_at(void **state, const char *where)
 	world->loop = loop_new();
 	world->limit = loop_timer_new(world->loop, on_limit, world);
 	world->session = session_new(world->loop, where, "test_session", greeting(), &events, world);
-	world->helper = session_new(world->loop, conninfo(), "test_session helper", NULL, &no_events, NULL);
+	world->helper = session_new(world->loop, conninfo(), "test_session helper", NULL, &helper_events, world);
 	*state = world;
 	return 0;
 }

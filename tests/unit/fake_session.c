@@ -1,44 +1,17 @@
-#include "tests/unit/fake_session.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/fake_inside.h"
 
 #include "common/clock.h"
 #include "common/memory.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
-
-struct result {
-	struct result *next;
-	char *part;
-	char **columns;
-	size_t columns_count;
-	char **values; /* row after row */
-	size_t rows;
-	int64_t affected;
-	uint32_t oid;
-	int32_t modifier;
-};
-
-struct fake_rule {
-	struct fake_rule *next;
-	char *part;
-	bool once;
-	bool used;
-	struct result *results; /* the one that is being described first */
-	struct fault fault;
-	char *fails_at;
-	int64_t delay_ms;
-	bool silent;
-};
-
-struct record {
-	struct record *next;   /* the one before */
-	struct script *script; /* outlives its question */
-};
 
 struct question {
 	struct question *next;
@@ -75,254 +48,19 @@ struct session {
 };
 
 static struct {
-	struct fake_rule *rules; /* youngest first */
-	struct record *records;  /* youngest first */
-	struct session *sessions;
+	struct session *sessions; /* youngest first */
 	int sessions_made;
 	bool unreachable;
 } fake;
 
-/* ---- rules ---- */
-
-static struct fake_rule *add_rule(const char *part, bool once)
+size_t fake_forget_sessions(void)
 {
-	struct fake_rule *rule = memory_new(sizeof(*rule));
+	size_t count = fake_sessions();
 
-	rule->part = memory_text(part);
-	rule->once = once;
-	rule->next = fake.rules;
-	fake.rules = rule;
-	fake_statement(rule, part);
-	return rule;
-}
-
-struct fake_rule *fake_on(const char *part)
-{
-	return add_rule(part, false);
-}
-
-struct fake_rule *fake_once(const char *part)
-{
-	return add_rule(part, true);
-}
-
-void fake_statement(struct fake_rule *rule, const char *part)
-{
-	struct result *result = memory_new(sizeof(*result));
-
-	result->part = memory_text(part);
-	result->modifier = -1;
-	result->next = rule->results;
-	rule->results = result;
-}
-
-void fake_columns(struct fake_rule *rule, ...)
-{
-	struct result *result = rule->results;
-	const char *name;
-	va_list names;
-
-	va_start(names, rule);
-	while ((name = va_arg(names, const char *))) {
-		size_t size = (result->columns_count + 1) * sizeof(result->columns[0]);
-
-		result->columns = memory_resize(result->columns, size);
-		result->columns[result->columns_count++] = memory_text(name);
-	}
-	va_end(names);
-}
-
-void fake_row(struct fake_rule *rule, ...)
-{
-	struct result *result = rule->results;
-	size_t count = result->columns_count;
-	va_list values;
-
-	result->values =
-		memory_resize(result->values, ((result->rows + 1) * count + 1) * sizeof(result->values[0]));
-	va_start(values, rule);
-	for (size_t i = 0; i < count; i++)
-		result->values[result->rows * count + i] = memory_text(va_arg(values, const char *));
-	va_end(values);
-	result->rows++;
-	result->affected = (int64_t)result->rows;
-}
-
-void fake_affected(struct fake_rule *rule, int64_t rows)
-{
-	rule->results->affected = rows;
-}
-
-void fake_type(struct fake_rule *rule, uint32_t oid, int32_t modifier)
-{
-	rule->results->oid = oid;
-	rule->results->modifier = modifier;
-}
-
-void fake_fails(struct fake_rule *rule, enum fault_kind kind, const char *sqlstate, const char *message)
-{
-	fault_set(&rule->fault, kind, "%s", message);
-	snprintf(rule->fault.sqlstate, sizeof(rule->fault.sqlstate), "%s", sqlstate);
-	memory_set_text(&rule->fails_at, rule->results->part);
-}
-
-void fake_detail(struct fake_rule *rule, const char *detail)
-{
-	memory_set_text(&rule->fault.detail, detail);
-}
-
-void fake_after(struct fake_rule *rule, int64_t delay_ms)
-{
-	rule->delay_ms = delay_ms;
-}
-
-void fake_silent(struct fake_rule *rule)
-{
-	rule->silent = true;
-}
-
-static bool find_statement(const struct script *script, const char *part, size_t *ret_index)
-{
-	for (size_t i = 0; i < script->count; i++)
-		if (strstr(script->statements[i].sql, part)) {
-			*ret_index = i;
-			return true;
-		}
-	return false;
-}
-
-static void print_script(const struct script *script)
-{
-	for (size_t i = 0; i < script->count; i++) {
-		const struct script_statement *statement = &script->statements[i];
-
-		print_error("%s", statement->sql);
-		for (size_t v = 0; v < statement->values_count; v++)
-			print_error("%s$%zu = %s", v ? ", " : "\n\t-- ", v + 1,
-				statement->values[v] ? statement->values[v] : "NULL");
-		print_error(";\n");
-	}
-}
-
-static struct fake_rule *find_rule(const struct script *script)
-{
-	struct fake_rule *once = NULL;
-	struct fake_rule *every = NULL;
-	size_t at;
-
-	for (struct fake_rule *rule = fake.rules; rule; rule = rule->next) {
-		if (rule->used || !find_statement(script, rule->part, &at))
-			continue;
-		if (rule->once)
-			once = rule;
-		else if (!every)
-			every = rule;
-	}
-	return once ? once : every;
-}
-
-static void free_rule(struct fake_rule *rule)
-{
-	while (rule->results) {
-		struct result *result = rule->results;
-
-		rule->results = result->next;
-		for (size_t i = 0; i < result->columns_count * result->rows; i++)
-			free(result->values[i]);
-		for (size_t i = 0; i < result->columns_count; i++)
-			free(result->columns[i]);
-		free(result->values);
-		free(result->columns);
-		free(result->part);
-		free(result);
-	}
-	fault_clear(&rule->fault);
-	free(rule->fails_at);
-	free(rule->part);
-	free(rule);
-}
-
-static void forget_everything(void)
-{
-	while (fake.rules) {
-		struct fake_rule *rule = fake.rules;
-
-		fake.rules = rule->next;
-		free_rule(rule);
-	}
-	while (fake.records) {
-		struct record *record = fake.records;
-
-		fake.records = record->next;
-		script_free(record->script);
-		free(record);
-	}
 	fake.sessions = NULL;
 	fake.sessions_made = 0;
 	fake.unreachable = false;
-}
-
-void fake_begin(void)
-{
-	forget_everything();
-}
-
-void fake_end(void)
-{
-	size_t unused = 0;
-	size_t living = fake_sessions();
-
-	for (const struct fake_rule *rule = fake.rules; rule; rule = rule->next)
-		if (rule->once && !rule->used) {
-			print_error("never asked: %s\n", rule->part);
-			unused++;
-		}
-	forget_everything();
-	assert_int_equal(unused, 0);
-	assert_int_equal(living, 0);
-}
-
-/* ---- records ---- */
-
-static void record(struct script *script)
-{
-	struct record *made = memory_new(sizeof(*made));
-
-	made->script = script;
-	made->next = fake.records;
-	fake.records = made;
-}
-
-size_t fake_asked(const char *part)
-{
-	size_t count = 0;
-	size_t at;
-
-	for (const struct record *made = fake.records; made; made = made->next)
-		if (find_statement(made->script, part, &at))
-			count++;
 	return count;
-}
-
-const struct script *fake_last(const char *part)
-{
-	size_t at;
-
-	for (const struct record *made = fake.records; made; made = made->next)
-		if (find_statement(made->script, part, &at))
-			return made->script;
-	return NULL;
-}
-
-const char *fake_bound(const char *part, size_t number)
-{
-	const struct script *script = fake_last(part);
-	size_t at = 0;
-
-	if (!script || !find_statement(script, part, &at))
-		fail_msg("nobody asked: %s", part);
-	assert_in_range(number, 1, script->statements[at].values_count);
-	return script->statements[at].values[number - 1];
 }
 
 size_t fake_sessions(void)
@@ -399,11 +137,11 @@ static void plan_next(struct session *session)
 
 static void begin_question(struct question *question)
 {
-	struct fake_rule *rule = find_rule(question->script);
+	struct fake_rule *rule = fake_find_rule(question->script);
 
 	if (!rule) {
 		print_error("a question that no rule expects:\n");
-		print_script(question->script);
+		fake_print(question->script);
 		fail();
 		return;
 	}
@@ -438,7 +176,7 @@ static void answer_first(struct session *session)
 
 	session->first = question->next;
 	if (why)
-		find_statement(question->script, rule->fails_at, &failed_at);
+		fake_find_statement(question->script, rule->fails_at, &failed_at);
 	answer(question, why, failed_at);
 	if (why && why->kind == FAULT_LINK && !session->closed) {
 		fault_copy(&cause, why);
@@ -554,7 +292,7 @@ struct session *session_new(struct loop *loop, const char *conninfo, const char 
 	session->next = fake.sessions;
 	fake.sessions = session;
 	if (greeting)
-		record(greeting);
+		fake_record(greeting);
 	loop_timer_after(session->timer, 0);
 	return session;
 }
@@ -590,7 +328,7 @@ void session_ask(struct session *session, struct script *script, int64_t deadlin
 	struct question *question = memory_new(sizeof(*question));
 	struct question **end = &session->first;
 
-	record(script);
+	fake_record(script);
 	question->script = script;
 	question->number = ++session->asked;
 	question->deadline_ms = deadline_ms;
@@ -648,7 +386,7 @@ static const struct result *result_of(const struct reply *reply, size_t statemen
 	if (!reply->rule || (reply->why.kind != FAULT_NONE && statement >= reply->failed_at))
 		return NULL;
 	for (const struct result *result = reply->rule->results; result; result = result->next)
-		if (find_statement(reply->script, result->part, &at) && at == statement)
+		if (fake_find_statement(reply->script, result->part, &at) && at == statement)
 			return result;
 	return NULL;
 }

@@ -1,6 +1,6 @@
 /*
- * fake_session: a scripted stand-in for the session room (link fake_session.c instead of common/session*.c),
- *for conversations that a real server cannot be made to have.
+ * fake_session: a scripted stand-in for the session room (link fake_session.c and fake_rules.c, which then
+ *stand for common/session*.c), for conversations that a real server cannot be made to have.
  *
  *	fake_begin();
  *	rule = fake_on("FROM backfill.job");
