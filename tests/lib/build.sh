@@ -23,6 +23,10 @@ build_folder() {
 build_make() {
 	local folder=$1
 	shift
+	# One that was made for a checkout at another place, or half made, is of no use.
+	if [[ -f $folder/meson-info/meson-info.json ]] && ! grep -qF "\"$TOP\"" "$folder/meson-info/meson-info.json"; then
+		rm -rf "$folder"
+	fi
 	if [[ ! -f $folder/build.ninja ]]; then
 		meson setup "$folder" "$TOP" "$@" || return
 	fi
