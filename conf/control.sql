@@ -465,10 +465,6 @@ BEGIN
 		NEW.table_oid := pg_catalog.to_regclass(NEW.table_name);
 	EXCEPTION WHEN invalid_name OR syntax_error OR feature_not_supported THEN
 		GET STACKED DIAGNOSTICS said = MESSAGE_TEXT;
-		RAISE EXCEPTION USING ERRCODE = 'invalid_name',
-			MESSAGE = pg_catalog.format('%L is not the name of a table', NEW.table_name),
-			DETAIL = pg_catalog.format('The server says: %s.', said),
-			HINT = 'Write table_name as in SQL: orders, public.orders, or "Odd Name" in double quotes.', COLUMN = 'table_name';
 	END;
 	IF NEW.table_oid IS NULL THEN
 		SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) INTO exact
@@ -476,11 +472,15 @@ BEGIN
 		 WHERE c.relname OPERATOR(pg_catalog.=) NEW.table_name
 		   AND (c.relkind OPERATOR(pg_catalog.=) 'r' OR c.relkind OPERATOR(pg_catalog.=) 'p')
 		 LIMIT 1;
-		RAISE EXCEPTION USING ERRCODE = 'undefined_table',
-			MESSAGE = pg_catalog.format('table %s does not exist', NEW.table_name),
-			DETAIL = pg_catalog.format('It was looked for on your search_path: %s.', NEW.search_path),
-			HINT = CASE WHEN exact IS NULL THEN 'Create the table first, or write schema.table.'
-			            ELSE pg_catalog.format('There is a table %s: write it just so.', exact) END,
+		RAISE EXCEPTION USING
+			ERRCODE = CASE WHEN said IS NULL THEN 'undefined_table' ELSE 'invalid_name' END,
+			MESSAGE = CASE WHEN said IS NULL THEN pg_catalog.format('table %s does not exist', NEW.table_name)
+			               ELSE pg_catalog.format('%L is not the name of a table', NEW.table_name) END,
+			DETAIL = CASE WHEN said IS NULL THEN pg_catalog.format('It was looked for on your search_path: %s.', NEW.search_path)
+			              ELSE pg_catalog.format('The server says: %s.', said) END,
+			HINT = CASE WHEN exact IS NOT NULL THEN pg_catalog.format('There is a table %s: write it just so.', exact)
+			            WHEN said IS NULL THEN 'Create the table first, or write schema.table.'
+			            ELSE 'Write table_name as in SQL: orders, public.orders, or "Odd Name" in double quotes.' END,
 			COLUMN = 'table_name';
 	END IF;
 
@@ -611,12 +611,11 @@ DECLARE
 	carries text;
 	base_type text;
 BEGIN
-	SELECT y.typtype, y.typisdefined, format_type(y.oid, NULL) AS name INTO t FROM pg_type y WHERE y.oid = job.type_oid;
-	IF t.typtype = 'p' OR NOT t.typisdefined THEN
+	SELECT y.typtype, format_type(y.oid, NULL) AS name INTO t FROM pg_type y WHERE y.oid = job.type_oid;
+	IF t.typtype = 'p' THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_table_definition',
 			MESSAGE = format('column %I cannot have type %s', job.column_name, t.name),
-			DETAIL = CASE WHEN t.typtype = 'p' THEN 'It is a pseudo-type: only functions use it.' ELSE 'The type is only a shell so far.' END,
-			HINT = 'Choose a type that rows can hold.', COLUMN = 'column_type';
+			DETAIL = 'It is a pseudo-type: only functions use it.', HINT = 'Choose a type that rows can hold.', COLUMN = 'column_type';
 	END IF;
 	IF t.typtype <> 'd' THEN
 		RETURN;
@@ -966,7 +965,8 @@ CREATE OR REPLACE FUNCTION backfill.job_tell() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	knobs CONSTANT text[] := '{workers,batch_ms,max_lag_ms,lag_target_ms,max_impact,lock_timeout_ms,ddl_lock_timeout_ms,max_wal_rate}';
-	wishes CONSTANT text[] := '{wanted,note,priority,not_before,daily_window,hold_before,seal_after_quiet,index,index_where,released}';
+	wishes CONSTANT text[] := '{wanted,note,priority,not_before,daily_window,seal_after_quiet,index,index_where}';
+	lists CONSTANT text[] := '{hold_before,released}';
 BEGIN
 	IF TG_OP = 'DELETE' THEN
 		INSERT INTO backfill.event (job_id, name, actor, kind, stage, detail)
@@ -988,9 +988,12 @@ BEGIN
 	ELSE
 		INSERT INTO backfill.event (job_id, name, actor, kind, stage, detail)
 		SELECT NEW.id, NEW.name, NEW.changed_by, CASE WHEN n.key = ANY (knobs) THEN 'knob' ELSE 'steer' END, NEW.stage,
-		       format('%s: from %s to %s', n.key, coalesce(o.value, 'null'), coalesce(n.value, 'null'))
-		  FROM jsonb_each_text(to_jsonb(NEW)) n JOIN jsonb_each_text(to_jsonb(OLD)) o ON o.key = n.key
-		 WHERE n.value IS DISTINCT FROM o.value AND n.key = ANY (knobs || wishes || 'stage'::text)
+		       format('%s: from %s to %s', n.key, coalesce(o.said, 'null'), coalesce(n.said, 'null'))
+		  FROM (SELECT key, CASE WHEN key = ANY (lists) THEN translate(value, '[]"', '{}') ELSE value END AS said
+		          FROM jsonb_each_text(to_jsonb(NEW))) n
+		  JOIN (SELECT key, CASE WHEN key = ANY (lists) THEN translate(value, '[]"', '{}') ELSE value END AS said
+		          FROM jsonb_each_text(to_jsonb(OLD))) o ON o.key = n.key
+		 WHERE n.said IS DISTINCT FROM o.said AND n.key = ANY (knobs || wishes || lists || 'stage'::text)
 		 ORDER BY n.key;
 	END IF;
 	PERFORM pg_notify('backfill', format('{"job":%s,"stage":"%s"}', NEW.id, NEW.stage));

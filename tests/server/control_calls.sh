@@ -1,0 +1,159 @@
+#!/usr/bin/env bash
+# The views and functions beside backfill.job, and what each stage answers to each wish.
+# shellcheck source=tests/server/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/server/control_lib.sh
+. "$(dirname "$0")/control_lib.sh"
+
+control_cluster
+job=$(enqueue shop_owner main orders v text)
+
+# daemon_writes ASSIGNMENTS: what a daemon would write to the job.
+daemon_writes() {
+	sql -U backfilld main "UPDATE backfill.job SET $1 WHERE id = $job; UPDATE backfill.daemon_seen SET last_seen = clock_timestamp()"
+}
+
+# The bar
+expect_sql "the bar before the fill" "░░░░░░░░░░   0.0 %" "SELECT progress FROM backfill.status"
+while IFS='|' read -r stage blocks total bar; do
+	daemon_writes "stage = '$stage', resume_stage = CASE '$stage' WHEN 'failed' THEN 'filling' END, blocks_done = $blocks, blocks_total = $total"
+	expect_sql "the bar: $stage, $blocks of $total" "$bar" "SELECT progress FROM backfill.status WHERE id = $job"
+done <<'BARS'
+planning|0|NULL|░░░░░░░░░░   0.0 %
+filling|0|0|░░░░░░░░░░   0.0 %
+filling|613|1000|██████░░░░  61.3 %
+filling|9999|10000|█████████░  99.9 %
+filling|10000|10000|█████████░  99.9 %
+filling|20000|10000|█████████░  99.9 %
+failed|613|1000|██████░░░░  61.3 %
+sealing|0|NULL|█████████░  99.9 %
+done|0|NULL|██████████ 100.0 %
+rolled_back|10|10|░░░░░░░░░░   0.0 %
+BARS
+
+# Who serves
+daemon_writes "stage = 'filling', waiting_for = 'replica standby1 is 1.4 s behind'"
+expect_sql "nobody serves" "no daemon serves this database" "SELECT waiting_for FROM backfill.status"
+sql -U backfilld main "INSERT INTO backfill.daemon_seen (holder, version, pid, last_seen) VALUES ('here', '1', 1, clock_timestamp() - interval '20 s')"
+expect_sql "one that has not been seen for long does not count" "no daemon serves this database|f" "SELECT waiting_for, serving FROM backfill.status, backfill.daemon"
+sql -U backfilld main "UPDATE backfill.daemon_seen SET last_seen = clock_timestamp()"
+expect_sql "somebody serves" "replica standby1 is 1.4 s behind|t" "SELECT waiting_for, serving FROM backfill.status, backfill.daemon"
+
+# What each stage answers: STAGE run pause cancel roll_back, each a stage or an error; = is as before
+while read -r stage answers; do
+	wishes=(run pause cancel roll_back)
+	for answer in $answers; do
+		wish=${wishes[0]}
+		wishes=("${wishes[@]:1}")
+		daemon_writes "stage = '$stage', resume_stage = CASE '$stage' WHEN 'failed' THEN 'sealing' END, error = CASE '$stage' WHEN 'failed' THEN 'no' END, error_code = NULL, finished_at = now()"
+		steer="BEGIN; UPDATE backfill.job SET wanted = '$wish' WHERE id = $job RETURNING stage; ROLLBACK"
+		case $answer in
+		=) expect_sql "$stage, $wish: stays" "$stage" -U shop_owner "$steer" ;;
+		0A000 | 55000) expect_error "$stage, $wish: refused" "$answer" 'DETAIL:.*HINT:' -U shop_owner "$steer" ;;
+		*) expect_sql "$stage, $wish: $answer" "$answer" -U shop_owner "$steer" ;;
+		esac
+	done
+done <<'WISHES'
+queued       =        = cancelled 0A000
+planning     =        = 0A000     0A000
+filling      =        = 0A000     0A000
+analyzing    =        = 0A000     0A000
+failed       sealing  = 0A000     0A000
+done         =        = 55000     0A000
+cancelled    queued   = =         0A000
+rolling_back 55000    = 55000     =
+rolled_back  planning = =         =
+WISHES
+daemon_writes "stage = 'done'"
+expect_sql "a wish without effect is not kept" run -U shop_owner "UPDATE backfill.job SET wanted = 'pause' RETURNING wanted"
+daemon_writes "stage = 'queued', finished_at = NULL"
+sql -U backfilld main "INSERT INTO backfill.claim (job_id, root_oid, holder, epoch, lease_until) SELECT id, table_oid, 'here', 1, now() FROM backfill.job"
+expect_error "a claimed job has begun" 0A000 'cannot do wanted = cancel' -U shop_owner "UPDATE backfill.job SET wanted = 'cancel'"
+sql -U backfilld main "DELETE FROM backfill.claim"
+
+# A failed job is sent off again by naming wanted, also with the value it has
+daemon_writes "stage = 'failed', resume_stage = 'filling', error = 'division by zero', error_code = '22012', error_hint = 'see to it', finished_at = now()"
+expect_sql "naming another column does not" failed -U shop_owner "UPDATE backfill.job SET note = 'x' RETURNING stage"
+expect_sql "run does" "filling||||" -U shop_owner "UPDATE backfill.job SET wanted = 'run' RETURNING stage, error, error_code, error_hint, finished_at"
+expect_sql "it is told" "steer|stage: from failed to filling" "SELECT kind, detail FROM backfill.event ORDER BY id DESC LIMIT 1"
+daemon_writes "stage = 'failed', resume_stage = 'filling'"
+expect_sql "what the daemon writes does not wake it" failed "SELECT stage FROM backfill.job"
+
+# Who listens hears of everything
+heard=$(sql -U shop_owner main <<SQL
+LISTEN backfill;
+UPDATE backfill.job SET batch_ms = 20;
+SET ROLE NONE;
+SQL
+)
+expect_match "a change is notified" "\"backfill\" with payload \"\{\"job\":$job,\"stage\":\"failed\"\}\"" "$heard"
+heard=$(psql_at main -U backfilld -Atq -c "LISTEN backfill" -c "UPDATE backfill.job SET stage = 'sealing'" -c "UPDATE backfill.job SET stage = 'sealing', rows_filled = 3" -c "SELECT 1")
+expect_equal "a move is notified once, progress never" 1 "$(grep -c "{\"job\":$job,\"stage\":\"sealing\"}" <<<"$heard")"
+
+# Holds
+expect_error "no hold" 55000 "job $job is at no hold.*stage sealing.*waiting_for" -U shop_owner "SELECT backfill.proceed($job)"
+expect_error "no job" 42704 'there is no job 999.*backfill.status' -U shop_owner "SELECT backfill.proceed(999)"
+sql -U shop_owner main "UPDATE backfill.job SET hold_before = '{fill,seal}'"
+daemon_writes "held_at = 'fill'"
+expect_sql "a hold is let go" fill -U shop_owner "SELECT backfill.proceed($job)"
+expect_sql "and kept in mind" "{fill}" "SELECT released FROM backfill.job"
+expect_error "once" 55000 'at no hold.*before fill has been let go already' -U shop_owner "SELECT backfill.proceed($job)"
+daemon_writes "held_at = 'seal'"
+expect_sql "the next one is another" seal -U boss "SELECT backfill.proceed($job)"
+expect_sql "it is told, by whom" "boss|released: from {fill} to {fill, seal}" "SELECT actor, detail FROM backfill.event ORDER BY id DESC LIMIT 1"
+
+# Waiting
+daemon_writes "stage = 'filling', held_at = NULL, waiting_for = 'replica standby1 is 1.4 s behind'"
+expect_sql "a stage that is reached" "" -U shop_owner "CALL backfill.wait_for('main', 'filling', '1 s')"
+expect_sql "a stage that is passed" "" -U shop_owner "CALL backfill.wait_for('main', 'adding', NULL)"
+expect_error "in time" 57014 'did not reach stage done in time.*stage filling, waiting: replica standby1.*longer timeout' -U shop_owner "CALL backfill.wait_for('main', 'done', '50 ms')"
+expect_error "inside a transaction block" 25001 'inside a transaction block.*horizon.*CALL it on its own' -U shop_owner "BEGIN; CALL backfill.wait_for('main', 'done', '1 s')"
+expect_error "an unknown name" 42704 "no job named 'none'.*Commit the INSERT" -U shop_owner "CALL backfill.wait_for('none', 'done', '1 s')"
+expect_error "an unknown stage" 22023 "not a stage that can be waited for.*queued, planning" -U shop_owner "CALL backfill.wait_for('main', 'failed', '1 s')"
+psql_at main -U shop_owner -Atq -c "CALL backfill.wait_for('main', 'sealing', '60 s')" >"$WORK/waited" 2>&1 &
+waiter=$!
+wait_until 20 "somebody waits" "EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE 'CALL backfill.wait_for%' AND wait_event = 'PgSleep')"
+daemon_writes "stage = 'sealing'"
+let_go=0
+wait "$waiter" || let_go=$?
+expect_equal "who waits is let go" "0 " "$let_go $(<"$WORK/waited")"
+daemon_writes "stage = 'failed', resume_stage = 'sealing', error = 'division by zero', error_code = '22012', error_hint = 'See to row 7.'"
+expect_error "a failed job" P0001 'will not reach stage done: it is failed.*division by zero \(SQLSTATE 22012\).*See to row 7\. UPDATE' -U shop_owner "CALL backfill.wait_for('main', 'done', '9 s')"
+
+# The story
+sql -U backfilld main "INSERT INTO backfill.event (job_id, name, kind, stage, detail, statement, lock_wait_ms, duration_ms, rows)
+	VALUES ($job, 'main', 'outcome', 'adding', 'column added', 'ALTER TABLE x', 12, 15, NULL)"
+expect_sql "reads well" "adding|outcome: column added; ALTER TABLE x; waited 12 ms for the lock; took 15 ms" \
+	-U alice "SELECT stage, what FROM backfill.history('main') ORDER BY at DESC LIMIT 1"
+expect_sql "by number as well" t -U alice "SELECT count(*) > 3 FROM backfill.history($job)"
+expect_sql "is summed up" "main|1|00:00:00.012|0" -U alice "SELECT name, statements, lock_waits, errors FROM backfill.job_summary"
+
+# Deleting
+daemon_writes "stage = 'sealing'"
+expect_error "a live job stays" 55000 "job $job is live and cannot be deleted.*stage sealing.*pause" -U shop_owner "DELETE FROM backfill.job"
+daemon_writes "stage = 'done', finished_at = now() - interval '2 days'"
+other=$(enqueue shop_owner other orders w text)
+expect_sql "purge takes what ended long ago" 1 -U shop_owner "SELECT backfill.purge('1 day')"
+expect_sql "and nothing else" "$other" "SELECT id FROM backfill.job"
+expect_error "purge needs an age" 22023 'purge\(\) needs an age.*30 days' -U shop_owner "SELECT backfill.purge(NULL)"
+expect_sql "events stay" "shop_owner|deleted: column v of table public.orders" "SELECT actor, detail FROM backfill.event WHERE job_id = $job ORDER BY id DESC LIMIT 1"
+expect_error "a queued job is cancelled first" 55000 "wanted = 'cancel' WHERE id = $other" -U shop_owner "DELETE FROM backfill.job"
+sql -U backfilld main "UPDATE backfill.job SET stage = 'failed', resume_stage = 'filling'"
+expect_match "a failed job may be deleted, with a warning" 'leaves on table public.orders what it has added.*column w' \
+	"$(sql -U shop_owner main "DELETE FROM backfill.job" 2>&1)"
+
+# By hand: what as_sql writes does what the job says
+sql -U shop_owner main 'CREATE TABLE public."Odd Name" (id int PRIMARY KEY, email text, n int); INSERT INTO public."Odd Name" SELECT i, chr(64 + i), i FROM generate_series(1, 9) i'
+sql -U shop_owner main "INSERT INTO backfill.job (name, table_name, column_name, column_type, \"collation\", value, default_expr, fill_where, not_null, sync) VALUES
+	('by hand', '\"Odd Name\"', 'Low Er', 'text', 'C', 'lower(email) -- of course', '''none''', 'id < 100', true, 'auto'),
+	('derived', '\"Odd Name\"', 'twice', 'numeric(10,2)', NULL, '\"Odd Name\".n * 2', NULL, NULL, false, 'derive')"
+sql -U shop_owner main "SELECT backfill.as_sql(id) FROM backfill.job WHERE name = 'by hand'" >"$WORK/byhand.sql"
+check "what as_sql writes can be run" psql_at main -U shop_owner -q -f "$WORK/byhand.sql"
+expect_sql "it fills" "abcdefghi|t" "SELECT string_agg(\"Low Er\", '' ORDER BY id), (SELECT attnotnull FROM pg_attribute WHERE attrelid = '\"Odd Name\"'::regclass AND attname = 'Low Er') FROM \"Odd Name\""
+expect_sql "and leaves nothing behind" 0 "SELECT count(*) FROM pg_trigger WHERE tgrelid = '\"Odd Name\"'::regclass"
+sql -U shop_owner main "SELECT backfill.as_sql(id) FROM backfill.job WHERE name = 'derived'" >"$WORK/derived.sql"
+check "with derive too" psql_at main -U shop_owner -q -f "$WORK/derived.sql"
+# shellcheck disable=SC2016 # $$ is SQL's
+sql -U shop_owner main 'INSERT INTO public."Odd Name" (id, n, "Low Er") VALUES (10, 50, $$x$$); UPDATE public."Odd Name" SET n = 7 WHERE id = 1'
+expect_sql "the trigger stays and computes" "14.00 4.00 100.00" "SELECT string_agg(twice::text, ' ' ORDER BY id) FROM \"Odd Name\" WHERE id IN (1, 2, 10)"
+expect_error "no such job" 42704 'there is no job 999' -U alice "SELECT backfill.as_sql(999)"
