@@ -24,7 +24,9 @@ struct builder {
 	struct change_step step;               /* being worked on; script NULL: none */
 	int64_t backoff_ms;
 	int64_t waited_since_ms; /* when this step was first ready to go */
-	struct fault why;        /* of a failed validation, while its row is looked for */
+	bool stopping;
+	bool in_flight;   /* a step was sent and not answered */
+	struct fault why; /* of a failed validation, while its row is looked for */
 };
 
 static void look_at_catalogue(struct builder *builder);

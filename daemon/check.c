@@ -1,0 +1,320 @@
+#include "daemon/check.h"
+
+#include "common/loop.h"
+#include "common/memory.h"
+#include "common/session.h"
+#include "common/text.h"
+#include "daemon/queue.h"
+#include "sql.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEADLINE_MS 10000
+#define SERVER_OLDEST 140000
+
+struct check {
+	const struct options *options;
+	struct loop *loop;
+	struct session *session;
+	size_t at;    /* database being looked at */
+	size_t login; /* of its logins; = logins_count: the control login serves all other owners */
+	int bad;
+};
+
+static void check_database(struct check *check);
+static void check_login(struct check *check);
+
+static const struct options_database *database_of(const struct check *check)
+{
+	return &check->options->databases[check->at];
+}
+
+static void find(struct check *check, const char *verdict, const char *format, ...) PRINTF_LIKE(3, 4);
+
+static void find(struct check *check, const char *verdict, const char *format, ...)
+{
+	va_list values;
+
+	if (strcmp(verdict, "bad") == 0)
+		check->bad = 1;
+	printf("%-4s %s: ", verdict, database_of(check)->name);
+	va_start(values, format);
+	vprintf(format, values);
+	va_end(values);
+	putchar('\n');
+}
+
+static void find_fault(struct check *check, const char *what, const struct fault *why)
+{
+	find(check, "bad", "%s: %s%s%s", what, why->message, why->hint ? "; " : "", why->hint ? why->hint : "");
+}
+
+static void finish_session(struct check *check)
+{
+	session_free(check->session);
+	check->session = NULL;
+}
+
+static void next_database(struct check *check)
+{
+	finish_session(check);
+	check->at++;
+	check->login = 0;
+	check_database(check);
+}
+
+/* The server itself. False: nothing more can be learnt from it. */
+static bool judge_server(struct check *check, const struct queue_database *database)
+{
+	if (session_server_version(check->session) < SERVER_OLDEST) {
+		find(check, "bad", "the server is PostgreSQL %s; versions 14 to 18 are supported: upgrade it",
+			database->server_version);
+		return false;
+	}
+	if (database->backend_pid != session_backend_pid(check->session)) {
+		find(check, "bad",
+			"a connection pooler stands between, which keeps neither LISTEN nor settings: connect directly");
+		return false;
+	}
+	if (database->in_recovery) {
+		find(check, "bad",
+			"the server is a hot standby: name the primary too (host=a,b target_session_attrs=read-write)");
+		return false;
+	}
+	find(check, "ok", "PostgreSQL %s, a primary, reached as %s", database->server_version,
+		session_user(check->session));
+	return true;
+}
+
+static void judge_control_login(struct check *check, const struct queue_database *database)
+{
+	const char *login = session_user(check->session);
+
+	if (!database->monitors || !database->signals)
+		find(check, "bad",
+			"%s cannot see replicas or end its own workers: GRANT pg_monitor, pg_signal_backend TO %s", login,
+			login);
+	if (!database->owns)
+		find(check, "bad",
+			"schema backfill belongs to another role than %s: log in as the one that installed it", login);
+}
+
+static void judge_settings(struct check *check, const struct reply *reply)
+{
+	int64_t deadlock_ms = reply_int(reply, 2, 0, "deadlock_timeout_ms", 1000);
+	int lock_ms = check->options->defaults.lock_timeout_ms;
+
+	if (strcmp(reply_text(reply, 2, 0, "track_counts"), "on") != 0)
+		find(check, "note",
+			"track_counts is off: passes cannot be steered, ALTER SYSTEM SET track_counts = on");
+	if (lock_ms >= deadlock_ms)
+		find(check, "bad",
+			"lock_timeout_ms is %d, deadlock_timeout %lld ms: a deadlock could cost the application its "
+			"transaction;"
+			" set defaults.lock_timeout_ms below it",
+			lock_ms, (long long)deadlock_ms);
+}
+
+static bool connected_replica(const struct reply *reply, const char *name)
+{
+	for (size_t row = 0; row < reply_rows(reply, 1); row++) {
+		if (strcmp(reply_text(reply, 1, row, "application_name"), name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void judge_replicas(struct check *check, const struct reply *reply)
+{
+	const struct options_database *database = database_of(check);
+	int replaying = 0;
+
+	for (size_t row = 0; row < reply_rows(reply, 1); row++) {
+		bool receives_only = reply_bool(reply, 1, row, "receives_only");
+
+		replaying += !receives_only;
+		find(check, "ok", "replica %s is %s%s", reply_text(reply, 1, row, "application_name"),
+			reply_text(reply, 1, row, "state"), receives_only ? ", receives only: not waited for" : "");
+	}
+	for (size_t i = 0; i < database->replicas_count; i++) {
+		if (!connected_replica(reply, database->replicas[i]))
+			find(check, "bad", "replica %s of the list is not connected", database->replicas[i]);
+	}
+	if (replaying < database->min_replicas)
+		find(check, "bad", "%d replicas replay, min_replicas is %d: nothing would be filled", replaying,
+			database->min_replicas);
+	if (replaying == 0)
+		find(check, "note", "no replica is connected: lag will not hold anything back");
+}
+
+static void got_version(void *owner, const struct reply *reply)
+{
+	struct check *check = owner;
+	int version;
+
+	if (reply_fault(reply)) {
+		find_fault(check, "schema backfill cannot be read", reply_fault(reply));
+		next_database(check);
+		return;
+	}
+	version = queue_read_version(reply);
+	if (version == QUEUE_SCHEMA_VERSION)
+		find(check, "ok", "schema backfill is version %d", version);
+	else
+		find(check, "bad", "schema backfill is version %d, this program knows version %d: %s", version,
+			QUEUE_SCHEMA_VERSION,
+			version < QUEUE_SCHEMA_VERSION ? "run backfilld --install" : "install a newer backfilld");
+	finish_session(check);
+	check_login(check);
+}
+
+static void got_hello(void *owner, const struct reply *reply)
+{
+	struct check *check = owner;
+	struct queue_database database;
+
+	if (reply_fault(reply)) {
+		find_fault(check, "cannot be asked", reply_fault(reply));
+		next_database(check);
+		return;
+	}
+	queue_read_hello(reply, &database);
+	if (!judge_server(check, &database)) {
+		next_database(check);
+		return;
+	}
+	judge_control_login(check, &database);
+	judge_settings(check, reply);
+	judge_replicas(check, reply);
+	if (!database.installed) {
+		find(check, "bad", "schema backfill is not installed: run backfilld --install");
+		finish_session(check);
+		check_login(check);
+		return;
+	}
+	queue_version(check->session, got_version, check);
+}
+
+static void check_database(struct check *check)
+{
+	struct script *script;
+
+	if (check->at >= check->options->databases_count) {
+		loop_stop(check->loop);
+		return;
+	}
+	script = script_new();
+	script_add(script, sql_hello);
+	script_add(script, sql_check_replicas);
+	script_add(script, sql_check_settings);
+	check->session =
+		session_new(check->loop, database_of(check)->conninfo, "backfilld check", NULL, NULL, NULL);
+	session_ask(check->session, script, DEADLINE_MS, got_hello, check);
+}
+
+static void judge_role(struct check *check, const struct reply *reply, size_t row, bool asked_for)
+{
+	const char *role = reply_text(reply, 0, row, "role");
+	const char *login = reply_text(reply, 0, row, "login");
+	const char *lacking = reply_text(reply, 0, row, "cannot_create_in");
+
+	if (!reply_bool(reply, 0, row, "member")) {
+		if (asked_for)
+			find(check, "bad", "login %s cannot act as %s: GRANT %s TO %s", login, role, role, login);
+		else
+			find(check, "note", "no login serves tables of %s: GRANT %s TO %s, or give it one in logins",
+				role, role, login);
+		return;
+	}
+	find(check, "ok", "login %s serves tables of %s", login, role);
+	if (!reply_bool(reply, 0, row, "temp"))
+		find(check, "bad",
+			"%s lacks TEMP on this database, which planning needs: GRANT TEMPORARY ON DATABASE … TO %s", role,
+			role);
+	if (lacking)
+		find(check, "bad",
+			"%s lacks CREATE on schema %s, where its trigger functions and indexes go: GRANT CREATE ON "
+			"SCHEMA … TO %s",
+			role, lacking, role);
+}
+
+static bool has_login_of_its_own(const struct options_database *database, const char *role)
+{
+	for (size_t i = 0; i < database->logins_count; i++) {
+		for (size_t r = 0; r < database->logins[i].roles_count; r++) {
+			if (strcmp(database->logins[i].roles[r], role) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static void got_login(void *owner, const struct reply *reply)
+{
+	struct check *check = owner;
+	const struct options_database *database = database_of(check);
+	bool asked_for = check->login < database->logins_count;
+
+	if (reply_fault(reply))
+		find_fault(check, "worker login", reply_fault(reply));
+	else
+		for (size_t row = 0; row < reply_rows(reply, 0); row++) {
+			if (asked_for || !has_login_of_its_own(database, reply_text(reply, 0, row, "role")))
+				judge_role(check, reply, row, asked_for);
+		}
+	finish_session(check);
+	check->login++;
+	check_login(check);
+}
+
+static char *roles_of(const struct options_login *login)
+{
+	struct text roles = {0};
+
+	for (size_t i = 0; i < login->roles_count; i++)
+		text_addf(&roles, "%s%s", i > 0 ? "," : "", login->roles[i]);
+	return text_take(&roles);
+}
+
+static void check_login(struct check *check)
+{
+	const struct options_database *database = database_of(check);
+	struct script *script;
+	char *roles = NULL;
+
+	if (check->login > database->logins_count) {
+		next_database(check);
+		return;
+	}
+	if (check->login < database->logins_count)
+		roles = roles_of(&database->logins[check->login]);
+	else if (database->logins_count == 0)
+		find(check, "note",
+			"one login does everything: code of a table's owner (defaults, triggers, expressions) can reach "
+			"what"
+			" this login can; give each owner a login of its own in logins where owners do not trust each "
+			"other");
+	script = script_new();
+	script_add(script, sql_check_login);
+	script_bind(script, roles);
+	free(roles);
+	check->session = session_new(check->loop,
+		check->login < database->logins_count ? database->logins[check->login].conninfo : database->conninfo,
+		"backfilld check", NULL, NULL, NULL);
+	session_ask(check->session, script, DEADLINE_MS, got_login, check);
+}
+
+int check_run(const struct options *options)
+{
+	struct check check = {.options = options, .loop = loop_new()};
+
+	check_database(&check);
+	if (options->databases_count > 0 && !loop_run(check.loop))
+		check.bad = 3;
+	session_free(check.session);
+	loop_free(check.loop);
+	return check.bad;
+}

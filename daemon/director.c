@@ -1,0 +1,469 @@
+#include "daemon/director.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/memory.h"
+#include "common/session.h"
+#include "daemon/monitor.h"
+#include "daemon/queue.h"
+#include "daemon/worker.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SERVER_OLDEST 140000
+#define CHECK_AGAIN_MS 5000
+#define WINDOW_PAGES 4096
+
+struct director {
+	struct loop *loop;
+	const struct options *options;
+	const struct options_database *database;
+	const char *holder;
+	director_told *told;
+	void *owner;
+	struct session *control;
+	struct monitor *monitor;
+	struct loop_timer *timer;
+	void (*next)(struct director *director); /* what the timer goes on with */
+	struct worker_context context;
+	struct worker **workers;
+	size_t workers_count;
+	struct text trouble; /* empty: serving */
+	struct queue_entry claiming;
+	bool claim_in_flight;
+	bool look_in_flight;
+	bool look_again; /* something happened while a look was in flight */
+	bool stopping;
+	bool serving;
+	int failures;
+	int64_t looked_ms;
+};
+
+static void say_hello(struct director *director);
+static void check_version(struct director *director);
+static void look(struct director *director);
+
+static struct log_about about(const struct director *director)
+{
+	return (struct log_about){.database = director->database->name};
+}
+
+static void go_on(void *owner)
+{
+	struct director *director = owner;
+
+	director->next(director);
+}
+
+static void after(struct director *director, int64_t delay_ms, void (*next)(struct director *))
+{
+	director->next = next;
+	loop_timer_after(director->timer, delay_ms);
+}
+
+/* Said once, not at every attempt. */
+static void set_trouble(struct director *director, const char *message, const char *hint)
+{
+	struct log_about database = about(director);
+	struct text sentence = {0};
+
+	text_addf(&sentence, "%s%s%s", message, hint ? "; " : "", hint ? hint : "");
+	if (strcmp(text_is(&sentence), text_is(&director->trouble)) != 0)
+		log_error(&database, "database %s is not served: %s", director->database->name, text_is(&sentence));
+	text_free(&director->trouble);
+	director->trouble = sentence;
+	director->serving = false;
+}
+
+static void opened(void *owner)
+{
+	say_hello(owner);
+}
+
+static void lost(void *owner, const struct fault *why)
+{
+	struct director *director = owner;
+
+	director->claim_in_flight = director->look_in_flight = false;
+	if (!director->stopping)
+		set_trouble(director, why->message, why->hint);
+}
+
+static void notified(void *owner, const char *channel, const char *payload)
+{
+	struct director *director = owner;
+
+	(void)channel;
+	(void)payload; /* only a reason to look */
+	if (director->serving)
+		after(director, 0, look);
+}
+
+static const struct session_events session_events = {.opened = opened, .lost = lost, .notified = notified};
+
+/* Nothing the control login asks waits for long, for a lock or for a standby that is gone. */
+static struct script *greeting(void)
+{
+	struct script *script = script_new();
+
+	script_add(script, "SET synchronous_commit = local");
+	script_add(script, "SET statement_timeout = '8s'");
+	script_add(script, "SET lock_timeout = '500ms'");
+	script_add(script, "SET search_path = pg_catalog, pg_temp");
+	script_add(script, "SET jit = off");
+	script_add(script, "LISTEN backfill");
+	return script;
+}
+
+struct director *director_new(struct loop *loop, const struct options *options,
+	const struct options_database *database, const char *holder, director_told *told, void *owner)
+{
+	struct director *director = memory_new(sizeof(*director));
+
+	*director = (struct director){.loop = loop,
+		.options = options,
+		.database = database,
+		.holder = holder,
+		.told = told,
+		.owner = owner};
+	text_add(&director->trouble, "not connected yet");
+	director->timer = loop_timer_new(loop, go_on, director);
+	director->monitor = monitor_new(loop, database);
+	director->control =
+		session_new(loop, database->conninfo, "backfilld", greeting(), &session_events, director);
+	return director;
+}
+
+void director_free(struct director *director)
+{
+	if (!director)
+		return;
+	for (size_t i = 0; i < director->workers_count; i++)
+		worker_free(director->workers[i]);
+	free(director->workers);
+	monitor_free(director->monitor);
+	session_free(director->control);
+	loop_timer_free(director->timer);
+	queue_entry_clear(&director->claiming);
+	text_free(&director->trouble);
+	free(director);
+}
+
+/* Of the checks after a connect. True: the fault was dealt with. */
+static bool check_failed(struct director *director, const struct fault *why, void (*again)(struct director *))
+{
+	if (!why)
+		return false;
+	set_trouble(director, why->message, why->hint);
+	after(director, CHECK_AGAIN_MS, again);
+	return true;
+}
+
+/* What would make serving impossible, or blind. NULL: nothing. */
+static const char *objection(
+	const struct director *director, const struct queue_database *database, const char **ret_hint)
+{
+	if (session_server_version(director->control) < SERVER_OLDEST) {
+		*ret_hint = "versions 14 to 18 are supported: upgrade the server";
+		return "the server is older than PostgreSQL 14";
+	}
+	if (database->in_recovery) {
+		*ret_hint = "name the primary too in conninfo (host=a,b target_session_attrs=read-write) to follow a "
+					"failover";
+		return "the server is a hot standby and takes no writes";
+	}
+	if (database->backend_pid != session_backend_pid(director->control)) {
+		*ret_hint = "connect to the server directly";
+		return "a connection pooler stands between, which keeps neither LISTEN nor session settings";
+	}
+	if (!database->installed) {
+		*ret_hint = "run backfilld --install";
+		return "schema backfill is not installed";
+	}
+	if (!database->owns) {
+		*ret_hint = "let conninfo log in as the role that installed the schema";
+		return "schema backfill belongs to another role";
+	}
+	if (!database->monitors || !database->signals) {
+		*ret_hint = "GRANT pg_monitor, pg_signal_backend to it";
+		return "the control login cannot see replicas or end its own workers";
+	}
+	return NULL;
+}
+
+static void got_hello(void *owner, const struct reply *reply)
+{
+	struct director *director = owner;
+	struct queue_database database;
+	const char *message;
+	const char *hint = NULL;
+
+	if (check_failed(director, reply_fault(reply), say_hello))
+		return;
+	queue_read_hello(reply, &database);
+	message = objection(director, &database, &hint);
+	if (message) {
+		set_trouble(director, message, hint);
+		after(director, CHECK_AGAIN_MS, say_hello);
+		return;
+	}
+	director->context = (struct worker_context){
+		.loop = director->loop,
+		.control = director->control,
+		.monitor = director->monitor,
+		.options = director->options,
+		.database = director->database,
+		.server_version = session_server_version(director->control),
+		.window_pages = window_pages_for(WINDOW_PAGES, database.shared_buffers),
+	};
+	check_version(director);
+}
+
+static void say_hello(struct director *director)
+{
+	queue_hello(director->control, got_hello, director);
+}
+
+static void got_version(void *owner, const struct reply *reply)
+{
+	struct director *director = owner;
+	struct log_about database = about(director);
+	char *message;
+	int version;
+
+	if (check_failed(director, reply_fault(reply), check_version))
+		return;
+	version = queue_read_version(reply);
+	if (version != QUEUE_SCHEMA_VERSION) {
+		message = memory_textf(
+			"schema backfill is version %d, this program knows version %d", version, QUEUE_SCHEMA_VERSION);
+		set_trouble(director, message,
+			version < QUEUE_SCHEMA_VERSION ? "run backfilld --install" : "install a newer backfilld");
+		free(message);
+		after(director, CHECK_AGAIN_MS, say_hello);
+		return;
+	}
+	text_clear(&director->trouble);
+	director->serving = true;
+	log_info(&database, "serving database %s", director->database->name);
+	director->told(director->owner, director, DIRECTOR_SERVING);
+	if (!director->stopping)
+		look(director);
+}
+
+static void check_version(struct director *director)
+{
+	queue_version(director->control, got_version, director);
+}
+
+static struct worker *find_worker(const struct director *director, int64_t job_id)
+{
+	for (size_t i = 0; i < director->workers_count; i++) {
+		if (worker_job_id(director->workers[i]) == job_id)
+			return director->workers[i];
+	}
+	return NULL;
+}
+
+static void tell_when_stopped(struct director *director);
+
+static void worker_has_ended(void *owner, struct worker *worker, bool failed)
+{
+	struct director *director = owner;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < director->workers_count; i++) {
+		if (director->workers[i] != worker)
+			director->workers[kept++] = director->workers[i];
+	}
+	director->workers_count = kept;
+	director->failures += failed;
+	worker_free(worker);
+	monitor_watch(director->monitor, kept > 0);
+	if (director->stopping)
+		tell_when_stopped(director);
+	else if (director->serving)
+		after(director, 0, look);
+}
+
+static void start_worker(struct director *director, const struct queue_entry *entry, int64_t epoch)
+{
+	director->workers =
+		memory_resize(director->workers, (director->workers_count + 1) * sizeof(director->workers[0]));
+	director->workers[director->workers_count++] =
+		worker_new(&director->context, entry, epoch, worker_has_ended, director);
+	monitor_watch(director->monitor, true);
+}
+
+static void claimed(void *owner, const struct reply *reply)
+{
+	struct director *director = owner;
+	struct log_about database = about(director);
+	int64_t epoch = queue_read_claim(reply);
+
+	director->claim_in_flight = false;
+	if (epoch > 0 && !director->stopping)
+		start_worker(director, &director->claiming, epoch);
+	else if (reply_fault(reply))
+		log_debug(&database, "job %" PRId64 " was not to be had: %s", director->claiming.job.id,
+			reply_fault(reply)->message);
+	if (director->serving && !director->stopping)
+		after(director, epoch > 0 ? 0 : 100, look);
+}
+
+/* Takes the entry's contents. */
+static void claim(struct director *director, struct queue_entry *entry)
+{
+	queue_entry_clear(&director->claiming);
+	director->claiming = *entry;
+	*entry = (struct queue_entry){0};
+	director->claim_in_flight = true;
+	queue_claim(director->control, director->claiming.job.id, director->holder, claimed, director);
+}
+
+static bool has_room(const struct director *director)
+{
+	return !director->stopping && !director->claim_in_flight &&
+		   director->workers_count < (size_t)director->options->jobs_at_once;
+}
+
+/* A worker whose claim the table no longer shows is fenced already: it only does not know yet. */
+static void abandon_lost(struct director *director, const struct reply *reply)
+{
+	for (size_t w = 0; w < director->workers_count; w++) {
+		bool held = false;
+
+		for (size_t row = 0; row < reply_rows(reply, 0) && !held; row++)
+			held = reply_bool(reply, 0, row, "mine") &&
+				   reply_int(reply, 0, row, "id", 0) == worker_job_id(director->workers[w]);
+		if (!held)
+			worker_abandon(director->workers[w]);
+	}
+}
+
+static bool take_look(struct director *director, const struct reply *reply)
+{
+	struct queue_entry entry = {0};
+	bool runnable = false;
+
+	for (size_t row = 0; row < reply_rows(reply, 0); row++) {
+		struct worker *worker;
+
+		queue_read_look(reply, row, &entry);
+		worker = find_worker(director, entry.job.id);
+		if (entry.mine && worker)
+			worker_update(worker, &entry);
+		runnable = runnable || !entry.mine;
+		if (!entry.mine && !worker && has_room(director))
+			claim(director, &entry);
+	}
+	queue_entry_clear(&entry);
+	return runnable;
+}
+
+static void looked(void *owner, const struct reply *reply)
+{
+	struct director *director = owner;
+	bool runnable;
+
+	director->look_in_flight = false;
+	if (reply_fault(reply)) {
+		if (director->serving)
+			after(director, director->options->poll_ms, look);
+		return;
+	}
+	/* A claim in flight is not in this answer yet. */
+	if (!director->claim_in_flight)
+		abandon_lost(director, reply);
+	runnable = take_look(director, reply);
+	after(director, director->look_again ? 0 : director->options->poll_ms, look);
+	director->look_again = false;
+	if (!runnable && director->workers_count == 0 && !director->claim_in_flight)
+		director->told(director->owner, director, DIRECTOR_IDLE);
+}
+
+static void look(struct director *director)
+{
+	const struct options_knobs *knobs = &director->options->defaults;
+	struct job_knobs defaults = {
+		.batch_ms = knobs->batch_ms,
+		.workers = knobs->workers,
+		.max_lag_ms = knobs->max_lag_ms,
+		.lock_timeout_ms = knobs->lock_timeout_ms,
+		.ddl_lock_timeout_ms = knobs->ddl_lock_timeout_ms,
+	};
+
+	if (!director->serving || director->stopping)
+		return;
+	if (director->look_in_flight) {
+		director->look_again = true;
+		return;
+	}
+	director->look_in_flight = true;
+	if (clock_ms() - director->looked_ms >= director->options->poll_ms) {
+		director->looked_ms = clock_ms();
+		queue_seen(director->control, director->holder);
+		queue_renew(director->control, director->holder, NULL, NULL);
+		queue_explain_waiting(director->control);
+	}
+	queue_look(director->control, director->holder, &defaults, looked, director);
+}
+
+static void said_goodbye(void *owner, const struct reply *reply)
+{
+	struct director *director = owner;
+
+	(void)reply;
+	director->told(director->owner, director, DIRECTOR_STOPPED);
+}
+
+static void tell_stopped(struct director *director)
+{
+	director->told(director->owner, director, DIRECTOR_STOPPED);
+}
+
+static void tell_when_stopped(struct director *director)
+{
+	if (director->workers_count > 0)
+		return;
+	if (director->serving)
+		queue_gone(director->control, director->holder, said_goodbye, director);
+	else
+		after(director, 0, tell_stopped);
+}
+
+void director_stop(struct director *director)
+{
+	if (director->stopping)
+		return;
+	director->stopping = true;
+	loop_timer_stop(director->timer);
+	for (size_t i = 0; i < director->workers_count; i++)
+		worker_stop(director->workers[i]);
+	tell_when_stopped(director);
+}
+
+const char *director_trouble(const struct director *director)
+{
+	return director->serving ? NULL : text_is(&director->trouble);
+}
+
+int director_failures(const struct director *director)
+{
+	return director->failures;
+}
+
+size_t director_running(const struct director *director)
+{
+	return director->workers_count;
+}
+
+void director_describe(const struct director *director, struct text *lines)
+{
+	for (size_t i = 0; i < director->workers_count; i++) {
+		text_add(lines, lines->length > 0 ? "; " : "");
+		worker_describe(director->workers[i], lines);
+	}
+}

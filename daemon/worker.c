@@ -1,0 +1,562 @@
+#include "daemon/worker.h"
+
+#include "common/clock.h"
+#include "common/memory.h"
+#include "daemon/builder.h"
+#include "daemon/catalog.h"
+#include "daemon/filling.h"
+#include "daemon/forecast.h"
+#include "daemon/planner.h"
+#include "daemon/task.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define CONTROL_RETRY_MS 500
+#define REAP_AGAIN_MS 100
+#define TICK_MS 1000
+#define SETTLE_AGAIN_MS 10
+/* A batch still in flight so long after a stop is cancelled; the stop as a whole has 2 s. */
+#define CANCEL_AFTER_MS 1200
+
+/* The filler number under which the session that changes the catalogue is enlisted. */
+#define NO_FILLER (-1)
+
+struct worker {
+	const struct worker_context *context;
+	worker_ended *ended;
+	void *owner;
+	struct task task;
+	struct loop_timer *timer;
+	void (*next)(struct worker *worker); /* what the timer goes on with */
+	struct loop_timer *tick;
+	struct planner *planner; /* at most one of the three works */
+	struct builder *builder;
+	struct filling *filling;
+	enum stage to; /* of the move being asked for */
+	struct fault why;
+	enum stage_hold held_at;
+	bool stopping;
+	int64_t stopping_since_ms;
+	bool cancelled;
+	struct forecast forecast;
+	int64_t rows_estimate;
+	int64_t throttled_ms;
+	int64_t ticked_ms;
+	int64_t throttled_since_ms; /* 0: not throttled */
+};
+
+static void end_leftovers(struct worker *worker);
+static void read_catalogue(struct worker *worker);
+static void open_session(struct worker *worker);
+static void enlist(struct worker *worker);
+static void work(struct worker *worker);
+static void move(struct worker *worker);
+static void put_down(struct worker *worker);
+static void tick(void *owner);
+
+static void go_on(void *owner)
+{
+	struct worker *worker = owner;
+
+	worker->next(worker);
+}
+
+static void after(struct worker *worker, int64_t delay_ms, void (*next)(struct worker *))
+{
+	worker->next = next;
+	loop_timer_after(worker->timer, delay_ms);
+}
+
+static const char *commit_name(const struct worker_context *context)
+{
+	return options_commit_name(context->options->defaults.synchronous_commit);
+}
+
+struct worker *worker_new(const struct worker_context *context, const struct queue_entry *entry,
+	int64_t epoch, worker_ended *ended, void *owner)
+{
+	struct worker *worker = memory_new(sizeof(*worker));
+
+	*worker = (struct worker){.context = context, .ended = ended, .owner = owner};
+	worker->task.loop = context->loop;
+	worker->task.control = context->control;
+	worker->task.monitor = context->monitor;
+	worker->task.database = context->database->name;
+	worker->task.synchronous_commit = commit_name(context);
+	worker->task.window_pages = context->window_pages;
+	worker->task.relation.server_version = context->server_version;
+	job_copy(&worker->task.job, &entry->job);
+	worker->task.job.epoch = epoch;
+	worker->rows_estimate = entry->rows_estimate;
+	worker->throttled_ms = entry->throttled_ms;
+	worker->timer = loop_timer_new(context->loop, go_on, worker);
+	worker->tick = loop_timer_new(context->loop, tick, worker);
+	worker->ticked_ms = clock_ms();
+	loop_timer_after(worker->tick, TICK_MS);
+	after(worker, 0, end_leftovers);
+	return worker;
+}
+
+static void end_parts(struct worker *worker)
+{
+	planner_free(worker->planner);
+	builder_free(worker->builder);
+	filling_free(worker->filling);
+	worker->planner = NULL;
+	worker->builder = NULL;
+	worker->filling = NULL;
+}
+
+void worker_free(struct worker *worker)
+{
+	if (!worker)
+		return;
+	end_parts(worker);
+	session_forget(worker->task.control, worker);
+	session_free(worker->task.session);
+	loop_timer_free(worker->timer);
+	loop_timer_free(worker->tick);
+	fault_clear(&worker->why);
+	text_free(&worker->task.waiting_for);
+	relation_clear(&worker->task.relation);
+	job_clear(&worker->task.job);
+	free(worker);
+}
+
+static void fail(struct worker *worker, const struct fault *why)
+{
+	fault_copy(&worker->why, why);
+	worker->to = STAGE_FAILED;
+	end_parts(worker);
+	move(worker);
+}
+
+/* Of the control session. True: the fault was dealt with. */
+static bool control_failed(struct worker *worker, const struct fault *why, void (*again)(struct worker *))
+{
+	if (!why)
+		return false;
+	if (task_may_retry(why))
+		after(worker, CONTROL_RETRY_MS, again);
+	else
+		fail(worker, why);
+	return true;
+}
+
+/* An ALTER or a batch of a dead holder may end later than its holder: nothing starts before it is gone. */
+static void ended_leftovers(void *owner, const struct reply *reply)
+{
+	struct worker *worker = owner;
+	char *sentence;
+	int pid;
+
+	if (control_failed(worker, reply_fault(reply), end_leftovers))
+		return;
+	if (queue_read_reap(reply, &pid) == 0) {
+		task_wait_for(&worker->task, NULL);
+		read_catalogue(worker);
+		return;
+	}
+	sentence = memory_textf("the former holder's session (pid %d) to end", pid);
+	task_wait_for(&worker->task, sentence);
+	free(sentence);
+	after(worker, REAP_AGAIN_MS, end_leftovers);
+}
+
+static void end_leftovers(struct worker *worker)
+{
+	queue_reap(worker->task.control, &worker->task.job, NO_FILLER, ended_leftovers, worker);
+}
+
+static void got_catalogue(void *owner, const struct reply *reply)
+{
+	struct worker *worker = owner;
+	struct task *task = &worker->task;
+	struct fault why = {0};
+
+	if (control_failed(worker, reply_fault(reply), read_catalogue))
+		return;
+	catalog_read(reply, worker->context->server_version, &task->relation);
+	if (task->relation.exists) {
+		open_session(worker);
+		return;
+	}
+	fault_set(&why, FAULT_JOB, "table %s is gone", task->job.table_name);
+	fault_set_hint(
+		&why, "If it was dropped, delete the job; if it was restored from a dump, enqueue the job again.");
+	fail(worker, &why);
+	fault_clear(&why);
+}
+
+static void read_catalogue(struct worker *worker)
+{
+	catalog_ask(worker->task.control, &worker->task.job, got_catalogue, worker);
+}
+
+/* What was under way on the session is unknown now; the catalogue knows, so the stage starts anew. */
+static void opened(void *owner)
+{
+	struct worker *worker = owner;
+
+	planner_free(worker->planner);
+	builder_free(worker->builder);
+	worker->planner = NULL;
+	worker->builder = NULL;
+	if (!worker->stopping)
+		enlist(worker);
+}
+
+static void lost(void *owner, const struct fault *why)
+{
+	struct worker *worker = owner;
+	struct log_about about = task_about(&worker->task);
+	char *sentence = memory_textf("no connection for the worker login: %s", why->message);
+
+	log_debug(&about, "%s", sentence);
+	task_wait_for(&worker->task, sentence);
+	free(sentence);
+}
+
+static const struct session_events session_events = {.opened = opened, .lost = lost};
+
+static struct script *greeting(void)
+{
+	struct script *script = script_new();
+
+	script_add(script, "SELECT pg_catalog.set_config('client_connection_check_interval', '1s', false)");
+	return script;
+}
+
+static void open_session(struct worker *worker)
+{
+	struct task *task = &worker->task;
+	char *name = memory_textf("backfilld job %" PRId64, task->job.id);
+
+	task->conninfo = options_login_conninfo(worker->context->database, task->relation.owner);
+	task->session = session_new(task->loop, task->conninfo, name, greeting(), &session_events, worker);
+	free(name);
+}
+
+static void enlisted(void *owner, const struct reply *reply)
+{
+	struct worker *worker = owner;
+	struct fault why = {0};
+
+	if (control_failed(worker, reply_fault(reply), enlist))
+		return;
+	if (queue_read_enlist(reply)) {
+		task_wait_for(&worker->task, NULL);
+		if (!worker->filling)
+			work(worker);
+		return;
+	}
+	fault_set(&why, FAULT_JOB, "the worker login's session (pid %d) is not among the server's",
+		session_backend_pid(worker->task.session));
+	fault_set_hint(&why, "Connect to the server directly: a transaction pooler cannot carry this work.");
+	fail(worker, &why);
+	fault_clear(&why);
+}
+
+static void enlist(struct worker *worker)
+{
+	struct task *task = &worker->task;
+
+	queue_enlist(task->control, &task->job, NO_FILLER, session_backend_pid(task->session), enlisted, worker);
+}
+
+static unsigned stages_with_work(const struct job *job)
+{
+	unsigned work = STAGE_BIT(STAGE_PLANNING) | STAGE_BIT(STAGE_ADDING) | STAGE_BIT(STAGE_SEALING) |
+					STAGE_BIT(STAGE_ANALYZING);
+
+	if (job_fill_expression(job) && !job->fast_default)
+		work |= STAGE_BIT(STAGE_FILLING);
+	return work;
+}
+
+/* The next stage, or the hold before it. */
+static void leave_stage(struct worker *worker)
+{
+	struct job *job = &worker->task.job;
+	enum stage to = stage_next(job->stage, stages_with_work(job));
+
+	if (job->holds & stage_hold_before(to)) {
+		worker->held_at = stage_hold_before(to);
+		worker_stop(worker);
+		return;
+	}
+	worker->to = to;
+	move(worker);
+}
+
+static void part_ended(void *owner, const struct fault *why)
+{
+	struct worker *worker = owner;
+	struct fault copy = {0};
+
+	if (why)
+		fault_copy(&copy, why);
+	end_parts(worker);
+	if (copy.kind == FAULT_FENCED)
+		worker_abandon(worker);
+	else if (why)
+		fail(worker, &copy);
+	else
+		leave_stage(worker);
+	fault_clear(&copy);
+}
+
+static void work(struct worker *worker)
+{
+	struct task *task = &worker->task;
+
+	if (worker->stopping)
+		return;
+	switch (task->job.stage) {
+	case STAGE_PLANNING:
+		worker->planner = planner_new(task, part_ended, worker);
+		return;
+	case STAGE_ADDING:
+	case STAGE_SEALING:
+	case STAGE_ANALYZING:
+		worker->builder = builder_new(task, part_ended, worker);
+		return;
+	case STAGE_FILLING:
+		worker->filling = filling_new(task, part_ended, worker);
+		return;
+	case STAGE_QUEUED:
+	case STAGE_INDEXING:
+		leave_stage(worker);
+		return;
+	case STAGE_DONE:
+	case STAGE_FAILED:
+	case STAGE_CANCELLED:
+	case STAGE_ROLLING_BACK:
+	case STAGE_ROLLED_BACK:
+		worker_stop(worker);
+		return;
+	}
+}
+
+static void log_move(const struct worker *worker)
+{
+	struct log_about about = task_about(&worker->task);
+
+	if (worker->to != STAGE_FAILED) {
+		log_info(&about, "job %" PRId64 " on %s.%s: %s", worker->task.job.id, worker->task.job.table_name,
+			worker->task.job.column_name, stage_name(worker->to));
+		return;
+	}
+	about.sqlstate = worker->why.sqlstate;
+	log_error(&about, "job %" PRId64 " on %s.%s failed while %s: %s", worker->task.job.id,
+		worker->task.job.table_name, worker->task.job.column_name, stage_name(worker->task.job.stage),
+		worker->why.message);
+}
+
+static void report(struct worker *worker);
+
+static void moved(void *owner, const struct reply *reply)
+{
+	struct worker *worker = owner;
+
+	if (reply_fault(reply)) {
+		/* A user who holds the row's lock, or a lost connection: the move must be on record before anything
+		 * else. */
+		after(worker, CONTROL_RETRY_MS, move);
+		return;
+	}
+	if (reply_rows(reply, 0) == 0) {
+		worker_abandon(worker);
+		return;
+	}
+	log_move(worker);
+	worker->task.job.stage = worker->to;
+	report(worker);
+	if (worker->to == STAGE_DONE || worker->to == STAGE_FAILED)
+		worker_stop(worker);
+	else
+		work(worker);
+}
+
+static void move(struct worker *worker)
+{
+	queue_move(worker->task.control, &worker->task.job, worker->to,
+		worker->to == STAGE_FAILED ? &worker->why : NULL, moved, worker);
+}
+
+/* The way out: parts at rest, then the claim is given back. */
+static bool parts_at_rest(const struct worker *worker)
+{
+	if (worker->filling && !filling_at_rest(worker->filling))
+		return false;
+	return !worker->builder || builder_at_rest(worker->builder);
+}
+
+static void settle(struct worker *worker)
+{
+	if (parts_at_rest(worker)) {
+		put_down(worker);
+		return;
+	}
+	if (!worker->cancelled && clock_ms() - worker->stopping_since_ms > CANCEL_AFTER_MS) {
+		worker->cancelled = true;
+		queue_cancel_batches(worker->task.control, &worker->task.job);
+	}
+	after(worker, SETTLE_AGAIN_MS, settle);
+}
+
+void worker_stop(struct worker *worker)
+{
+	if (worker->stopping)
+		return;
+	worker->stopping = true;
+	worker->stopping_since_ms = clock_ms();
+	if (worker->builder)
+		builder_stop(worker->builder);
+	if (worker->filling)
+		filling_stop(worker->filling);
+	session_forget(worker->task.control, worker);
+	after(worker, 0, settle);
+}
+
+static void released(void *owner, const struct reply *reply)
+{
+	struct worker *worker = owner;
+
+	if (reply_fault(reply) && task_may_retry(reply_fault(reply)))
+		after(worker, CONTROL_RETRY_MS, put_down);
+	else
+		worker->ended(worker->owner, worker, worker->task.job.stage == STAGE_FAILED);
+}
+
+static void put_down(struct worker *worker)
+{
+	struct task *task = &worker->task;
+
+	report(worker);
+	end_parts(worker);
+	session_free(task->session);
+	task->session = NULL;
+	queue_release(task->control, task->job.id, task->job.epoch,
+		worker->held_at != STAGE_HOLD_NONE ? stage_hold_name(worker->held_at) : NULL, released, worker);
+}
+
+static void tell_ended(struct worker *worker)
+{
+	worker->ended(worker->owner, worker, false);
+}
+
+void worker_abandon(struct worker *worker)
+{
+	struct log_about about = task_about(&worker->task);
+
+	log_warning(
+		&about, "job %" PRId64 " is no longer held by this daemon; putting it down", worker->task.job.id);
+	worker->stopping = true;
+	session_forget(worker->task.control, worker);
+	end_parts(worker);
+	session_free(worker->task.session);
+	worker->task.session = NULL;
+	loop_timer_stop(worker->tick);
+	after(worker, 0, tell_ended);
+}
+
+void worker_update(struct worker *worker, const struct queue_entry *entry)
+{
+	struct job *job = &worker->task.job;
+
+	job->knobs = entry->job.knobs;
+	job->holds = entry->job.holds;
+	job->wanted = entry->job.wanted;
+	if (job->wanted != JOB_RUN)
+		worker_stop(worker);
+	else if (worker->filling)
+		filling_update(worker->filling);
+}
+
+int64_t worker_job_id(const struct worker *worker)
+{
+	return worker->task.job.id;
+}
+
+static void tell_throttle(struct worker *worker, const char *kind, const char *detail, int64_t duration_ms)
+{
+	queue_tell(worker->task.control, &worker->task.job,
+		&(struct queue_event){
+			.kind = kind, .detail = detail, .lock_wait_ms = -1, .duration_ms = duration_ms, .rows = -1},
+		NULL, NULL);
+}
+
+static void note_throttle(struct worker *worker, const struct filling_progress *progress, int64_t now_ms)
+{
+	if (progress->throttled) {
+		worker->throttled_ms += now_ms - worker->ticked_ms;
+		if (worker->throttled_since_ms == 0)
+			tell_throttle(worker, "throttle on", progress->throttle_reason, -1);
+		if (worker->throttled_since_ms == 0)
+			worker->throttled_since_ms = now_ms;
+	} else if (worker->throttled_since_ms != 0) {
+		tell_throttle(worker, "throttle off", NULL, now_ms - worker->throttled_since_ms);
+		worker->throttled_since_ms = 0;
+	}
+}
+
+static void report(struct worker *worker)
+{
+	struct task *task = &worker->task;
+	struct filling_progress progress = {0};
+	struct queue_report report = {
+		.waiting_for = task->waiting_for.length > 0 ? text_is(&task->waiting_for) : NULL,
+		.rows_estimate = worker->rows_estimate,
+		.rows_per_s = -1,
+		.seconds_left = -1,
+		.lag_ms = monitor_lag_ms(task->monitor),
+	};
+	int64_t now_ms = clock_ms();
+
+	if (task->relation.rows >= 0)
+		report.rows_estimate = (int64_t)task->relation.rows;
+	report.blocks_total = task->relation.pages;
+	if (worker->filling) {
+		filling_read_progress(worker->filling, &progress);
+		forecast_note(&worker->forecast, now_ms, progress.rows, (double)progress.pages_done);
+		note_throttle(worker, &progress, now_ms);
+		report.blocks_done = progress.sweep == 0 ? progress.pages_done : progress.pages_total;
+		report.blocks_total = progress.pages_total;
+		report.rows_per_s = forecast_rows_per_s(&worker->forecast);
+		if (progress.sweep == 0)
+			report.seconds_left = forecast_seconds_left(
+				&worker->forecast, (double)(progress.pages_total - progress.pages_done));
+	} else if (task->job.stage > STAGE_FILLING && task->job.stage <= STAGE_DONE) {
+		report.blocks_done = report.blocks_total;
+	}
+	report.throttled_ms = worker->throttled_ms;
+	worker->ticked_ms = now_ms;
+	queue_tell_progress(task->control, &task->job, &report);
+}
+
+static void tick(void *owner)
+{
+	struct worker *worker = owner;
+
+	loop_timer_after(worker->tick, TICK_MS);
+	if (!worker->stopping && session_open_questions(worker->task.control) < 32)
+		report(worker);
+}
+
+void worker_describe(const struct worker *worker, struct text *line)
+{
+	const struct job *job = &worker->task.job;
+	struct filling_progress progress = {0};
+
+	text_addf(
+		line, "job %" PRId64 " %s.%s %s", job->id, job->table_name, job->column_name, stage_name(job->stage));
+	if (!worker->filling)
+		return;
+	filling_read_progress(worker->filling, &progress);
+	if (progress.sweep == 0 && progress.pages_total > 0)
+		text_addf(line, " %.0f %%", 100.0 * (double)progress.pages_done / (double)progress.pages_total);
+	else
+		text_addf(line, " (sweep %d)", progress.sweep);
+}

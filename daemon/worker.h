@@ -1,0 +1,52 @@
+/*
+ * worker: one job, from claimed to done, failed or put down.
+ *
+ *	claimed → sessions of a former holder ended → catalogue → worker session → stage → stage → … → put down
+ *
+ * The row in the database is the state: a job that is paused or held is simply put down, and claimed again
+ *when it may go on; so is one whose daemon stops or dies.
+ */
+#ifndef BACKFILLD_DAEMON_WORKER_H
+#define BACKFILLD_DAEMON_WORKER_H
+
+#include "common/base.h"
+#include "common/text.h"
+#include "daemon/monitor.h"
+#include "daemon/options.h"
+#include "daemon/queue.h"
+
+struct worker;
+
+struct worker_context {
+	struct loop *loop;
+	struct session *control;
+	struct monitor *monitor;
+	const struct options *options;
+	const struct options_database *database;
+	int server_version;
+	int64_t window_pages;
+};
+
+/* The worker has put its job down; `failed`: the job failed. The callback may free the worker. */
+typedef void worker_ended(void *owner, struct worker *worker, bool failed);
+
+/* `context` is on loan for the worker's life; the job was claimed under `epoch`; `entry` is copied. */
+struct worker *worker_new(const struct worker_context *context, const struct queue_entry *entry,
+	int64_t epoch, worker_ended *ended, void *owner) MUST_USE;
+void worker_free(struct worker *worker);
+
+/* What the user's row says now: knobs take effect, a pause stops within a batch. */
+void worker_update(struct worker *worker, const struct queue_entry *entry);
+
+/* Puts the job down, resumable: the batch in flight is answered or cancelled first. */
+void worker_stop(struct worker *worker);
+
+/* The claim is somebody else's: stops without another write. */
+void worker_abandon(struct worker *worker);
+
+int64_t worker_job_id(const struct worker *worker) MUST_USE;
+
+/* Adds a line of progress: "job 7 public.users.email filling 61 %". */
+void worker_describe(const struct worker *worker, struct text *line);
+
+#endif
