@@ -24,6 +24,9 @@ struct check {
 	int bad;
 };
 
+/* Only the answers matter: they tell of a lost connection too. */
+static const struct session_events no_events = {0};
+
 static void check_database(struct check *check);
 static void check_login(struct check *check);
 
@@ -211,7 +214,7 @@ static void check_database(struct check *check)
 	script_add(script, sql_check_replicas);
 	script_add(script, sql_check_settings);
 	check->session =
-		session_new(check->loop, database_of(check)->conninfo, "backfilld check", NULL, NULL, NULL);
+		session_new(check->loop, database_of(check)->conninfo, "backfilld check", NULL, &no_events, NULL);
 	session_ask(check->session, script, DEADLINE_MS, got_hello, check);
 }
 
@@ -303,7 +306,7 @@ static void check_login(struct check *check)
 	free(roles);
 	check->session = session_new(check->loop,
 		check->login < database->logins_count ? database->logins[check->login].conninfo : database->conninfo,
-		"backfilld check", NULL, NULL, NULL);
+		"backfilld check", NULL, &no_events, NULL);
 	session_ask(check->session, script, DEADLINE_MS, got_login, check);
 }
 

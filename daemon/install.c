@@ -22,6 +22,9 @@ struct errand {
 	int failed;
 };
 
+/* Only the answer matters: it tells of a lost connection too. */
+static const struct session_events no_events = {0};
+
 static void next_database(struct errand *errand);
 
 static void answered(void *owner, const struct reply *reply)
@@ -56,8 +59,8 @@ static void next_database(struct errand *errand)
 	}
 	script = script_new();
 	script_add(script, errand->sql);
-	errand->session = session_new(
-		errand->loop, errand->options->databases[errand->at].conninfo, "backfilld install", NULL, NULL, NULL);
+	errand->session = session_new(errand->loop, errand->options->databases[errand->at].conninfo,
+		"backfilld install", NULL, &no_events, NULL);
 	session_ask(errand->session, script, DEADLINE_MS, answered, errand);
 }
 
