@@ -201,6 +201,9 @@ show_outcome() {
 	printf '  %-8s %14s %8s %8s %8s\n' "" transactions p50 p99 longest
 	latency_line before "$BEFORE_FROM" "$BEFORE_TO"
 	latency_line during "$DURING_FROM" "$DURING_TO"
+	if [[ -n $(foreground_errors) ]]; then
+		give_up "transactions of the application failed" "$(foreground_errors)"
+	fi
 	heading "What backfilld did (SELECT * FROM backfill.history('orders-email-key'))"
 	show psql_at primary -P pager=off -At -F '  ' -c "SELECT * FROM backfill.history('orders-email-key')"
 }

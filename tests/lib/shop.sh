@@ -2,8 +2,10 @@
 # A shop's table and the people who use it. Needs cluster.sh.
 #
 #	shop_fill NAME ROWS               public.orders with three secondary indexes, in cluster NAME
-#	foreground_start NAME ROWS RATE   RATE transactions a second that read and write it, as shop_app, until stopped
-#	foreground_stop                   says what went wrong, if something did
+#	foreground_start NAME ROWS RATE [stir]   RATE transactions a second that read and write it, as shop_app, until stopped;
+#	                                  with "stir" they also delete rows and change primary keys and e-mails
+#	foreground_errors                 what went wrong for them so far: nothing, one hopes
+#	foreground_stop
 #	foreground_latency FROM TO        milliseconds between two moments (seconds since 1970): `COUNT P50 P99 MAX`
 
 shop_fill() {
@@ -30,7 +32,7 @@ shop_fill() {
 }
 
 foreground_start() {
-	local folder=$WORK/foreground pgbench
+	local folder=$WORK/foreground pgbench stir=()
 	pgbench=$(postgres_program pgbench)
 	as_server mkdir -p "$folder"
 	as_server tee "$folder/read.sql" >/dev/null <<-SQL
@@ -45,19 +47,34 @@ foreground_start() {
 		INSERT INTO public.orders (customer_id, email) VALUES (:id, 'New.Customer' || :id || '@Example.com');
 		COMMIT;
 	SQL
+	as_server tee "$folder/stir.sql" >/dev/null <<-SQL
+		\set id random(1, $2)
+		\set gone random(1, $2)
+		UPDATE public.orders SET id = -id WHERE id = :id;
+		UPDATE public.orders SET email = 'Moved.' || id || '@Example.com' WHERE id = 0 - :id;
+		DELETE FROM public.orders WHERE id = :gone;
+	SQL
+	if [[ ${4:-} == stir ]]; then
+		stir=(-f "$folder/stir.sql@2")
+	fi
 	become_server setsid env "PGHOST=$WORK/$1" PGUSER=shop_app PGDATABASE=shop "$pgbench" -n -M prepared -c 4 -R "$3" -T 3600 \
-		-f "$folder/read.sql@3" -f "$folder/write.sql@1" -l --log-prefix "$folder/latency" \
-		</dev/null >"$folder/said" 2>&1 &
+		-f "$folder/read.sql@3" -f "$folder/write.sql@1" "${stir[@]}" -l --log-prefix "$folder/latency" \
+		</dev/null >"$folder/log" 2>&1 &
 	echo $! >"$WORK/pids/foreground"
 	disown $!
+}
+
+foreground_errors() {
+	if ! kill -0 "$(cat "$WORK/pids/foreground")" 2>/dev/null; then
+		echo "the application has ended"
+	fi
+	grep -i 'error\|abort\|fatal' "$WORK/foreground/log" || true
 }
 
 foreground_stop() {
 	local pid
 	pid=$(cat "$WORK/pids/foreground")
-	if ! kill -INT "$pid" 2>/dev/null || grep -qi 'error\|aborted' "$WORK/foreground/said"; then
-		cat "$WORK/foreground/said" >&2
-	fi
+	kill -INT "$pid" 2>/dev/null || true
 	wait_gone "$pid" 10 || true
 	rm -f "$WORK/pids/foreground"
 }

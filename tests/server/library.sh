@@ -24,6 +24,12 @@ expect_equal "what waited goes on when the holder is closed" 2 "$(session_answer
 session_close waiter
 expect_exit "a command's end is seen" 3 '^gone$' bash -c 'echo gone; exit 3'
 
+shop_fill main 1000
+foreground_start main 1000 200 stir
+wait_until 20 "the application works" "SELECT count(*) FILTER (WHERE id < 0) > 5 AND max(id) > 1005, count(*) FROM public.orders"
+expect_equal "no transaction of the application fails" "" "$(foreground_errors)"
+foreground_stop
+
 cluster_kill main
 cluster_resume main
 wait_until 20 "the replica comes back" "SELECT count(*) = 1 FROM pg_stat_replication"
