@@ -345,7 +345,7 @@ static void a_failed_transaction_is_rolled_back_though_nobody_asks(void **state)
 	script_add(script, "SELECT 1 / 0");
 	failing = ask_script(world, world->session, script, PATIENCE_MS);
 	RUN_UNTIL(world, failing->times == 1);
-	while (session_open_questions(world->session) > 0)
+	for (int tries = 0; tries < 500 && session_open_questions(world->session) > 0; tries++)
 		run_for(world, 10);
 	script = script_of("SELECT state AS x FROM pg_catalog.pg_stat_activity WHERE pid = $1");
 	script_bind_int(script, session_backend_pid(world->session));
@@ -516,6 +516,32 @@ static void a_backend_terminated_in_mid_question_answers_all_with_link(void **st
 	answer_free(working);
 	answer_free(behind);
 	answer_free(after);
+}
+
+/* Terminated at some point of its work, again and again; questions go on being asked all the time. */
+static void through_many_losses_each_question_is_answered_once(void **state)
+{
+	enum { ROUNDS = 6, EACH = 50 };
+	struct world *world = *state;
+	struct answer *answers[ROUNDS * EACH];
+
+	for (int round = 0; round < ROUNDS; round++) {
+		RUN_UNTIL(world, world->opened == round + 1 && session_is_open(world->helper));
+		for (int i = 0; i < EACH; i++)
+			answers[round * EACH + i] =
+				ask(world, i % 5 == 4 ? "SELECT 1 / 0" : "SELECT pg_catalog.pg_sleep(0.001)::text AS x");
+		run_for(world, clock_jitter(30));
+		terminate(world);
+		RUN_UNTIL(world, world->lost == round + 1);
+	}
+	RUN_UNTIL(world, world->opened == ROUNDS + 1);
+	assert_int_equal(world->answers, ROUNDS * EACH);
+	for (int i = 0; i < ROUNDS * EACH; i++) {
+		assert_int_equal(answers[i]->times, 1);
+		assert_int_equal(answers[i]->order, i + 1);
+		assert_true(answers[i]->value || answers[i]->kind == FAULT_LINK || answers[i]->kind == FAULT_DATA);
+		answer_free(answers[i]);
+	}
 }
 
 static void a_silent_server_is_given_up_at_the_deadline(void **state)
@@ -867,6 +893,7 @@ int main(void)
 		WITH_WORLD(notifications_arrive_while_idle),
 		WITH_WORLD(an_idle_connection_that_the_server_ends_is_noticed),
 		WITH_WORLD(a_backend_terminated_in_mid_question_answers_all_with_link),
+		WITH_WORLD(through_many_losses_each_question_is_answered_once),
 		WITH_WORLD(a_silent_server_is_given_up_at_the_deadline),
 		WITH_WORLD(a_question_that_only_waited_too_long_is_busy),
 		WITH_WORLD(a_standby_is_a_link_fault),
