@@ -543,7 +543,8 @@ BEGIN
 	IF NOT FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_table',
 			MESSAGE = format('table %s does not exist', job.table_name),
-			DETAIL = 'It was dropped at this very moment.', HINT = 'Name another table.', COLUMN = 'table_name';
+			DETAIL = 'It was just dropped, or made by a transaction that yours cannot see.',
+			HINT = 'Try again in a transaction of its own.', COLUMN = 'table_name';
 	END IF;
 
 	SELECT k.* INTO r
@@ -611,7 +612,13 @@ DECLARE
 	carries text;
 	base_type text;
 BEGIN
-	SELECT y.typtype, format_type(y.oid, NULL) AS name INTO t FROM pg_type y WHERE y.oid = job.type_oid;
+	SELECT y.typtype, n.nspname ~ '^pg_temp' AS temporary, format_type(y.oid, NULL) AS name INTO t
+	  FROM pg_type y JOIN pg_namespace n ON n.oid = y.typnamespace WHERE y.oid = job.type_oid;
+	IF t.temporary THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_table_definition',
+			MESSAGE = format('column %I cannot have type %s', job.column_name, t.name),
+			DETAIL = 'It is a temporary type: it goes away with your session.', HINT = 'Make the type in a schema that stays.', COLUMN = 'column_type';
+	END IF;
 	IF t.typtype = 'p' THEN
 		RAISE EXCEPTION USING ERRCODE = 'invalid_table_definition',
 			MESSAGE = format('column %I cannot have type %s', job.column_name, t.name),
@@ -1415,8 +1422,12 @@ GRANT USAGE ON SCHEMA backfill TO PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA backfill FROM PUBLIC, backfill_user, backfill_admin;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA backfill FROM PUBLIC, backfill_user, backfill_admin;
 GRANT SELECT ON ALL TABLES IN SCHEMA backfill TO backfill_user;
-GRANT EXECUTE ON ALL ROUTINES IN SCHEMA backfill TO backfill_user;
 GRANT EXECUTE ON FUNCTION backfill.move_bookmark TO PUBLIC;
+-- Not the trigger functions: on a table of somebody's own, job_tell would write events that never happened.
+GRANT EXECUTE ON ROUTINE backfill.proceed, backfill.pause_all, backfill.resume_all, backfill.purge, backfill.wait_for,
+	backfill.history(bigint), backfill.history(text), backfill.as_sql, backfill.may_steer, backfill.check_admin, backfill.wait_look,
+	backfill.job_not_built, backfill.job_bad_knob, backfill.job_check_limits, backfill.job_check_table, backfill.job_check_type,
+	backfill.job_check_column, backfill.job_check_wishes TO backfill_user;
 GRANT INSERT (name, note, table_name, column_name, column_type, "collation", identity, default_expr, value, fill_where, field, sync,
 	not_null, is_unique, check_expr, foreign_key, index, index_where, seal_after_quiet, rehearse, hold_on_plan_regression, depends_on,
 	skip_triggers, hold_before, priority, not_before, daily_window, workers, batch_ms, max_lag_ms, lag_target_ms, max_impact,

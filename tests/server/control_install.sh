@@ -5,7 +5,7 @@
 # shellcheck source=tests/server/control_lib.sh
 . "$(dirname "$0")/control_lib.sh"
 
-# refuses WHAT REGEX [USER]: the install fails so.
+# install_refused WHAT REGEX [USER]: the install fails so.
 install_refused() {
 	local said
 	if said=$(control_install "${3:-backfilld}"); then
@@ -78,8 +78,16 @@ expect_sql "what has gone missing" "1|1" "SELECT (SELECT count(*) FROM pg_trigge
 
 install_refused "somebody else's upgrade" 'schema backfill belongs to role backfilld, not to plain.*conninfo of backfilld' plain
 
+# A later version: a step of its own, and what it drops is made anew
+later=$(sed -e 's/offered CONSTANT int := 1;/offered CONSTANT int := 2;/' \
+	-e 's/^\t-- Upgrade steps, .*/\tIF installed = 1 THEN ALTER TABLE backfill.job ADD COLUMN tablespace text; DROP TRIGGER job_2_check ON backfill.job; END IF;/' \
+	"$TOP/conf/control.sql")
+expect_equal "an upgrade says nothing" "" "$(psql_at main -U backfilld -Atq -c "$later" 2>&1)"
+expect_sql "it keeps the jobs, with what is new" "1|queued|shop_owner|" "SELECT id, stage, requested_by, tablespace FROM backfill.job"
+expect_sql "and makes anew what it has dropped" 1 "SELECT count(*) FROM pg_trigger WHERE tgname = 'job_2_check'"
+expect_equal "once" "" "$(psql_at main -U backfilld -Atq -c "$later" 2>&1)"
+
 # Over a newer one
-sql main "UPDATE backfill.schema_version SET version = 2"
 install_refused "over a newer version" 'is version 2, this backfilld brings version 1.*Install a newer backfilld'
 expect_sql "and nothing is changed then" 2 "SELECT version FROM backfill.schema_version"
 sql main "UPDATE backfill.schema_version SET version = 1"

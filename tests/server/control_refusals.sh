@@ -91,6 +91,9 @@ refused "a collation for a number" 42804 'type integer has no collation.*null' "
 refused "another collation" 42P21 'another collation.*pg_catalog."C"; the job asks for pg_catalog."POSIX"' \
 	"$what, \"collation\"" "'\"Odd Name\"', 'label', 'text', 'POSIX'"
 
+expect_error "a temporary type" 42P16 'temporary type.*schema that stays' -U shop_owner \
+	"CREATE TEMP TABLE passing (id int); INSERT INTO backfill.job ($what) VALUES ('orders', 'v', 'passing')"
+
 # Options
 refused "derive without a value" 22023 'sync = derive needs a value.*Give value' "$what, sync" "'orders', 'v', 'text', 'derive'"
 refused "fill without a value" 22023 'sync = fill needs a value or a default_expr' "$what, sync" "'orders', 'v', 'text', 'fill'"

@@ -47,6 +47,8 @@ expect_sql "and all are paused" 0 "SELECT count(*) FROM backfill.job WHERE wante
 expect_sql "and lets them go" "2" -U boss "SELECT backfill.resume_all()"
 expect_error "events are not to be written" 42501 'permission denied' -U alice "INSERT INTO backfill.event (kind) VALUES ('lie')"
 expect_error "nor deleted" 42501 'permission denied' -U boss "DELETE FROM backfill.event"
+expect_error "nor through a table of one's own" 42501 'permission denied for function .*job_tell' -U alice \
+	"CREATE TABLE alice.fake (LIKE backfill.job); CREATE TRIGGER t AFTER INSERT ON alice.fake FOR EACH ROW EXECUTE FUNCTION backfill.job_tell()"
 expect_error "bookmarks are not to be written" 42501 'permission denied' -U boss "UPDATE backfill.bookmark SET page = 0"
 expect_error "knobs keep their range" 22023 'batch_ms = 99999 is out of range.*DETAIL.*HINT' -U alice "UPDATE backfill.job SET batch_ms = 99999 WHERE id = $ours"
 expect_error "what is not built stays so" 0A000 'cannot do daily_window yet.*DETAIL.*HINT' -U alice "UPDATE backfill.job SET daily_window = '22:00-05:30 UTC' WHERE id = $ours"
