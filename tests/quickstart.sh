@@ -187,6 +187,16 @@ latency_line() {
 	printf '  %-8s %14s %8s %8s %8s\n' "$1" "$transactions" "$p50" "$p99" "$longest"
 }
 
+# Second, stage, what; statements by what they are for, with how long they waited for a lock and ran.
+show_history() {
+	show psql_at primary -P pager=off -At -F '  ' -c "
+		SELECT pg_catalog.lpad(pg_catalog.to_char(extract(epoch FROM e.at - min(e.at) OVER ()), 'FM990.00'), 6) || ' s',
+		       pg_catalog.rpad(e.stage, 9),
+		       pg_catalog.concat_ws(', ', e.detail, CASE WHEN e.statement IS NOT NULL
+		           THEN pg_catalog.format('lock after %s ms, ran %s ms', coalesce(e.lock_wait_ms, 0), coalesce(e.duration_ms, 0)) END)
+		  FROM backfill.event e WHERE e.name = 'orders-email-key' AND e.kind <> 'intent' ORDER BY e.id"
+}
+
 show_outcome() {
 	heading "The job's row"
 	show psql_at primary -P pager=off -x -c "
@@ -204,8 +214,8 @@ show_outcome() {
 	if [[ -n $(foreground_errors) ]]; then
 		give_up "transactions of the application failed" "$(foreground_errors)"
 	fi
-	heading "What backfilld did (SELECT * FROM backfill.history('orders-email-key'))"
-	show psql_at primary -P pager=off -At -F '  ' -c "SELECT * FROM backfill.history('orders-email-key')"
+	heading "What backfilld did (backfill.history('orders-email-key') tells more)"
+	show_history
 }
 
 show_more() {
