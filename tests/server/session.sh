@@ -1,18 +1,26 @@
 #!/usr/bin/env bash
-# The session room against a real server: test_session.c, its checks counted one by one.
+# The session room against a real server: the programs test_session*, their checks counted one by one.
 # shellcheck source=tests/server/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-: "${SESSION_TEST:?the program made of test_session.c: set by meson}"
+: "${SESSION_TESTS:?the folder of the programs made of test_session*.c: set by meson}"
+
+# run_program NAME
+run_program() {
+	local line before=$TAP_PASSED
+	while IFS= read -r line; do
+		case $line in
+		"ok "*) ok "$1: ${line#* - }" ;;
+		"not ok "*) not_ok "$1: ${line#* - }" ;;
+		*) note "$line" ;;
+		esac
+	done < <(BACKFILLD_TEST_CONNINFO="$(conninfo main)" "$SESSION_TESTS/$1" 2>&1 || echo "not ok - ends with success")
+	if ((TAP_PASSED == before)); then
+		not_ok "$1: checks anything"
+	fi
+}
 
 cluster_start main
-while IFS= read -r line; do
-	case $line in
-	"ok "*) ok "session: ${line#* - }" ;;
-	"not ok "*) not_ok "session: ${line#* - }" ;;
-	*) note "$line" ;;
-	esac
-done < <(BACKFILLD_TEST_CONNINFO="$(conninfo main)" "$SESSION_TEST" 2>&1 || echo "not ok - the program ends with success")
-if ((TAP_PASSED == 0)); then
-	not_ok "session: the program checks anything"
-fi
+run_program test_session
+run_program test_session_loss
+run_program test_session_connect

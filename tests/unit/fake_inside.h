@@ -1,5 +1,5 @@
 /*
- * fake_inside: what the two files of the stand-in share.
+ * fake_inside: what the files of the stand-in share.
  */
 #ifndef BACKFILLD_TESTS_UNIT_FAKE_INSIDE_H
 #define BACKFILLD_TESTS_UNIT_FAKE_INSIDE_H
@@ -28,6 +28,13 @@ struct fake_rule {
 	char *fails_at;
 	int64_t delay_ms;
 	bool silent;
+};
+
+struct reply {
+	const struct script *script;
+	const struct fake_rule *rule; /* NULL: never asked */
+	struct fault why;
+	size_t failed_at;
 };
 
 /* The rule that answers such a question, or NULL. */
