@@ -342,7 +342,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 	SELECT r.feature, r.instead
 	  FROM (VALUES
 		('identity', job.identity IS NOT NULL,
-		 'Add the column with default_expr => nextval(...) of a sequence of your own.'),
+		 'Make a sequence and use it: default_expr = ''nextval(...)'' numbers the rows that are there, too.'),
 		('field', job.field IS NOT NULL,
 		 'Add a column of its own for the value, or fill the documents by hand.'),
 		('is_unique', job.is_unique,
@@ -462,8 +462,10 @@ BEGIN
 			HINT = 'INSERT INTO backfill.job (table_name, column_name, column_type) VALUES (...).', COLUMN = 'table_name';
 	END IF;
 	BEGIN
+		-- to_regclass alone raises for what is no name before version 16 only
+		PERFORM pg_catalog.parse_ident(NEW.table_name);
 		NEW.table_oid := pg_catalog.to_regclass(NEW.table_name);
-	EXCEPTION WHEN invalid_name OR syntax_error OR feature_not_supported THEN
+	EXCEPTION WHEN invalid_parameter_value OR invalid_name OR syntax_error OR feature_not_supported THEN
 		GET STACKED DIAGNOSTICS said = MESSAGE_TEXT;
 	END;
 	IF NEW.table_oid IS NULL THEN

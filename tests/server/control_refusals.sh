@@ -81,7 +81,7 @@ refused "a comment" 42601 'is not just a type' "$what" "'orders', 'v', 'int -- c
 refused "another comment" 42601 'is not just a type' "$what" "'orders', 'v', 'int /* c */'"
 refused "an impossible modifier" 22023 'is not a type.*precision' "$what" "'orders', 'v', 'numeric(100000)'"
 refused "a pseudo-type" 42P16 'cannot have type anyelement.*pseudo-type' "$what" "'orders', 'v', 'anyelement'"
-refused "a shell type" 42704 'only a shell' "$what" "'orders', 'v', 'shell'"
+refused "a shell type" 42704 'type.*shell' "$what" "'orders', 'v', 'shell'"
 refused "a domain with a CHECK" 0A000 'domain checked.*CHECK.*base type text' "$what" "'orders', 'v', 'checked'"
 refused "a domain on such a domain" 0A000 'domain stacked.*checked has CHECK.*base type text' "$what" "'orders', 'v', 'stacked'"
 refused "a domain that is NOT NULL" 0A000 'domain filled.*NOT NULL.*base type numeric\(8,2\)' "$what" "'orders', 'v', 'filled'"
