@@ -119,6 +119,19 @@ lock_timeout_ms 901
 ddl_lock_timeout_ms 0
 KNOBS
 
+# The ranges are those of the config
+knobs=0
+while read -r knob low high; do
+	knobs=$((knobs + 1))
+	expect_sql "$knob goes from $low to $high as in backfilld.yaml" "$((low - 1)) $((high + 1))" "SELECT string_agg(v::text, ' ' ORDER BY v)
+		FROM unnest('{$((low - 1)),$low,$high,$((high + 1))}'::bigint[]) v
+		WHERE EXISTS (SELECT FROM backfill.job_bad_knob(jsonb_populate_record(NULL::backfill.job, jsonb_build_object('$knob', v))))"
+done < <(awk '/^defaults:/ { inside = 1 } /^[^ #]/ && !/^defaults:/ { inside = 0 }
+	inside && / Range: [0-9]+ to [0-9]+/ { low = $3; high = $5 }
+	inside && /^  #?[a-z_]+:/ { name = $1; gsub(/[#:]/, "", name); if (high != "") print name, low, high; high = "" }' "$TOP/conf/backfilld.yaml")
+expect_sql "every knob of a job has one" "$knobs" "SELECT count(*) FROM pg_attribute WHERE attrelid = 'backfill.job'::regclass
+	AND (attname ~ '_ms\$' AND attname NOT IN ('lag_ms', 'throttled_ms') OR attname IN ('workers', 'max_impact', 'max_wal_rate'))"
+
 # Not built yet: named, never silently ignored; a column's default never refuses
 while IFS='|' read -r column value; do
 	refused "$column, yet" 0A000 "cannot do $column yet.*column v of table public.orders" "$what, $column" "'orders', 'v', 'text', $value"
