@@ -14,10 +14,11 @@
  * question asked meanwhile waits, within its deadline; its fault says why there is no connection.
  *
  * When a deadline passes while the server is at work the connection is given up (a silent peer cannot be told
- * from a slow one). Whenever a connection that was open ends, that question and all behind it get a
- * FAULT_LINK, since they may rely on what the connection was, and the session reconnects. What their answers
- * ask anew waits for the next connection. A FAULT_LINK from a statement (a standby refuses to write) ends the
- * connection too. A question whose deadline passes before its turn gets a FAULT_BUSY and was not sent.
+ * from a slow one). Whenever a connection that was open ends, the question being answered and all behind it
+ * get a FAULT_LINK, since they may rely on what the connection was, and the session reconnects. What their
+ * answers ask anew waits for the next connection. A FAULT_LINK from a statement (a standby refuses to write)
+ * ends the connection too. A question whose deadline passes before its turn gets a FAULT_BUSY and was not
+ * sent.
  *
  * A question that left its transaction open in error is followed by a ROLLBACK before the next one; one that
  * succeeded may leave its transaction open for the next. COPY is not possible.

@@ -68,7 +68,7 @@ static void finish_question(struct session *session)
 	struct question *question = session->current;
 	PGTransactionStatusType transaction;
 
-	/* Idle means idle: in pipeline mode libpq keeps a server's last words from the notice receiver. */
+	/* Early libpq 14 does not count an idle pipeline as idle, and would keep back what a server says then. */
 	PQexitPipelineMode(session->conn);
 	transaction = PQtransactionStatus(session->conn);
 	session->must_roll_back = transaction == PQTRANS_INERROR ||

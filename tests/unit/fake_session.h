@@ -1,6 +1,6 @@
 /*
- * fake_session: a scripted stand-in for the session room (link fake_session.c and fake_rules.c, which then
- *stand for common/session*.c), for conversations that a real server cannot be made to have.
+ * fake_session: a scripted stand-in for the session room, for conversations that a real server cannot be made
+ * to have. A test is linked with the fake_ files, which then stand for those of common/session.
  *
  *	fake_begin();
  *	rule = fake_on("FROM backfill.job");
@@ -14,8 +14,8 @@
  *
  * It keeps the promises of session.h: one question after the other, each answered once and from the loop,
  *with deadlines, and freeing or forgetting from inside a callback. Sessions open in the loop's next turn; a
- *greeting is recorded and always succeeds. A question for which there is no rule fails the test and is
- *printed.
+ * greeting is recorded and always succeeds. A question for which there is no rule fails the test and is
+ * printed.
  */
 #ifndef BACKFILLD_TESTS_UNIT_FAKE_SESSION_H
 #define BACKFILLD_TESTS_UNIT_FAKE_SESSION_H
