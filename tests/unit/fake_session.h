@@ -12,10 +12,10 @@
  *	assert_int_equal(fake_asked("UPDATE ONLY"), 2);
  *	fake_end();
  *
- * It keeps the promises of session.h: one question after the other, each answered once and from the loop,
- *with deadlines, and freeing or forgetting from inside a callback. Sessions open in the loop's next turn; a
- * greeting is recorded and always succeeds. A question for which there is no rule fails the test and is
- * printed.
+ * It keeps the promises of session.h: one question after the other, each answered once and from the
+ * loop, with deadlines, and freeing or forgetting from inside a callback. Sessions open in the loop's
+ * next turn; a greeting is recorded and always succeeds. A question for which there is no rule fails
+ * the test and is printed.
  */
 #ifndef BACKFILLD_TESTS_UNIT_FAKE_SESSION_H
 #define BACKFILLD_TESTS_UNIT_FAKE_SESSION_H
