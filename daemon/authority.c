@@ -1,16 +1,7 @@
 #include "daemon/authority.h"
 
-#include "common/text.h"
-
-#include <stdlib.h>
-
 void authority_begin(struct script *script, const struct authority *authority)
 {
-	struct text path = {0};
-
-	if (authority->search_path && authority->search_path[0])
-		text_addf(&path, "%s, ", authority->search_path);
-	text_add(&path, "pg_temp");
 	script_add(script, "BEGIN READ WRITE ISOLATION LEVEL READ COMMITTED");
 	/* row_security off: a policy raises an error and never hides rows. The role comes last: it may not set
 	 * the rest. */
@@ -21,10 +12,9 @@ void authority_begin(struct script *script, const struct authority *authority)
 					   "   coalesce($4, pg_catalog.current_setting('synchronous_commit')), true),"
 					   " pg_catalog.set_config('row_security', 'off', true),"
 					   " pg_catalog.set_config('role', $5, true)");
-	script_bind(script, text_is(&path));
+	script_bind(script, authority->search_path);
 	script_bind_int(script, authority->lock_timeout_ms);
 	script_bind_int(script, authority->statement_timeout_ms);
 	script_bind(script, authority->synchronous_commit);
 	script_bind(script, authority->owner);
-	text_free(&path);
 }

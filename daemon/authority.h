@@ -12,7 +12,7 @@
 
 struct authority {
 	const char *owner;              /* role to act as */
-	const char *search_path;        /* of the submitter; pg_temp is put last */
+	const char *search_path;        /* of the submitter, pg_temp last: ready for SET */
 	const char *synchronous_commit; /* "off", …; NULL: as the server has it */
 	int lock_timeout_ms;
 	int statement_timeout_ms; /* 0: none */

@@ -38,7 +38,7 @@ struct job {
 	enum job_wanted wanted;
 	uint32_t table_oid;
 	char *table_name;  /* format('%I.%I'): ready for SQL text */
-	char *search_path; /* the submitter's; resolves names in the expressions */
+	char *search_path; /* the submitter's, pg_temp last: resolves names in the expressions */
 	char *column_name; /* bare */
 	char *column_type; /* as the user wrote it; NULL: the column exists */
 	char *collation;

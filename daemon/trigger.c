@@ -63,9 +63,7 @@ void trigger_add_create_function(struct text *sql, const struct job *job, const 
 	text_addf(sql, "CREATE FUNCTION %s.", schema_name);
 	trigger_add_function_name(sql, job);
 	text_add(sql, "() RETURNS pg_catalog.trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = ");
-	if (job->search_path && job->search_path[0])
-		text_addf(sql, "%s, ", job->search_path);
-	text_add(sql, "pg_temp AS ");
+	text_addf(sql, "%s AS ", job->search_path);
 	quote_body(sql, text_is(&body));
 	text_free(&body);
 }

@@ -64,7 +64,7 @@ trap 'exit 143' TERM HUP
 make_source() {
 	sql -U shop_owner main <<-SQL
 		CREATE UNLOGGED TABLE public.source AS
-		SELECT g::bigint AS id, (g::bigint * 7919) % 1000003 AS customer_id, pg_catalog.md5(g::text) AS email, (g % 97)::int AS status,
+		SELECT g::bigint AS id, (g::bigint * 7919) % ($ROWS / 2 + 9) AS customer_id, pg_catalog.md5(g::text) AS email, (g % 97)::int AS status,
 		       pg_catalog.now() - g * interval '1 second' AS created_at, pg_catalog.repeat('x', 20 + (g % 30)::int) AS note
 		  FROM pg_catalog.generate_series(1, $ROWS) g;
 	SQL

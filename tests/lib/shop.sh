@@ -19,7 +19,7 @@ shop_fill() {
 			note text
 		);
 		INSERT INTO public.orders (customer_id, email, status, created_at, note)
-		SELECT (g * 7919) % 1000003, pg_catalog.md5(g::text) || '@Example.com',
+		SELECT (g * 7919) % ($2 / 2 + 9), pg_catalog.md5(g::text) || '@Example.com',
 		       (ARRAY['new', 'paid', 'packed', 'sent'])[1 + (g % 4)::int],
 		       pg_catalog.now() - (g * interval '1 second'), pg_catalog.repeat('x', 20 + (g % 30)::int)
 		  FROM pg_catalog.generate_series(1::bigint, $2) g;
