@@ -22,7 +22,7 @@ WORK_GUARD=""
 # Who runs the servers: they refuse root.
 server_user() {
 	if [[ $EUID -ne 0 ]]; then
-		id -un
+		id -un 2>/dev/null || id -u
 	elif id postgres >/dev/null 2>&1; then
 		echo postgres
 	else
