@@ -151,7 +151,7 @@ VALUES ('orders-email-key', 'public.orders', 'email_key', 'text', 'lower(email)'
 		stage=${line%%|*}
 		line=${line#*|}
 		if [[ -n $CLEAR ]]; then
-			printf '%s  %s' "$CLEAR" "${line:0:$((${COLUMNS:-100} - 3))}"
+			redraw "$line"
 		elif [[ $line != "$last" ]]; then
 			say "$line"
 		fi

@@ -6,6 +6,7 @@
 #	show COMMAND…          the command's output, indented
 #	quietly WHAT COMMAND…  shows the output only when it fails, and then gives up
 #	give_up WHAT [MORE…]
+#	redraw TEXT            over the line before, cut to the terminal's width
 
 if [[ -t 1 && -z ${NO_COLOR:-} && ${TERM:-dumb} != dumb ]]; then
 	BOLD=$'\e[1m' FAINT=$'\e[2m' GREEN=$'\e[32m' RED=$'\e[31m' CYAN=$'\e[36m' PLAIN=$'\e[0m' CLEAR=$'\r\e[K'
@@ -14,6 +15,12 @@ else
 fi
 STEP=""
 STEP_BEGUN=0
+
+terminal_width() {
+	local columns
+	read -r _ columns < <(stty size 2>/dev/null </dev/tty || echo 24 80)
+	echo $((columns > 0 ? columns : 80))
+}
 
 step() {
 	STEP=$1
@@ -27,6 +34,10 @@ step_done() {
 	local ms=$(((${EPOCHREALTIME/./} - STEP_BEGUN) / 1000))
 	printf '%s%s✓%s %s%s %s(%d.%d s)%s\n' "$CLEAR" "$GREEN" "$PLAIN" "${1:-$STEP}" "" "$FAINT" $((ms / 1000)) $((ms % 1000 / 100)) "$PLAIN"
 	STEP=""
+}
+
+redraw() {
+	printf '%s  %s' "$CLEAR" "${1:0:$(($(terminal_width) - 3))}"
 }
 
 say() {
