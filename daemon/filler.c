@@ -309,6 +309,8 @@ static void batch_went_well(struct filler *filler, const struct reply *reply)
 	filler->patience = 1;
 	filler->window_rows += outcome.rows;
 	filler->shared->rows_found += outcome.rows;
+	filler->shared->rows_moved += outcome.updated - outcome.hot;
+	filler->events->progressed(filler->owner);
 	filler->sizer.target_ms = filler->task->job.knobs.batch_ms;
 	if (batch->end_page > batch->from_page)
 		pace_sizer_learn(&filler->sizer, batch->end_page - batch->from_page, outcome.ms, clock_ms());

@@ -24,9 +24,12 @@ struct filler_shared {
 	int64_t rows_found; /* filled in this walk */
 	bool skipped;       /* rows were left because somebody had them locked */
 	double pages_done;  /* of windows finished in this walk */
+	int64_t rows_moved; /* to other pages, since the last vacuum */
 };
 
 struct filler_events {
+	/* A batch has committed. */
+	void (*progressed)(void *owner);
 	/* No windows are left in this walk, or the filler is beyond the number of workers wanted. */
 	void (*idle)(void *owner);
 	/* A row, or the job itself, cannot be done; or it is fenced. */

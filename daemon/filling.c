@@ -6,12 +6,14 @@
 #include "daemon/filler.h"
 #include "daemon/pending.h"
 #include "daemon/queue.h"
+#include "daemon/vacuum.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
 #define CONTROL_RETRY_MS 500
 #define LOCKED_ROWS_AGAIN_MS 1000
+#define VACUUM_AGAIN_MS 20
 #define SWEEPS_MOST_WITHOUT_SYNC 3
 #define COUNT_DEADLINE_MS (INT64_C(6) * 3600 * 1000)
 
@@ -28,6 +30,7 @@ struct filling {
 	int64_t rows_before; /* found in walks that are over */
 	int sweep;           /* to start next */
 	bool stopping;
+	bool vacuuming;   /* on the task's session, beside the fillers */
 	struct fault why; /* a filler failed: told when all are at rest */
 };
 
@@ -173,6 +176,31 @@ static void filler_idle(void *owner)
 		walk_is_over(filling);
 }
 
+static void vacuumed(void *owner, const struct reply *reply)
+{
+	struct filling *filling = owner;
+	const struct fault *why = reply_fault(reply);
+
+	filling->vacuuming = false;
+	tell(filling, "vacuum", why ? why->message : "index entries of moved rows are taken away", -1);
+}
+
+/* Without it an index over values in no order doubles. */
+static void filler_progressed(void *owner)
+{
+	struct filling *filling = owner;
+	struct task *task = filling->task;
+	double moved = (double)filling->shared.rows_moved;
+
+	if (filling->vacuuming || filling->stopping || !session_is_open(task->session))
+		return;
+	if (task->relation.rows <= 0 || moved < VACUUM_AFTER_SHARE * task->relation.rows)
+		return;
+	filling->vacuuming = true;
+	filling->shared.rows_moved = 0;
+	vacuum_ask(task->session, &task->job, &task->relation, vacuumed, filling);
+}
+
 static void filler_failed(void *owner, const struct fault *why)
 {
 	struct filling *filling = owner;
@@ -182,7 +210,8 @@ static void filler_failed(void *owner, const struct fault *why)
 	filling_stop(filling);
 }
 
-static const struct filler_events filler_events = {.idle = filler_idle, .failed = filler_failed};
+static const struct filler_events filler_events = {
+	.progressed = filler_progressed, .idle = filler_idle, .failed = filler_failed};
 
 static void have_fillers(struct filling *filling)
 {
@@ -258,8 +287,14 @@ static void count_left(struct filling *filling)
 	session_ask(task->session, script, COUNT_DEADLINE_MS, counted_left, filling);
 }
 
+/* The table's lock and the session are the vacuum's until it is through. */
 static void tell_end(struct filling *filling)
 {
+	if (filling->vacuuming) {
+		task_wait_for(filling->task, "the vacuum of the table to end");
+		after(filling, VACUUM_AGAIN_MS, tell_end);
+		return;
+	}
 	task_wait_for(filling->task, NULL);
 	filling->done(filling->owner, NULL);
 }

@@ -1,0 +1,30 @@
+#include "daemon/vacuum.h"
+
+#define SHORT_DEADLINE_MS 10000
+#define DEADLINE_MS (INT64_C(7) * 24 * 3600 * 1000)
+
+/* VACUUM runs in no transaction block, so role and pace are the session's for the while. */
+static struct script *settings(const char *role, const char *cost_delay)
+{
+	struct script *script = script_new();
+
+	script_add(script, "SELECT pg_catalog.set_config('vacuum_cost_delay', $1, false),"
+					   " pg_catalog.set_config('vacuum_cost_limit', '2000', false),"
+					   " pg_catalog.set_config('role', $2, false)");
+	script_bind(script, cost_delay);
+	script_bind(script, role);
+	return script;
+}
+
+void vacuum_ask(struct session *session, const struct job *job, const struct relation *relation,
+	session_answer *answer, void *owner)
+{
+	struct script *script = script_new();
+
+	script_addf(script,
+		"VACUUM (INDEX_CLEANUP ON, TRUNCATE OFF, PROCESS_TOAST OFF, PARALLEL 0, SKIP_LOCKED) %s",
+		job->table_name);
+	session_ask(session, settings(relation->owner, "2ms"), SHORT_DEADLINE_MS, NULL, NULL);
+	session_ask(session, script, DEADLINE_MS, answer, owner);
+	session_ask(session, settings("none", "0"), DEADLINE_MS, NULL, NULL);
+}
