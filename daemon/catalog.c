@@ -14,23 +14,30 @@
 /* Looking for a NULL may read the whole table. */
 #define SCAN_DEADLINE_MS (INT64_C(6) * 3600 * 1000)
 
+/* Binds the name that `text` holds and empties it. */
+static void bind_name(struct script *script, struct text *text)
+{
+	script_bind(script, text_is(text));
+	text_clear(text);
+}
+
 void catalog_ask(struct session *control, const struct job *job, session_answer *answer, void *owner)
 {
 	struct script *script = script_new();
-	struct text function = {0};
-	char *trigger = memory_textf("~backfill_%" PRId64, job->id);
-	char *check = memory_textf("backfill_%" PRId64 "_not_null", job->id);
+	struct text name = {0};
 
-	trigger_add_function_name(&function, job);
 	script_add(script, sql_relation);
 	script_bind_int(script, job->table_oid);
 	script_bind(script, job->column_name);
-	script_bind(script, trigger);
-	script_bind(script, text_is(&function));
-	script_bind(script, check);
-	text_free(&function);
-	free(trigger);
-	free(check);
+	trigger_add_name(&name, job->id, TRIGGER_INSERT);
+	bind_name(script, &name);
+	trigger_add_name(&name, job->id, TRIGGER_UPDATE);
+	bind_name(script, &name);
+	trigger_add_function_name(&name, job);
+	bind_name(script, &name);
+	text_addf(&name, "backfill_%" PRId64 "_not_null", job->id);
+	bind_name(script, &name);
+	text_free(&name);
 	session_ask(control, script, DEADLINE_MS, answer, owner);
 }
 
@@ -65,7 +72,8 @@ static void read_column(const struct reply *reply, struct relation *relation)
 	relation->column_default = text_of(reply, "column_default");
 	relation->column_not_null = reply_bool(reply, 0, 0, "column_not_null");
 	relation->not_null_unvalidated = text_of(reply, "not_null_unvalidated");
-	relation->trigger_exists = reply_bool(reply, 0, 0, "trigger_exists");
+	relation->insert_trigger_exists = reply_bool(reply, 0, 0, "insert_trigger_exists");
+	relation->update_trigger_exists = reply_bool(reply, 0, 0, "update_trigger_exists");
 	relation->function_exists = reply_bool(reply, 0, 0, "function_exists");
 	relation->check_exists = reply_bool(reply, 0, 0, "check_exists");
 	relation->check_valid = reply_bool(reply, 0, 0, "check_valid");

@@ -15,6 +15,8 @@ const char *change_name(enum change_kind kind)
 	switch (kind) {
 	case CHANGE_ADD:
 		return "add the column";
+	case CHANGE_WATCH_UPDATES:
+		return "let a trigger fill what an UPDATE leaves NULL";
 	case CHANGE_CHECK:
 		return "require NOT NULL of new rows";
 	case CHANGE_VALIDATE:
@@ -24,7 +26,7 @@ const char *change_name(enum change_kind kind)
 	case CHANGE_DROP_CHECK:
 		return "drop the CHECK that NOT NULL replaces";
 	case CHANGE_DROP_TRIGGER:
-		return "drop the fill trigger";
+		return "drop the fill triggers";
 	case CHANGE_ANALYZE:
 		return "analyze the column";
 	}
@@ -87,10 +89,22 @@ static void add_default(struct change_step *step, const struct job *job, struct 
 	add_statement(step, sql);
 }
 
-/* The function comes first: the table is locked only from the ALTER on. */
+static void add_trigger(struct change_step *step, const struct job *job, const struct relation *relation,
+	enum trigger_event event, struct text *sql)
+{
+	trigger_add_create(sql, job, relation->schema_name, event);
+	add_statement(step, sql);
+}
+
+/* A stale derived value could be taken for a right one, a missing one cannot: see trigger.h. */
+static bool watches_updates_at_once(const struct job *job)
+{
+	return job->sync == JOB_SYNC_DERIVE;
+}
+
 static struct change_step step_add(const struct job *job, const struct relation *relation)
 {
-	bool trigger = trigger_wanted(job) && !relation->trigger_exists;
+	bool trigger = trigger_wanted(job) && !relation->insert_trigger_exists;
 	bool alters = !relation->column_exists || default_missing(job, relation);
 	struct change_step step = make_step(CHANGE_ADD, alters ? "ACCESS EXCLUSIVE" : "SHARE ROW EXCLUSIVE");
 	struct text sql = {0};
@@ -103,10 +117,20 @@ static struct change_step step_add(const struct job *job, const struct relation 
 		add_column(&step, job, &sql);
 	else if (default_missing(job, relation))
 		add_default(&step, job, &sql);
-	if (trigger) {
-		trigger_add_create_trigger(&sql, job, relation->schema_name);
-		add_statement(&step, &sql);
-	}
+	if (trigger)
+		add_trigger(&step, job, relation, TRIGGER_INSERT, &sql);
+	if (trigger && watches_updates_at_once(job))
+		add_trigger(&step, job, relation, TRIGGER_UPDATE, &sql);
+	text_free(&sql);
+	return step;
+}
+
+static struct change_step step_watch_updates(const struct job *job, const struct relation *relation)
+{
+	struct change_step step = make_step(CHANGE_WATCH_UPDATES, "SHARE ROW EXCLUSIVE");
+	struct text sql = {0};
+
+	add_trigger(&step, job, relation, TRIGGER_UPDATE, &sql);
 	text_free(&sql);
 	return step;
 }
@@ -183,8 +207,12 @@ static struct change_step step_drop_trigger(const struct job *job, const struct 
 	struct change_step step = make_step(CHANGE_DROP_TRIGGER, "ACCESS EXCLUSIVE");
 	struct text sql = {0};
 
-	if (relation->trigger_exists) {
-		trigger_add_drop_trigger(&sql, job);
+	if (relation->insert_trigger_exists) {
+		trigger_add_drop(&sql, job, TRIGGER_INSERT);
+		add_statement(&step, &sql);
+	}
+	if (relation->update_trigger_exists) {
+		trigger_add_drop(&sql, job, TRIGGER_UPDATE);
 		add_statement(&step, &sql);
 	}
 	if (relation->function_exists) {
@@ -210,7 +238,7 @@ static struct change_step step_analyze(const struct job *job)
 
 static bool next_adding(const struct job *job, const struct relation *relation, struct change_step *ret_step)
 {
-	bool trigger_missing = trigger_wanted(job) && !relation->trigger_exists;
+	bool trigger_missing = trigger_wanted(job) && !relation->insert_trigger_exists;
 
 	if (relation->column_exists && !trigger_missing && !default_missing(job, relation))
 		return false;
@@ -218,11 +246,20 @@ static bool next_adding(const struct job *job, const struct relation *relation, 
 	return true;
 }
 
+static bool next_filling(const struct job *job, const struct relation *relation, struct change_step *ret_step)
+{
+	if (!trigger_wanted(job) || relation->update_trigger_exists)
+		return false;
+	*ret_step = step_watch_updates(job, relation);
+	return true;
+}
+
 /* The trigger stays until NOT NULL holds: writers who forget the column are helped up to the last moment. */
 static bool next_sealing(const struct job *job, const struct relation *relation, struct change_step *ret_step)
 {
 	bool constrained = relation->check_exists || relation->not_null_unvalidated;
-	bool fill_trigger = relation->trigger_exists || relation->function_exists;
+	bool fill_trigger =
+		relation->insert_trigger_exists || relation->update_trigger_exists || relation->function_exists;
 
 	if (job->not_null && !relation->column_not_null && !constrained)
 		*ret_step = step_check(job, relation);
@@ -254,13 +291,14 @@ bool change_next(
 	switch (stage) {
 	case STAGE_ADDING:
 		return next_adding(job, relation, ret_step);
+	case STAGE_FILLING:
+		return next_filling(job, relation, ret_step);
 	case STAGE_SEALING:
 		return next_sealing(job, relation, ret_step);
 	case STAGE_ANALYZING:
 		return next_analyzing(job, relation, ret_step);
 	case STAGE_QUEUED:
 	case STAGE_PLANNING:
-	case STAGE_FILLING:
 	case STAGE_INDEXING:
 	case STAGE_DONE:
 	case STAGE_FAILED:
@@ -279,9 +317,13 @@ void change_assume(struct relation *relation, const struct job *job, enum change
 	switch (kind) {
 	case CHANGE_ADD:
 		relation->column_exists = true;
-		relation->trigger_exists = relation->function_exists = trigger_wanted(job);
+		relation->insert_trigger_exists = relation->function_exists = trigger_wanted(job);
+		relation->update_trigger_exists = trigger_wanted(job) && watches_updates_at_once(job);
 		if (!relation->column_default)
 			relation->column_default = memory_text(job->default_expr);
+		return;
+	case CHANGE_WATCH_UPDATES:
+		relation->update_trigger_exists = true;
 		return;
 	case CHANGE_CHECK:
 		if (native)
@@ -300,7 +342,7 @@ void change_assume(struct relation *relation, const struct job *job, enum change
 		relation->check_exists = relation->check_valid = false;
 		return;
 	case CHANGE_DROP_TRIGGER:
-		relation->trigger_exists = relation->function_exists = false;
+		relation->insert_trigger_exists = relation->update_trigger_exists = relation->function_exists = false;
 		return;
 	case CHANGE_ANALYZE:
 		relation->analyzed = true;

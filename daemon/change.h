@@ -18,12 +18,13 @@
 #include "daemon/relation.h"
 
 enum change_kind {
-	CHANGE_ADD,          /* column, default, trigger: whatever of the three is missing, in one transaction */
-	CHANGE_CHECK,        /* NOT NULL as a constraint that only new rows must meet */
-	CHANGE_VALIDATE,     /* … and now all rows do */
-	CHANGE_SET_NOT_NULL, /* skips its scan, since the CHECK is valid */
+	CHANGE_ADD,           /* column, default, trigger: whatever of the three is missing, in one transaction */
+	CHANGE_WATCH_UPDATES, /* the trigger for UPDATE, between the fill and its first sweep */
+	CHANGE_CHECK,         /* NOT NULL as a constraint that only new rows must meet */
+	CHANGE_VALIDATE,      /* … and now all rows do */
+	CHANGE_SET_NOT_NULL,  /* skips its scan, since the CHECK is valid */
 	CHANGE_DROP_CHECK,
-	CHANGE_DROP_TRIGGER, /* the fill trigger and its function */
+	CHANGE_DROP_TRIGGER, /* the fill triggers and their function */
 	CHANGE_ANALYZE,
 };
 

@@ -2,6 +2,7 @@
 
 #include "common/memory.h"
 #include "daemon/authority.h"
+#include "daemon/builder.h"
 #include "daemon/catalog.h"
 #include "daemon/filler.h"
 #include "daemon/pending.h"
@@ -30,13 +31,15 @@ struct filling {
 	int64_t rows_before; /* found in walks that are over */
 	int sweep;           /* to start next */
 	bool stopping;
-	bool vacuuming;   /* on the task's session, beside the fillers */
-	struct fault why; /* a filler failed: told when all are at rest */
+	struct builder *builder; /* between the fill and its first sweep */
+	bool vacuuming;          /* on the task's session, beside the fillers */
+	struct fault why;        /* a filler failed: told when all are at rest */
 };
 
 static void read_size(struct filling *filling);
 static void start_walk(struct filling *filling);
 static void count_left(struct filling *filling);
+static void filler_failed(void *owner, const struct fault *why);
 static void tell_end(struct filling *filling);
 
 static void go_on(void *owner)
@@ -73,6 +76,7 @@ void filling_free(struct filling *filling)
 		return;
 	session_forget(filling->task->control, filling);
 	session_forget(filling->task->session, filling);
+	builder_free(filling->builder);
 	for (size_t i = 0; i < filling->fillers_count; i++)
 		filler_free(filling->fillers[i]);
 	free(filling->fillers);
@@ -145,6 +149,28 @@ static void next_sweep(struct filling *filling)
 	after(filling, LOCKED_ROWS_AGAIN_MS, read_size);
 }
 
+static void watched_updates(void *owner, const struct fault *why)
+{
+	struct filling *filling = owner;
+
+	builder_free(filling->builder);
+	filling->builder = NULL;
+	if (why)
+		filler_failed(filling, why);
+	else
+		next_sweep(filling);
+}
+
+/* From here on nothing becomes pending again behind a sweep's back. */
+static void watch_updates(struct filling *filling)
+{
+	if (filling->vacuuming) {
+		after(filling, VACUUM_AGAIN_MS, watch_updates);
+		return;
+	}
+	filling->builder = builder_new(filling->task, watched_updates, filling);
+}
+
 /* A sweep found under way was interrupted: what its first part found is not known, so it proves nothing. */
 static void walk_is_over(struct filling *filling)
 {
@@ -153,7 +179,7 @@ static void walk_is_over(struct filling *filling)
 	char *detail;
 
 	if (walk->sweep == 0) {
-		next_sweep(filling);
+		watch_updates(filling);
 		return;
 	}
 	detail = memory_textf("sweep %d over %" PRId64 " pages found %s", walk->sweep, walk->pages,
@@ -325,6 +351,8 @@ void filling_stop(struct filling *filling)
 {
 	filling->stopping = true;
 	loop_timer_stop(filling->timer);
+	if (filling->builder)
+		builder_stop(filling->builder);
 	for (size_t i = 0; i < filling->fillers_count; i++)
 		filler_stop(filling->fillers[i]);
 	if (filling->why.kind != FAULT_NONE)
@@ -333,6 +361,8 @@ void filling_stop(struct filling *filling)
 
 bool filling_at_rest(const struct filling *filling)
 {
+	if (filling->builder && !builder_at_rest(filling->builder))
+		return false;
 	for (size_t i = 0; i < filling->fillers_count; i++) {
 		if (!filler_at_rest(filling->fillers[i]))
 			return false;

@@ -33,6 +33,11 @@ const char *job_fill_expression(const struct job *job)
 	return job->value ? job->value : job->default_expr;
 }
 
+bool job_fills(const struct job *job)
+{
+	return job_fill_expression(job) && !job->fast_default;
+}
+
 /* The end of one quoted or bare identifier of format('%I.%I'). */
 static const char *identifier_end(const char *at)
 {

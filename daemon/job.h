@@ -65,6 +65,9 @@ enum job_wanted job_wanted_parse(const char *wanted) MUST_USE;
 /* The expression that existing rows are filled with; NULL when there is none. On loan from the job. */
 const char *job_fill_expression(const struct job *job) MUST_USE;
 
+/* Do existing rows have to be touched at all? Settled by planning. */
+bool job_fills(const struct job *job) MUST_USE;
+
 /* The table's own name without its schema, unquoted, for messages and aliases; to be freed. */
 char *job_bare_table(const struct job *job) MUST_USE;
 

@@ -74,8 +74,6 @@ static void add_fill(
 {
 	struct text sql = {0};
 
-	if (!job_fill_expression(job) || job->fast_default)
-		return;
 	text_addf(&sql, "UPDATE ONLY %s SET ", job->table_name);
 	quote_name(&sql, job->column_name);
 	text_addf(&sql, " = (%s\n) WHERE ctid >= … AND ctid < … AND ", job_fill_expression(job));
@@ -116,7 +114,8 @@ static struct relation assumed_from(const struct relation *relation)
 		.column_default = memory_text(relation->column_default),
 		.column_not_null = relation->column_not_null,
 		.not_null_unvalidated = memory_text(relation->not_null_unvalidated),
-		.trigger_exists = relation->trigger_exists,
+		.insert_trigger_exists = relation->insert_trigger_exists,
+		.update_trigger_exists = relation->update_trigger_exists,
 		.function_exists = relation->function_exists,
 		.check_exists = relation->check_exists,
 		.check_valid = relation->check_valid,
@@ -137,7 +136,10 @@ void plan_store(struct session *control, const struct job *job, const struct rel
 	script_add(script, sql_plan_forget);
 	script_bind_int(script, job->id);
 	add_changes(script, job, &assumed, STAGE_ADDING, &number);
-	add_fill(script, job, relation, &number);
+	if (job_fills(job)) {
+		add_fill(script, job, relation, &number);
+		add_changes(script, job, &assumed, STAGE_FILLING, &number);
+	}
 	add_changes(script, job, &assumed, STAGE_SEALING, &number);
 	add_changes(script, job, &assumed, STAGE_ANALYZING, &number);
 	script_add(script, "COMMIT");

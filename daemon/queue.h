@@ -112,7 +112,7 @@ struct queue_walk {
 	int sweep;
 	int64_t pages;
 	int64_t pages_done; /* in windows that are finished */
-	bool fresh;			/* started now; false: found under way */
+	bool fresh;         /* started now; false: found under way */
 };
 
 /* Starts sweep number `sweep` over the table, or finds the one under way. */

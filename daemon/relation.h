@@ -27,15 +27,15 @@ struct relation {
 	int secondary_indexes;  /* indexes besides the primary key's */
 	bool column_indexed;    /* an index has the column: its updates cannot be HOT */
 	bool column_exists;
-	bool column_generated; /* generated or identity: cannot be filled */
-	char *column_type;     /* format_type() */
-	char *column_default;  /* pg_get_expr(); NULL: none */
-	bool column_not_null;  /* enforced and validated */
-	char
-		*not_null_unvalidated; /* PostgreSQL 18: quoted name of a NOT VALID not-null constraint; NULL: none */
-	bool trigger_exists;       /* ours */
-	bool function_exists;      /* ours */
-	bool check_exists;         /* ours: CHECK (column IS NOT NULL) */
+	bool column_generated;      /* generated or identity: cannot be filled */
+	char *column_type;          /* format_type() */
+	char *column_default;       /* pg_get_expr(); NULL: none */
+	bool column_not_null;       /* enforced and validated */
+	char *not_null_unvalidated; /* 18: quoted name of a NOT VALID not-null; NULL: none */
+	bool insert_trigger_exists; /* ours */
+	bool update_trigger_exists; /* ours */
+	bool function_exists;       /* ours */
+	bool check_exists;          /* ours: CHECK (column IS NOT NULL) */
 	bool check_valid;
 	bool analyzed; /* by this job, since it reached that stage: the catalogue does not tell */
 };

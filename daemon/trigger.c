@@ -10,14 +10,23 @@ bool trigger_wanted(const struct job *job)
 	return job->sync != JOB_SYNC_NONE;
 }
 
-void trigger_add_name(struct text *sql, int64_t job_id)
+void trigger_add_name(struct text *name, int64_t job_id, enum trigger_event event)
 {
-	text_addf(sql, "\"~backfill_%" PRId64 "\"", job_id);
+	text_addf(name, "~backfill_%" PRId64 "_%s", job_id, event == TRIGGER_INSERT ? "insert" : "update");
 }
 
-void trigger_add_function_name(struct text *sql, const struct job *job)
+static void add_quoted_name(struct text *sql, const struct job *job, enum trigger_event event)
 {
-	text_addf(sql, "backfill_%s_%" PRId64, job->sync == JOB_SYNC_DERIVE ? "derive" : "fill", job->id);
+	struct text name = {0};
+
+	trigger_add_name(&name, job->id, event);
+	quote_name(sql, text_is(&name));
+	text_free(&name);
+}
+
+void trigger_add_function_name(struct text *name, const struct job *job)
+{
+	text_addf(name, "backfill_%s_%" PRId64, job->sync == JOB_SYNC_DERIVE ? "derive" : "fill", job->id);
 }
 
 /* The row being written, under the table's own name, so that expressions resolve as they do in the fill. */
@@ -68,11 +77,13 @@ void trigger_add_create_function(struct text *sql, const struct job *job, const 
 	text_free(&body);
 }
 
-void trigger_add_create_trigger(struct text *sql, const struct job *job, const char *schema_name)
+void trigger_add_create(
+	struct text *sql, const struct job *job, const char *schema_name, enum trigger_event event)
 {
 	text_add(sql, "CREATE TRIGGER ");
-	trigger_add_name(sql, job->id);
-	text_addf(sql, " BEFORE INSERT OR UPDATE ON %s FOR EACH ROW ", job->table_name);
+	add_quoted_name(sql, job, event);
+	text_addf(sql, " BEFORE %s ON %s FOR EACH ROW ", event == TRIGGER_INSERT ? "INSERT" : "UPDATE",
+		job->table_name);
 	if (job->sync == JOB_SYNC_FILL) {
 		text_add(sql, "WHEN (NEW.");
 		quote_name(sql, job->column_name);
@@ -83,10 +94,10 @@ void trigger_add_create_trigger(struct text *sql, const struct job *job, const c
 	text_add(sql, "()");
 }
 
-void trigger_add_drop_trigger(struct text *sql, const struct job *job)
+void trigger_add_drop(struct text *sql, const struct job *job, enum trigger_event event)
 {
 	text_add(sql, "DROP TRIGGER ");
-	trigger_add_name(sql, job->id);
+	add_quoted_name(sql, job, event);
 	text_addf(sql, " ON %s", job->table_name);
 }
 

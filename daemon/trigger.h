@@ -3,6 +3,12 @@
  *
  * Its function belongs to the table's owner, runs as that owner with the submitter's path, and never breaks
  * the application's write: an error inside leaves the value NULL, and the sweep then names the row.
+ *
+ * INSERT and UPDATE have a trigger each. For a table with any BEFORE UPDATE trigger the server locks every
+ * row before it updates it: 60 bytes of WAL and a tenth of the time for each row filled, and a cost to the
+ * application as well. So a `fill` job gets that one only when the fill proper is over, before the first
+ * sweep: what an UPDATE left NULL until then the sweep finds. A `derive` job has both from the start, since a
+ * stale value could be taken for a right one.
  */
 #ifndef BACKFILLD_DAEMON_TRIGGER_H
 #define BACKFILLD_DAEMON_TRIGGER_H
@@ -11,19 +17,26 @@
 #include "common/text.h"
 #include "daemon/job.h"
 
-/* Does the job want a trigger while it fills? */
+enum trigger_event {
+	TRIGGER_INSERT,
+	TRIGGER_UPDATE,
+};
+
+/* Does the job want triggers while it fills? */
 bool trigger_wanted(const struct job *job) MUST_USE;
 
-/* "~backfill_7": triggers fire in the order of their names, and '~' sorts behind letters and '_'. */
-void trigger_add_name(struct text *sql, int64_t job_id);
+/* "~backfill_7_insert": triggers fire in the order of their names, and '~' sorts behind letters and '_'. Not
+ * quoted. */
+void trigger_add_name(struct text *name, int64_t job_id, enum trigger_event event);
 
 /* "backfill_fill_7" or "backfill_derive_7", without schema. */
-void trigger_add_function_name(struct text *sql, const struct job *job);
+void trigger_add_function_name(struct text *name, const struct job *job);
 
 /* CREATE FUNCTION in schema `schema_name` (quoted). */
 void trigger_add_create_function(struct text *sql, const struct job *job, const char *schema_name);
-void trigger_add_create_trigger(struct text *sql, const struct job *job, const char *schema_name);
-void trigger_add_drop_trigger(struct text *sql, const struct job *job);
+void trigger_add_create(
+	struct text *sql, const struct job *job, const char *schema_name, enum trigger_event event);
+void trigger_add_drop(struct text *sql, const struct job *job, enum trigger_event event);
 void trigger_add_drop_function(struct text *sql, const struct job *job, const char *schema_name);
 
 #endif

@@ -270,7 +270,7 @@ static unsigned stages_with_work(const struct job *job)
 	unsigned work = STAGE_BIT(STAGE_PLANNING) | STAGE_BIT(STAGE_ADDING) | STAGE_BIT(STAGE_SEALING) |
 					STAGE_BIT(STAGE_ANALYZING);
 
-	if (job_fill_expression(job) && !job->fast_default)
+	if (job_fills(job))
 		work |= STAGE_BIT(STAGE_FILLING);
 	return work;
 }

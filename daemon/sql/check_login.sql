@@ -11,7 +11,7 @@ SELECT r.rolname AS role,
        session_user AS login
   FROM pg_catalog.pg_roles r
  WHERE CASE
-       WHEN $1 IS NOT NULL THEN r.rolname = ANY (pg_catalog.string_to_array($1, ','))
+       WHEN $1::text IS NOT NULL THEN r.rolname = ANY (pg_catalog.string_to_array($1, ','))
        ELSE EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
                      WHERE c.relowner = r.oid AND c.relkind IN ('r', 'p')
                        AND n.nspname NOT IN ('backfill', 'information_schema') AND n.nspname !~ '^pg_')

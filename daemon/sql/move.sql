@@ -11,4 +11,4 @@ WITH moved AS (
 	INSERT INTO backfill.event (job_id, name, kind, stage, detail)
 	SELECT m.id, m.name, CASE WHEN $3 = 'failed' THEN 'error' ELSE 'stage' END, $3, coalesce($5, $4) FROM moved m
 )
-SELECT pg_catalog.pg_notify('backfill', pg_catalog.json_build_object('job', m.id, 'stage', $3)::text) FROM moved m
+SELECT m.id FROM moved m

@@ -1,4 +1,4 @@
--- What the catalogue says of table $1 and its column $2; $3: our trigger's name, $4: our function's, $5: our CHECK's.
+-- What the catalogue says of table $1 and its column $2; $3, $4: our triggers for INSERT and UPDATE, $5: our function, $6: our CHECK.
 -- No row: the table is gone.
 SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS table_name,
        pg_catalog.quote_ident(n.nspname) AS schema_name,
@@ -13,7 +13,7 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS table_name,
        (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(t.tgname), ', ' ORDER BY t.tgname)
           FROM pg_catalog.pg_trigger t
          WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype::int & 16 <> 0
-           AND t.tgname <> $3) AS update_triggers,
+           AND t.tgname NOT IN ($3, $4)) AS update_triggers,
        (SELECT pg_catalog.min(p.pubname)
           FROM pg_catalog.pg_publication p
          WHERE p.pubupdate
@@ -41,8 +41,9 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS table_name,
        (SELECT pg_catalog.quote_ident(k.conname)
           FROM pg_catalog.pg_constraint k
          WHERE k.conrelid = c.oid AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum] AND NOT k.convalidated) AS not_null_unvalidated,
-       EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = $3) AS trigger_exists,
-       EXISTS (SELECT FROM pg_catalog.pg_proc f WHERE f.pronamespace = n.oid AND f.proname = $4 AND f.pronargs = 0
+       EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = $3) AS insert_trigger_exists,
+       EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = $4) AS update_trigger_exists,
+       EXISTS (SELECT FROM pg_catalog.pg_proc f WHERE f.pronamespace = n.oid AND f.proname = $5 AND f.pronargs = 0
                                                   AND f.prosrc LIKE '%-- made by backfilld for job %') AS function_exists,
        k.oid IS NOT NULL AS check_exists,
        coalesce(k.convalidated, false) AS check_valid
@@ -50,5 +51,5 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS table_name,
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = $2 AND a.attnum > 0 AND NOT a.attisdropped
   LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-  LEFT JOIN pg_catalog.pg_constraint k ON k.conrelid = c.oid AND k.contype = 'c' AND k.conname = $5
+  LEFT JOIN pg_catalog.pg_constraint k ON k.conrelid = c.oid AND k.contype = 'c' AND k.conname = $6
  WHERE c.oid = $1
