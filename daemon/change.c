@@ -112,6 +112,8 @@ static struct change_step step_add(const struct job *job, const struct relation 
 	if (trigger) {
 		trigger_add_create_function(&sql, job, relation->schema_name);
 		add_statement(&step, &sql);
+		trigger_add_close_function(&sql, job, relation->schema_name);
+		add_statement(&step, &sql);
 	}
 	if (!relation->column_exists)
 		add_column(&step, job, &sql);

@@ -15,6 +15,7 @@
 #define SERVER_OLDEST 140000
 #define CHECK_AGAIN_MS 5000
 #define WINDOW_PAGES 4096
+#define BUSY_POLL_MS 1000
 
 struct director {
 	struct loop *loop;
@@ -363,6 +364,14 @@ static bool take_look(struct director *director, const struct reply *reply)
 	return runnable;
 }
 
+/* While jobs run, leases are renewed and knobs are read at least once a second. */
+static int64_t look_again_ms(const struct director *director)
+{
+	if (director->workers_count > 0 && director->options->poll_ms > BUSY_POLL_MS)
+		return BUSY_POLL_MS;
+	return director->options->poll_ms;
+}
+
 static void looked(void *owner, const struct reply *reply)
 {
 	struct director *director = owner;
@@ -371,14 +380,14 @@ static void looked(void *owner, const struct reply *reply)
 	director->look_in_flight = false;
 	if (reply_fault(reply)) {
 		if (director->serving)
-			after(director, director->options->poll_ms, look);
+			after(director, look_again_ms(director), look);
 		return;
 	}
 	/* A claim in flight is not in this answer yet. */
 	if (!director->claim_in_flight)
 		abandon_lost(director, reply);
 	runnable = take_look(director, reply);
-	after(director, director->look_again ? 0 : director->options->poll_ms, look);
+	after(director, director->look_again ? 0 : look_again_ms(director), look);
 	director->look_again = false;
 	if (!runnable && director->workers_count == 0 && !director->claim_in_flight)
 		director->told(director->owner, director, DIRECTOR_IDLE);
@@ -402,7 +411,7 @@ static void look(struct director *director)
 		return;
 	}
 	director->look_in_flight = true;
-	if (clock_ms() - director->looked_ms >= director->options->poll_ms) {
+	if (clock_ms() - director->looked_ms >= look_again_ms(director)) {
 		director->looked_ms = clock_ms();
 		queue_seen(director->control, director->holder);
 		queue_renew(director->control, director->holder, NULL, NULL);

@@ -220,6 +220,9 @@ static void filler_progressed(void *owner)
 
 	if (filling->vacuuming || filling->stopping || !session_is_open(task->session))
 		return;
+	/* While the horizon stands still there is nothing that a vacuum could take away. */
+	if (filling->shared.course.stuck)
+		return;
 	if (task->relation.rows <= 0 || moved < VACUUM_AFTER_SHARE * task->relation.rows)
 		return;
 	filling->vacuuming = true;

@@ -77,6 +77,13 @@ void trigger_add_create_function(struct text *sql, const struct job *job, const 
 	text_free(&body);
 }
 
+void trigger_add_close_function(struct text *sql, const struct job *job, const char *schema_name)
+{
+	text_addf(sql, "REVOKE ALL ON FUNCTION %s.", schema_name);
+	trigger_add_function_name(sql, job);
+	text_add(sql, "() FROM PUBLIC");
+}
+
 void trigger_add_create(
 	struct text *sql, const struct job *job, const char *schema_name, enum trigger_event event)
 {

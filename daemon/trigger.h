@@ -34,6 +34,8 @@ void trigger_add_function_name(struct text *name, const struct job *job);
 
 /* CREATE FUNCTION in schema `schema_name` (quoted). */
 void trigger_add_create_function(struct text *sql, const struct job *job, const char *schema_name);
+/* Takes it from PUBLIC: on a table of their own others could see through it what its owner sees. */
+void trigger_add_close_function(struct text *sql, const struct job *job, const char *schema_name);
 void trigger_add_create(
 	struct text *sql, const struct job *job, const char *schema_name, enum trigger_event event);
 void trigger_add_drop(struct text *sql, const struct job *job, enum trigger_event event);

@@ -34,6 +34,8 @@ struct worker {
 	struct builder *builder;
 	struct filling *filling;
 	enum stage to; /* of the move being asked for */
+	bool moving;   /* the move is not on record yet: nothing else starts */
+	bool enlisted; /* the session, as it is connected now, is on record as ours */
 	struct fault why;
 	enum stage_hold held_at;
 	bool stopping;
@@ -203,7 +205,8 @@ static void opened(void *owner)
 	builder_free(worker->builder);
 	worker->planner = NULL;
 	worker->builder = NULL;
-	if (!worker->stopping)
+	worker->enlisted = false;
+	if (!worker->stopping && !worker->moving)
 		enlist(worker);
 }
 
@@ -213,6 +216,7 @@ static void lost(void *owner, const struct fault *why)
 	struct log_about about = task_about(&worker->task);
 	char *sentence = memory_textf("no connection for the worker login: %s", why->message);
 
+	worker->enlisted = false;
 	log_debug(&about, "%s", sentence);
 	task_wait_for(&worker->task, sentence);
 	free(sentence);
@@ -245,7 +249,8 @@ static void enlisted(void *owner, const struct reply *reply)
 
 	if (control_failed(worker, reply_fault(reply), enlist))
 		return;
-	if (queue_read_enlist(reply)) {
+	worker->enlisted = queue_read_enlist(reply);
+	if (worker->enlisted) {
 		task_wait_for(&worker->task, NULL);
 		if (!worker->filling)
 			work(worker);
@@ -313,6 +318,11 @@ static void work(struct worker *worker)
 
 	if (worker->stopping)
 		return;
+	if (!worker->enlisted) {
+		if (session_is_open(task->session))
+			enlist(worker);
+		return; /* opened() goes on otherwise */
+	}
 	switch (task->job.stage) {
 	case STAGE_PLANNING:
 		worker->planner = planner_new(task, part_ended, worker);
@@ -366,6 +376,7 @@ static void moved(void *owner, const struct reply *reply)
 		after(worker, CONTROL_RETRY_MS, move);
 		return;
 	}
+	worker->moving = false;
 	if (reply_rows(reply, 0) == 0) {
 		worker_abandon(worker);
 		return;
@@ -381,6 +392,7 @@ static void moved(void *owner, const struct reply *reply)
 
 static void move(struct worker *worker)
 {
+	worker->moving = true;
 	queue_move(worker->task.control, &worker->task.job, worker->to,
 		worker->to == STAGE_FAILED ? &worker->why : NULL, moved, worker);
 }
