@@ -4,6 +4,7 @@
 #include "common/memory.h"
 #include "common/session.h"
 #include "common/text.h"
+#include "daemon/fitness.h"
 #include "daemon/queue.h"
 #include "sql.h"
 
@@ -13,7 +14,6 @@
 #include <string.h>
 
 #define DEADLINE_MS 10000
-#define SERVER_OLDEST 140000
 
 struct check {
 	const struct options *options;
@@ -72,37 +72,37 @@ static void next_database(struct check *check)
 /* The server itself. False: nothing more can be learnt from it. */
 static bool judge_server(struct check *check, const struct queue_database *database)
 {
-	if (session_server_version(check->session) < SERVER_OLDEST) {
-		find(check, "bad", "the server is PostgreSQL %s; versions 14 to 18 are supported: upgrade it",
-			database->server_version);
-		return false;
+	int version = session_server_version(check->session);
+	struct fault why = {0};
+
+	if (fitness_of_server(database, version, session_backend_pid(check->session), &why)) {
+		find(check, "ok", "PostgreSQL %s, a primary, reached as %s", database->server_version,
+			session_user(check->session));
+		return true;
 	}
-	if (database->backend_pid != session_backend_pid(check->session)) {
-		find(check, "bad",
-			"a connection pooler stands between, which keeps neither LISTEN nor settings: connect directly");
-		return false;
-	}
-	if (database->in_recovery) {
-		find(check, "bad",
-			"the server is a hot standby: name the primary too (host=a,b target_session_attrs=read-write)");
-		return false;
-	}
-	find(check, "ok", "PostgreSQL %s, a primary, reached as %s", database->server_version,
-		session_user(check->session));
-	return true;
+	find_fault(check, "cannot be served", &why);
+	fault_clear(&why);
+	return false;
 }
 
 static void judge_control_login(struct check *check, const struct queue_database *database)
 {
-	const char *login = session_user(check->session);
+	struct fault why = {0};
 
-	if (!database->monitors || !database->signals)
-		find(check, "bad",
-			"%s cannot see replicas or end its own workers: GRANT pg_monitor, pg_signal_backend TO %s", login,
-			login);
-	if (!database->owns)
-		find(check, "bad",
-			"schema backfill belongs to another role than %s: log in as the one that installed it", login);
+	if (!fitness_of_login(database, &why))
+		find_fault(check, session_user(check->session), &why);
+	fault_clear(&why);
+}
+
+static void judge_schema(struct check *check, int version)
+{
+	struct fault why = {0};
+
+	if (fitness_of_schema(version, &why))
+		find(check, "ok", "schema backfill is version %d", version);
+	else
+		find(check, "bad", "%s: %s", why.message, why.hint);
+	fault_clear(&why);
 }
 
 static void judge_settings(struct check *check, const struct reply *reply)
@@ -156,20 +156,13 @@ static void judge_replicas(struct check *check, const struct reply *reply)
 static void got_version(void *owner, const struct reply *reply)
 {
 	struct check *check = owner;
-	int version;
 
 	if (reply_fault(reply)) {
 		find_fault(check, "schema backfill cannot be read", reply_fault(reply));
 		next_database(check);
 		return;
 	}
-	version = queue_read_version(reply);
-	if (version == QUEUE_SCHEMA_VERSION)
-		find(check, "ok", "schema backfill is version %d", version);
-	else
-		find(check, "bad", "schema backfill is version %d, this program knows version %d: %s", version,
-			QUEUE_SCHEMA_VERSION,
-			version < QUEUE_SCHEMA_VERSION ? "run backfilld --install" : "install a newer backfilld");
+	judge_schema(check, queue_read_version(reply));
 	finish_session(check);
 	check_login(check);
 }
@@ -193,7 +186,7 @@ static void got_hello(void *owner, const struct reply *reply)
 	judge_settings(check, reply);
 	judge_replicas(check, reply);
 	if (!database.installed) {
-		find(check, "bad", "schema backfill is not installed: run backfilld --install");
+		judge_schema(check, 0);
 		finish_session(check);
 		check_login(check);
 		return;

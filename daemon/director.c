@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "common/session.h"
+#include "daemon/fitness.h"
 #include "daemon/monitor.h"
 #include "daemon/queue.h"
 #include "daemon/worker.h"
@@ -12,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SERVER_OLDEST 140000
 #define CHECK_AGAIN_MS 5000
 #define WINDOW_PAGES 4096
 #define BUSY_POLL_MS 1000
@@ -162,61 +162,36 @@ static bool check_failed(struct director *director, const struct fault *why, voi
 	return true;
 }
 
-/* What would make serving impossible, or blind. NULL: nothing. */
-static const char *objection(
-	const struct director *director, const struct queue_database *database, const char **ret_hint)
+/* Every check after a connect ends here: not fit, looked at again later. */
+static void is_not_fit(struct director *director, struct fault *why)
 {
-	if (session_server_version(director->control) < SERVER_OLDEST) {
-		*ret_hint = "versions 14 to 18 are supported: upgrade the server";
-		return "the server is older than PostgreSQL 14";
-	}
-	if (database->in_recovery) {
-		*ret_hint = "name the primary too in conninfo (host=a,b target_session_attrs=read-write) to follow a "
-					"failover";
-		return "the server is a hot standby and takes no writes";
-	}
-	if (database->backend_pid != session_backend_pid(director->control)) {
-		*ret_hint = "connect to the server directly";
-		return "a connection pooler stands between, which keeps neither LISTEN nor session settings";
-	}
-	if (!database->installed) {
-		*ret_hint = "run backfilld --install";
-		return "schema backfill is not installed";
-	}
-	if (!database->owns) {
-		*ret_hint = "let conninfo log in as the role that installed the schema";
-		return "schema backfill belongs to another role";
-	}
-	if (!database->monitors || !database->signals) {
-		*ret_hint = "GRANT pg_monitor, pg_signal_backend to it";
-		return "the control login cannot see replicas or end its own workers";
-	}
-	return NULL;
+	set_trouble(director, why->message, why->hint);
+	fault_clear(why);
+	after(director, CHECK_AGAIN_MS, say_hello);
 }
 
 static void got_hello(void *owner, const struct reply *reply)
 {
 	struct director *director = owner;
+	struct session *control = director->control;
 	struct queue_database database;
-	const char *message;
-	const char *hint = NULL;
+	struct fault why = {0};
 
 	if (check_failed(director, reply_fault(reply), say_hello))
 		return;
 	queue_read_hello(reply, &database);
-	message = objection(director, &database, &hint);
-	if (message) {
-		set_trouble(director, message, hint);
-		after(director, CHECK_AGAIN_MS, say_hello);
+	if (!fitness_of_server(&database, session_server_version(control), session_backend_pid(control), &why) ||
+		(!database.installed && !fitness_of_schema(0, &why)) || !fitness_of_login(&database, &why)) {
+		is_not_fit(director, &why);
 		return;
 	}
 	director->context = (struct worker_context){
 		.loop = director->loop,
-		.control = director->control,
+		.control = control,
 		.monitor = director->monitor,
 		.options = director->options,
 		.database = director->database,
-		.server_version = session_server_version(director->control),
+		.server_version = session_server_version(control),
 		.window_pages = window_pages_for(WINDOW_PAGES, database.shared_buffers),
 	};
 	check_version(director);
@@ -231,19 +206,12 @@ static void got_version(void *owner, const struct reply *reply)
 {
 	struct director *director = owner;
 	struct log_about database = about(director);
-	char *message;
-	int version;
+	struct fault why = {0};
 
 	if (check_failed(director, reply_fault(reply), check_version))
 		return;
-	version = queue_read_version(reply);
-	if (version != QUEUE_SCHEMA_VERSION) {
-		message = memory_textf(
-			"schema backfill is version %d, this program knows version %d", version, QUEUE_SCHEMA_VERSION);
-		set_trouble(director, message,
-			version < QUEUE_SCHEMA_VERSION ? "run backfilld --install" : "install a newer backfilld");
-		free(message);
-		after(director, CHECK_AGAIN_MS, say_hello);
+	if (!fitness_of_schema(queue_read_version(reply), &why)) {
+		is_not_fit(director, &why);
 		return;
 	}
 	text_clear(&director->trouble);

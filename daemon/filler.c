@@ -4,6 +4,7 @@
 #include "common/memory.h"
 #include "daemon/batch.h"
 #include "daemon/catalog.h"
+#include "daemon/enlist.h"
 #include "daemon/pace.h"
 #include "daemon/queue.h"
 
@@ -27,6 +28,7 @@ struct filler {
 	const struct filler_events *events;
 	void *owner;
 	struct session *session;
+	struct enlist *enlist; /* while the session is being put on record */
 	struct loop_timer *timer;
 	void (*next)(struct filler *filler); /* what the timer goes on with */
 	enum at at;
@@ -42,8 +44,7 @@ struct filler {
 	struct fault why; /* while the culprit's key is looked for */
 };
 
-static void end_leftovers(struct filler *filler);
-static void enlist(struct filler *filler);
+static void enlisted(void *owner, const struct fault *why);
 static void ask_window(struct filler *filler);
 static void wait_for_gate(struct filler *filler);
 static void ask_batch(struct filler *filler);
@@ -69,7 +70,7 @@ static void opened(void *owner)
 
 	filler->has_window = false;
 	if (!filler->stopping)
-		end_leftovers(filler);
+		filler->enlist = enlist_new(filler->task, filler->session, filler->number, enlisted, filler);
 }
 
 static void lost(void *owner, const struct fault *why)
@@ -79,6 +80,8 @@ static void lost(void *owner, const struct fault *why)
 
 	loop_timer_stop(filler->timer);
 	session_forget(filler->task->control, filler);
+	enlist_free(filler->enlist);
+	filler->enlist = NULL;
 	filler->at = filler->stopping ? AT_REST : AT_LINK;
 	task_wait_for(filler->task, sentence);
 	free(sentence);
@@ -116,6 +119,7 @@ void filler_free(struct filler *filler)
 	if (!filler)
 		return;
 	session_forget(filler->task->control, filler);
+	enlist_free(filler->enlist);
 	session_free(filler->session);
 	loop_timer_free(filler->timer);
 	fault_clear(&filler->why);
@@ -146,52 +150,20 @@ static bool control_failed(struct filler *filler, const struct fault *why, void 
 	return true;
 }
 
-/* A session of this filler that was lost to us may still be at work: two must never walk one window. */
-static void ended_leftovers(void *owner, const struct reply *reply)
+static void enlisted(void *owner, const struct fault *why)
 {
 	struct filler *filler = owner;
-	int pid;
+	struct fault told = {0};
 
-	if (control_failed(filler, reply_fault(reply), end_leftovers))
-		return;
-	if (queue_read_reap(reply, &pid) > 0)
-		after(filler, GATE_AGAIN_MS, end_leftovers);
+	if (why)
+		fault_copy(&told, why);
+	enlist_free(filler->enlist);
+	filler->enlist = NULL;
+	if (why)
+		fail(filler, &told);
 	else
-		enlist(filler);
-}
-
-static void end_leftovers(struct filler *filler)
-{
-	queue_reap(filler->task->control, &filler->task->job, filler->number, ended_leftovers, filler);
-}
-
-static void not_enlisted(struct filler *filler)
-{
-	struct fault why = {0};
-
-	fault_set(&why, FAULT_JOB, "the worker login's session (pid %d) is not among the server's",
-		session_backend_pid(filler->session));
-	fault_set_hint(&why, "Connect to the server directly: a transaction pooler cannot carry this work.");
-	fail(filler, &why);
-	fault_clear(&why);
-}
-
-static void enlisted(void *owner, const struct reply *reply)
-{
-	struct filler *filler = owner;
-
-	if (control_failed(filler, reply_fault(reply), enlist))
-		return;
-	if (queue_read_enlist(reply))
 		ask_window(filler);
-	else
-		not_enlisted(filler);
-}
-
-static void enlist(struct filler *filler)
-{
-	queue_enlist(filler->task->control, &filler->task->job, filler->number,
-		session_backend_pid(filler->session), enlisted, filler);
+	fault_clear(&told);
 }
 
 static void got_window(void *owner, const struct reply *reply)

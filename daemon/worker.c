@@ -4,23 +4,20 @@
 #include "common/memory.h"
 #include "daemon/builder.h"
 #include "daemon/catalog.h"
+#include "daemon/enlist.h"
 #include "daemon/filling.h"
-#include "daemon/forecast.h"
 #include "daemon/planner.h"
+#include "daemon/progress.h"
 #include "daemon/task.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
 #define CONTROL_RETRY_MS 500
-#define REAP_AGAIN_MS 100
 #define TICK_MS 1000
 #define SETTLE_AGAIN_MS 10
 /* A batch still in flight so long after a stop is cancelled; the stop as a whole has 2 s. */
 #define CANCEL_AFTER_MS 1200
-
-/* The filler number under which the session that changes the catalogue is enlisted. */
-#define NO_FILLER (-1)
 
 struct worker {
 	const struct worker_context *context;
@@ -33,22 +30,18 @@ struct worker {
 	struct planner *planner; /* at most one of the three works */
 	struct builder *builder;
 	struct filling *filling;
-	enum stage to; /* of the move being asked for */
-	bool moving;   /* the move is not on record yet: nothing else starts */
-	bool enlisted; /* the session, as it is connected now, is on record as ours */
+	enum stage to;         /* of the move being asked for */
+	bool moving;           /* the move is not on record yet: nothing else starts */
+	struct enlist *enlist; /* while the session is being put on record */
+	bool enlisted;         /* the session, as it is connected now, is on record as ours */
 	struct fault why;
 	enum stage_hold held_at;
 	bool stopping;
 	int64_t stopping_since_ms;
 	bool cancelled;
-	struct forecast forecast;
-	int64_t rows_estimate;
-	int64_t throttled_ms;
-	int64_t ticked_ms;
-	int64_t throttled_since_ms; /* 0: not throttled */
+	struct progress progress;
 };
 
-static void end_leftovers(struct worker *worker);
 static void read_catalogue(struct worker *worker);
 static void open_session(struct worker *worker);
 static void enlist(struct worker *worker);
@@ -90,13 +83,11 @@ struct worker *worker_new(const struct worker_context *context, const struct que
 	worker->task.relation.server_version = context->server_version;
 	job_copy(&worker->task.job, &entry->job);
 	worker->task.job.epoch = epoch;
-	worker->rows_estimate = entry->rows_estimate;
-	worker->throttled_ms = entry->throttled_ms;
+	progress_start(&worker->progress, entry->rows_estimate, entry->throttled_ms, clock_ms());
 	worker->timer = loop_timer_new(context->loop, go_on, worker);
 	worker->tick = loop_timer_new(context->loop, tick, worker);
-	worker->ticked_ms = clock_ms();
 	loop_timer_after(worker->tick, TICK_MS);
-	after(worker, 0, end_leftovers);
+	after(worker, 0, read_catalogue);
 	return worker;
 }
 
@@ -105,9 +96,11 @@ static void end_parts(struct worker *worker)
 	planner_free(worker->planner);
 	builder_free(worker->builder);
 	filling_free(worker->filling);
+	enlist_free(worker->enlist);
 	worker->planner = NULL;
 	worker->builder = NULL;
 	worker->filling = NULL;
+	worker->enlist = NULL;
 }
 
 void worker_free(struct worker *worker)
@@ -144,31 +137,6 @@ static bool control_failed(struct worker *worker, const struct fault *why, void 
 	else
 		fail(worker, why);
 	return true;
-}
-
-/* An ALTER or a batch of a dead holder may end later than its holder: nothing starts before it is gone. */
-static void ended_leftovers(void *owner, const struct reply *reply)
-{
-	struct worker *worker = owner;
-	char *sentence;
-	int pid;
-
-	if (control_failed(worker, reply_fault(reply), end_leftovers))
-		return;
-	if (queue_read_reap(reply, &pid) == 0) {
-		task_wait_for(&worker->task, NULL);
-		read_catalogue(worker);
-		return;
-	}
-	sentence = memory_textf("the former holder's session (pid %d) to end", pid);
-	task_wait_for(&worker->task, sentence);
-	free(sentence);
-	after(worker, REAP_AGAIN_MS, end_leftovers);
-}
-
-static void end_leftovers(struct worker *worker)
-{
-	queue_reap(worker->task.control, &worker->task.job, NO_FILLER, ended_leftovers, worker);
 }
 
 static void got_catalogue(void *owner, const struct reply *reply)
@@ -217,6 +185,8 @@ static void lost(void *owner, const struct fault *why)
 	char *sentence = memory_textf("no connection for the worker login: %s", why->message);
 
 	worker->enlisted = false;
+	enlist_free(worker->enlist);
+	worker->enlist = NULL;
 	log_debug(&about, "%s", sentence);
 	task_wait_for(&worker->task, sentence);
 	free(sentence);
@@ -242,32 +212,26 @@ static void open_session(struct worker *worker)
 	free(name);
 }
 
-static void enlisted(void *owner, const struct reply *reply)
+static void enlisted(void *owner, const struct fault *why)
 {
 	struct worker *worker = owner;
-	struct fault why = {0};
+	struct fault told = {0};
 
-	if (control_failed(worker, reply_fault(reply), enlist))
-		return;
-	worker->enlisted = queue_read_enlist(reply);
-	if (worker->enlisted) {
-		task_wait_for(&worker->task, NULL);
-		if (!worker->filling)
-			work(worker);
-		return;
-	}
-	fault_set(&why, FAULT_JOB, "the worker login's session (pid %d) is not among the server's",
-		session_backend_pid(worker->task.session));
-	fault_set_hint(&why, "Connect to the server directly: a transaction pooler cannot carry this work.");
-	fail(worker, &why);
-	fault_clear(&why);
+	if (why)
+		fault_copy(&told, why);
+	enlist_free(worker->enlist);
+	worker->enlist = NULL;
+	worker->enlisted = !why;
+	if (why)
+		fail(worker, &told);
+	else if (!worker->filling)
+		work(worker);
+	fault_clear(&told);
 }
 
 static void enlist(struct worker *worker)
 {
-	struct task *task = &worker->task;
-
-	queue_enlist(task->control, &task->job, NO_FILLER, session_backend_pid(task->session), enlisted, worker);
+	worker->enlist = enlist_new(&worker->task, worker->task.session, ENLIST_BUILDER, enlisted, worker);
 }
 
 static unsigned stages_with_work(const struct job *job)
@@ -319,7 +283,7 @@ static void work(struct worker *worker)
 	if (worker->stopping)
 		return;
 	if (!worker->enlisted) {
-		if (session_is_open(task->session))
+		if (session_is_open(task->session) && !worker->enlist)
 			enlist(worker);
 		return; /* opened() goes on otherwise */
 	}
@@ -492,60 +456,9 @@ int64_t worker_job_id(const struct worker *worker)
 	return worker->task.job.id;
 }
 
-static void tell_throttle(struct worker *worker, const char *kind, const char *detail, int64_t duration_ms)
-{
-	queue_tell(worker->task.control, &worker->task.job,
-		&(struct queue_event){
-			.kind = kind, .detail = detail, .lock_wait_ms = -1, .duration_ms = duration_ms, .rows = -1},
-		NULL, NULL);
-}
-
-static void note_throttle(struct worker *worker, const struct filling_progress *progress, int64_t now_ms)
-{
-	if (progress->throttled) {
-		worker->throttled_ms += now_ms - worker->ticked_ms;
-		if (worker->throttled_since_ms == 0)
-			tell_throttle(worker, "throttle on", progress->throttle_reason, -1);
-		if (worker->throttled_since_ms == 0)
-			worker->throttled_since_ms = now_ms;
-	} else if (worker->throttled_since_ms != 0) {
-		tell_throttle(worker, "throttle off", NULL, now_ms - worker->throttled_since_ms);
-		worker->throttled_since_ms = 0;
-	}
-}
-
 static void report(struct worker *worker)
 {
-	struct task *task = &worker->task;
-	struct filling_progress progress = {0};
-	struct queue_report report = {
-		.waiting_for = task->waiting_for.length > 0 ? text_is(&task->waiting_for) : NULL,
-		.rows_estimate = worker->rows_estimate,
-		.rows_per_s = -1,
-		.seconds_left = -1,
-		.lag_ms = monitor_lag_ms(task->monitor),
-	};
-	int64_t now_ms = clock_ms();
-
-	if (task->relation.rows >= 0)
-		report.rows_estimate = (int64_t)task->relation.rows;
-	report.blocks_total = task->relation.pages;
-	if (worker->filling) {
-		filling_read_progress(worker->filling, &progress);
-		forecast_note(&worker->forecast, now_ms, progress.rows, (double)progress.pages_done);
-		note_throttle(worker, &progress, now_ms);
-		report.blocks_done = progress.sweep == 0 ? progress.pages_done : progress.pages_total;
-		report.blocks_total = progress.pages_total;
-		report.rows_per_s = forecast_rows_per_s(&worker->forecast);
-		if (progress.sweep == 0)
-			report.seconds_left = forecast_seconds_left(
-				&worker->forecast, (double)(progress.pages_total - progress.pages_done));
-	} else if (task->job.stage > STAGE_FILLING && task->job.stage <= STAGE_DONE) {
-		report.blocks_done = report.blocks_total;
-	}
-	report.throttled_ms = worker->throttled_ms;
-	worker->ticked_ms = now_ms;
-	queue_tell_progress(task->control, &task->job, &report);
+	progress_tell(&worker->progress, &worker->task, worker->filling, clock_ms());
 }
 
 static void tick(void *owner)
