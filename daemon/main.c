@@ -213,6 +213,16 @@ static void on_director(void *owner, struct director *director, enum director_ev
 	}
 }
 
+static void warn_of_idle_options(const struct options *options)
+{
+	struct text keys = {0};
+
+	options_add_idle(options, &keys);
+	if (keys.length > 0)
+		log_warning(NULL, "this version does not act on %s of the config", text_is(&keys));
+	text_free(&keys);
+}
+
 static void start_directors(struct program *program)
 {
 	size_t count = program->options.databases_count;
@@ -220,6 +230,7 @@ static void start_directors(struct program *program)
 	program->directors = memory_new(count * sizeof(struct director *));
 	program->idle = memory_new(count * sizeof(bool));
 	program->directors_count = count;
+	warn_of_idle_options(&program->options);
 	for (size_t i = 0; i < count; i++)
 		program->directors[i] = director_new(program->loop, &program->options, &program->options.databases[i],
 			program->holder, on_director, program);

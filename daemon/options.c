@@ -146,3 +146,25 @@ void options_describe(struct text *ret)
 {
 	settings_describe(options_table(), ret);
 }
+
+static void add_key(struct text *keys, const char *key)
+{
+	text_addf(keys, "%s%s", keys->length > 0 ? ", " : "", key);
+}
+
+/* A limit that somebody set and relies on must not be passed over in silence. */
+void options_add_idle(const struct options *options, struct text *keys)
+{
+	const struct options_knobs *knobs = &options->defaults;
+
+	for (size_t i = 0; i < options->databases_count; i++) {
+		if (options->databases[i].throttle_query[0])
+			add_key(keys, "throttle_query");
+	}
+	if (knobs->lag_target_ms != 500)
+		add_key(keys, "lag_target_ms");
+	if (knobs->max_wal_rate != 0)
+		add_key(keys, "max_wal_rate");
+	if (knobs->max_impact != 10)
+		add_key(keys, "max_impact");
+}

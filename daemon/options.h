@@ -83,6 +83,12 @@ void options_free(struct options *options);
 /* The login that serves tables of `role` in this database: its conninfo, or the database's own. On loan. */
 const char *options_login_conninfo(const struct options_database *database, const char *role) MUST_USE;
 
+/*
+ * Adds the keys that are set to something else than their default and that this version does not act on,
+ * comma-separated; nothing where there are none.
+ */
+void options_add_idle(const struct options *options, struct text *keys);
+
 /* As PostgreSQL spells it: "remote_write". */
 const char *options_commit_name(enum options_commit commit) MUST_USE;
 

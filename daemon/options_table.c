@@ -109,7 +109,7 @@ static const struct settings_option database_options[] = {
 		.initial = "",
 		.form = "one SQL query, or empty for none",
 		.fits = options_fit_query,
-		.help = "SQL of your own: one row with a boolean (true holds the fill) and optionally a text (why).",
+		.help = "SQL of your own: one row with a boolean (true holds the fill) and optionally a text (why). Not asked yet.",
 	},
 };
 
@@ -160,7 +160,7 @@ static const struct settings_option knob_options[] = {
 		.max = 3600000,
 		.unit = "ms",
 		.initial = "500",
-		.help = "The replica lag that the pacer steers towards; at most max_lag_ms.",
+		.help = "The replica lag that the pacer steers towards; at most max_lag_ms. Not acted on yet.",
 	},
 	{
 		.key = "max_wal_rate",
@@ -170,7 +170,7 @@ static const struct settings_option knob_options[] = {
 		.max = INT64_C(1000000000000),
 		.unit = "bytes/s",
 		.initial = "0",
-		.help = "The most WAL that the fill may write; 0 is no limit.",
+		.help = "The most WAL that the fill may write; 0 is no limit. Not acted on yet.",
 	},
 	{
 		.key = "max_impact",
@@ -179,7 +179,7 @@ static const struct settings_option knob_options[] = {
 		.max = 1000,
 		.unit = "%",
 		.initial = "10",
-		.help = "By how much the application's transactions may become slower; 0 does not look.",
+		.help = "By how much the application's transactions may become slower; 0 does not look. Not acted on yet.",
 	},
 	{
 		.key = "synchronous_commit",
@@ -266,7 +266,7 @@ static const struct settings_option options[] = {
 		.initial = "127.0.0.1:9842",
 		.form = "host:port, or off",
 		.fits = options_fit_http,
-		.help = "Where metrics, health and the status page are served, read-only.",
+		.help = "Where metrics, health and the status page are served, read-only. Not served yet.",
 	},
 	{
 		.key = "log_level",

@@ -4,6 +4,7 @@
 #include "common/quote.h"
 #include "common/text.h"
 #include "daemon/authority.h"
+#include "daemon/pending.h"
 #include "daemon/trigger.h"
 #include "sql.h"
 
@@ -182,6 +183,12 @@ static void add_reads(
 	text_addf(&sql, " = (%s\n)", job_fill_expression(job));
 	script_add_parse(script, text_is(&sql));
 	note_about(probe, script, job->value ? "value" : "default_expr");
+	/* derive compares: a type without equality must fail here, and not when the column is there */
+	text_clear(&sql);
+	text_addf(&sql, "SELECT%s WHERE ", from);
+	pending_add(&sql, job);
+	script_add_parse(script, text_is(&sql));
+	note_about(probe, script, job->sync == JOB_SYNC_DERIVE ? "sync = 'derive' compares values" : "value");
 	text_clear(&sql);
 	text_addf(&sql, "CREATE TEMPORARY VIEW backfill_reads AS SELECT (%s\n) AS value%s",
 		job_fill_expression(job), from);
@@ -220,7 +227,7 @@ void plan_ask_probe(struct session *session, struct plan_probe *probe, const str
 		add_reads(probe, script, job, text_is(&from));
 	probe->missing_at = script->count;
 	script_add(script,
-		"SELECT a.atthasmissing FROM pg_catalog.pg_attribute a"
+		"SELECT a.atthasmissing, a.atthasdef FROM pg_catalog.pg_attribute a"
 		" WHERE a.attrelid = 'pg_temp.backfill_probe'::pg_catalog.regclass AND a.attname = $1");
 	script_bind(script, job->column_name);
 	script_add(script, "ROLLBACK");
@@ -270,6 +277,10 @@ bool plan_read_probe(const struct reply *reply, const struct plan_probe *probe, 
 			why->kind = FAULT_JOB;
 		return false;
 	}
+	/* The server keeps no default that is a mere NULL: setting it would never be found done. */
+	if (job->default_expr && !reply_bool(reply, probe->missing_at, 0, "atthasdef"))
+		return refuse(why, "default_expr is NULL, which a column without a default has anyway",
+			"Enqueue the job without default_expr.");
 	job->adopted = relation->column_exists;
 	job->fast_default = !relation->column_exists && job->default_expr && !job->value && !job->fill_where &&
 						reply_bool(reply, probe->missing_at, 0, "atthasmissing");
