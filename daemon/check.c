@@ -19,13 +19,15 @@ struct check {
 	const struct options *options;
 	struct loop *loop;
 	struct session *session;
-	size_t at;    /* database being looked at */
-	size_t login; /* of its logins; = logins_count: the control login serves all other owners */
+	size_t at;      /* database being looked at */
+	size_t login;   /* of its logins; = logins_count: the control login serves all other owners */
+	bool at_logins; /* the database itself is through */
 	int bad;
 };
 
-/* Only the answers matter: they tell of a lost connection too. */
-static const struct session_events no_events = {0};
+static void lost(void *owner, const struct fault *why);
+
+static const struct session_events events = {.lost = lost};
 
 static void check_database(struct check *check);
 static void check_login(struct check *check);
@@ -66,7 +68,24 @@ static void next_database(struct check *check)
 	finish_session(check);
 	check->at++;
 	check->login = 0;
+	check->at_logins = false;
 	check_database(check);
+}
+
+/* One attempt tells enough: the next finding does not wait for a server that may never come. */
+static void lost(void *owner, const struct fault *why)
+{
+	struct check *check = owner;
+
+	if (!check->at_logins) {
+		find_fault(check, "cannot be reached", why);
+		next_database(check);
+		return;
+	}
+	find_fault(check, "worker login cannot be used", why);
+	finish_session(check);
+	check->login++;
+	check_login(check);
 }
 
 /* The server itself. False: nothing more can be learnt from it. */
@@ -207,7 +226,7 @@ static void check_database(struct check *check)
 	script_add(script, sql_check_replicas);
 	script_add(script, sql_check_settings);
 	check->session =
-		session_new(check->loop, database_of(check)->conninfo, "backfilld check", NULL, &no_events, NULL);
+		session_new(check->loop, database_of(check)->conninfo, "backfilld check", NULL, &events, check);
 	session_ask(check->session, script, DEADLINE_MS, got_hello, check);
 }
 
@@ -281,6 +300,7 @@ static void check_login(struct check *check)
 	struct script *script;
 	char *roles = NULL;
 
+	check->at_logins = true;
 	if (check->login > database->logins_count) {
 		next_database(check);
 		return;
@@ -299,7 +319,7 @@ static void check_login(struct check *check)
 	free(roles);
 	check->session = session_new(check->loop,
 		check->login < database->logins_count ? database->logins[check->login].conninfo : database->conninfo,
-		"backfilld check", NULL, &no_events, NULL);
+		"backfilld check", NULL, &events, check);
 	session_ask(check->session, script, DEADLINE_MS, got_login, check);
 }
 

@@ -22,16 +22,11 @@ struct errand {
 	int failed;
 };
 
-/* Only the answer matters: it tells of a lost connection too. */
-static const struct session_events no_events = {0};
-
 static void next_database(struct errand *errand);
 
-static void answered(void *owner, const struct reply *reply)
+static void finish_database(struct errand *errand, const struct fault *why)
 {
-	struct errand *errand = owner;
 	const char *name = errand->options->databases[errand->at].name;
-	const struct fault *why = reply_fault(reply);
 
 	if (!why) {
 		printf("%s: %s\n", name, errand->achieved);
@@ -49,6 +44,19 @@ static void answered(void *owner, const struct reply *reply)
 	next_database(errand);
 }
 
+static void answered(void *owner, const struct reply *reply)
+{
+	finish_database(owner, reply_fault(reply));
+}
+
+/* One attempt tells enough. */
+static void lost(void *owner, const struct fault *why)
+{
+	finish_database(owner, why);
+}
+
+static const struct session_events events = {.lost = lost};
+
 static void next_database(struct errand *errand)
 {
 	struct script *script;
@@ -60,7 +68,7 @@ static void next_database(struct errand *errand)
 	script = script_new();
 	script_add(script, errand->sql);
 	errand->session = session_new(errand->loop, errand->options->databases[errand->at].conninfo,
-		"backfilld install", NULL, &no_events, NULL);
+		"backfilld install", NULL, &events, errand);
 	session_ask(errand->session, script, DEADLINE_MS, answered, errand);
 }
 
