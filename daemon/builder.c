@@ -249,9 +249,11 @@ static void took_step(void *owner, const struct reply *reply)
 	struct ddl_outcome outcome;
 
 	builder->in_flight = false;
-	if (why && why->kind == FAULT_LINK)
-		return; /* the worker mends the session and starts the stage anew: the catalogue knows how far it got
-				 */
+	if (why && why->kind == FAULT_LINK) {
+		/* Whether it was done is not known here; the catalogue knows, once there is a session again. */
+		after(builder, CONTROL_RETRY_MS, look_at_catalogue);
+		return;
+	}
 	if (why && task_may_retry(why)) {
 		back_off(builder, why);
 		return;

@@ -173,6 +173,10 @@ static void got_window(void *owner, const struct reply *reply)
 
 	if (control_failed(filler, reply_fault(reply), ask_window))
 		return;
+	if (filler->stopping) {
+		rest(filler); /* a window that was given stays ours, in the bookmark */
+		return;
+	}
 	if (!queue_read_window(reply, &bookmark)) {
 		filler->at = AT_IDLE;
 		filler->events->idle(filler->owner);

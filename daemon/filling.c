@@ -30,6 +30,7 @@ struct filling {
 	size_t fillers_count;
 	int64_t rows_before; /* found in walks that are over */
 	int sweep;           /* to start next */
+	bool walking;        /* a walk is under way; false between walks, whatever the fillers say */
 	bool stopping;
 	struct builder *builder; /* between the fill and its first sweep */
 	bool vacuuming;          /* on the task's session, beside the fillers */
@@ -198,8 +199,10 @@ static void filler_idle(void *owner)
 {
 	struct filling *filling = owner;
 
-	if (!filling->stopping && all_idle(filling))
-		walk_is_over(filling);
+	if (!filling->walking || filling->stopping || !all_idle(filling))
+		return;
+	filling->walking = false;
+	walk_is_over(filling);
 }
 
 static void vacuumed(void *owner, const struct reply *reply)
@@ -271,6 +274,7 @@ static void started_walk(void *owner, const struct reply *reply)
 	filling->shared.pages_done = (double)filling->walk.pages_done;
 	if (filling->walk.sweep > 0)
 		filling->shared.course.passes = filling->shared.course.passes_most = 1;
+	filling->walking = true;
 	have_fillers(filling);
 	for (size_t i = 0; i < before; i++)
 		filler_resume(filling->fillers[i]);
@@ -330,10 +334,10 @@ static void tell_end(struct filling *filling)
 
 void filling_update(struct filling *filling)
 {
-	if (filling->stopping || filling->fillers_count == 0)
+	if (filling->stopping || !filling->walking)
 		return;
 	have_fillers(filling);
-	for (size_t i = 0; i < filling->fillers_count && !all_idle(filling); i++)
+	for (size_t i = 0; i < filling->fillers_count; i++)
 		filler_resume(filling->fillers[i]);
 }
 
