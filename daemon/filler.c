@@ -35,6 +35,7 @@ struct filler {
 	bool stopping;
 	struct window window;
 	bool has_window;
+	bool owes_window; /* one was given and is not finished, also while the connection is lost */
 	struct window_batch batch;
 	struct pace_sizer sizer;
 	int refusals; /* lock timeouts of this stretch in a row */
@@ -178,12 +179,13 @@ static void got_window(void *owner, const struct reply *reply)
 		return;
 	}
 	if (!queue_read_window(reply, &bookmark)) {
+		filler->owes_window = false;
 		filler->at = AT_IDLE;
 		filler->events->idle(filler->owner);
 		return;
 	}
 	window_start(&filler->window, &bookmark);
-	filler->has_window = true;
+	filler->has_window = filler->owes_window = true;
 	filler->window_rows = 0;
 	filler->window_since_ms = clock_ms();
 	wait_for_gate(filler);
@@ -269,7 +271,7 @@ static void finish_window(struct filler *filler)
 			},
 			NULL, NULL);
 	shared->pages_done += window_pages_done(&filler->window.bookmark);
-	filler->has_window = false;
+	filler->has_window = filler->owes_window = false;
 	ask_window(filler);
 }
 
@@ -419,7 +421,7 @@ bool filler_at_rest(const struct filler *filler)
 
 bool filler_is_idle(const struct filler *filler)
 {
-	return filler->at == AT_IDLE;
+	return filler->at == AT_IDLE || (filler->at == AT_LINK && !filler->owes_window);
 }
 
 double filler_pages_done(const struct filler *filler)

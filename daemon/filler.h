@@ -47,6 +47,8 @@ void filler_resume(struct filler *filler);
 /* Takes no more batches; filler_at_rest() tells when the one in flight has been answered. */
 void filler_stop(struct filler *filler);
 bool filler_at_rest(const struct filler *filler) MUST_USE;
+/* Nothing of this walk is left to it; so is one that cannot connect and owes no window: the others do the
+ * work. */
 bool filler_is_idle(const struct filler *filler) MUST_USE;
 
 /* Work done in the window it is in, in pages. */
