@@ -47,7 +47,7 @@ static void add_fill(struct text *sql, const struct batch_order *order)
 		text_add(sql, "true");
 	} else {
 		quote_name(sql, job->column_name);
-		text_add(sql, " IS NOT NULL");
+		text_add(sql, " IS DISTINCT FROM NULL");
 	}
 	text_add(sql,
 		" AS has_value) SELECT backfill.move_bookmark($1, $2, $3, $4, $5, pg_catalog.count(*)) AS rows"

@@ -129,7 +129,7 @@ void catalog_ask_null_row(struct session *session, const struct job *job, const 
 	struct text where = {0};
 
 	quote_name(&where, job->column_name);
-	text_add(&where, " IS NULL");
+	text_add(&where, " IS NOT DISTINCT FROM NULL");
 	ask_row(session, job, relation, text_is(&where), SCAN_DEADLINE_MS, answer, owner);
 	text_free(&where);
 }

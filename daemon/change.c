@@ -152,7 +152,7 @@ static struct change_step step_check(const struct job *job, const struct relatio
 		add_check_name(&sql, job);
 		text_add(&sql, " CHECK (");
 		quote_name(&sql, job->column_name);
-		text_add(&sql, " IS NOT NULL) NOT VALID");
+		text_add(&sql, " IS DISTINCT FROM NULL) NOT VALID");
 	}
 	add_statement(&step, &sql);
 	text_free(&sql);

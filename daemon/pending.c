@@ -11,7 +11,9 @@ static void add_expression(struct text *sql, const char *expression)
 }
 
 /*
- * The part that costs nothing, so the server evaluates it before anything of the user's.
+ * The part that costs nothing, so the server evaluates it before anything of the user's. For a scalar the
+ * server reads DISTINCT FROM NULL as IS NULL; for a composite it asks, other than IS NULL, about the value
+ * and not about its fields.
  */
 static void add_unfilled(struct text *sql, const struct job *job)
 {
@@ -21,7 +23,7 @@ static void add_unfilled(struct text *sql, const struct job *job)
 	}
 	text_add(sql, "(");
 	quote_name(sql, job->column_name);
-	text_add(sql, " IS NULL) IS TRUE");
+	text_add(sql, " IS NOT DISTINCT FROM NULL) IS TRUE");
 }
 
 /* The part that evaluates what the user wrote. */
@@ -40,7 +42,7 @@ static void add_wanting(struct text *sql, const struct job *job)
 		text_add(sql, "true");
 	} else {
 		add_expression(sql, job_fill_expression(job));
-		text_add(sql, " IS NOT NULL");
+		text_add(sql, " IS DISTINCT FROM NULL");
 	}
 }
 

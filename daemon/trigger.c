@@ -94,7 +94,7 @@ void trigger_add_create(
 	if (job->sync == JOB_SYNC_FILL) {
 		text_add(sql, "WHEN (NEW.");
 		quote_name(sql, job->column_name);
-		text_add(sql, " IS NULL) ");
+		text_add(sql, " IS NOT DISTINCT FROM NULL) ");
 	}
 	text_addf(sql, "EXECUTE FUNCTION %s.", schema_name);
 	trigger_add_function_name(sql, job);
