@@ -312,6 +312,17 @@ static void abandon_lost(struct director *director, const struct reply *reply)
 	}
 }
 
+/*
+ * A claim of ours that nobody works on: its answer was lost with a connection, or its worker was fenced while
+ * this process was frozen and nobody else took over. Renewed it would keep the job from everybody; claimed
+ * anew it gets an epoch of its own, and sessions of the old one are ended first.
+ */
+static void give_back(struct director *director, const struct job *job)
+{
+	queue_release(director->control, job->id, job->epoch, NULL, NULL, NULL);
+	director->look_again = true;
+}
+
 static bool take_look(struct director *director, const struct reply *reply)
 {
 	struct queue_entry entry = {0};
@@ -324,8 +335,10 @@ static bool take_look(struct director *director, const struct reply *reply)
 		worker = find_worker(director, entry.job.id);
 		if (entry.mine && worker)
 			worker_update(worker, &entry);
-		runnable = runnable || !entry.mine;
-		if (!entry.mine && !worker && has_room(director))
+		runnable = runnable || !entry.mine || !worker;
+		if (entry.mine && !worker && !director->claim_in_flight)
+			give_back(director, &entry.job);
+		else if (!entry.mine && !worker && has_room(director))
 			claim(director, &entry);
 	}
 	queue_entry_clear(&entry);
