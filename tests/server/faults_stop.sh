@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# SIGTERM and SIGINT from every stage: status 0 within 2 s, the claim given back, the job resumable.
+# shellcheck source=tests/server/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/server/faults_lib.sh
+. "$(dirname "$0")/faults_lib.sh"
+
+# stops_well WHAT SIGNAL STAGE
+stops_well() {
+	local begun=${EPOCHREALTIME/./} took
+	daemon_signal "$2"
+	daemon_await_end daemon 10
+	took=$(((${EPOCHREALTIME/./} - begun) / 1000))
+	expect_equal "$1: $2 ends the daemon with status 0" 0 "$DAEMON_STATUS"
+	check "$1: within 2 s (it took $took ms)" test "$took" -lt 2100
+	expect_sql "$1: the job is at its stage, and nobody's" "$3||0" \
+		"SELECT j.stage, j.holder, (SELECT count(*) FROM backfill.claim) FROM backfill.job j WHERE j.stage <> 'done' ORDER BY j.id LIMIT 1"
+	expect_sql "$1: the daemon has signed off" 0 "SELECT count(*) FROM backfill.daemon_seen"
+	wait_until 5 "$1: no session of it is left" "SELECT count(*) = 0, string_agg(query, ';') FROM pg_stat_activity WHERE application_name ~ '^backfilld'"
+}
+
+cluster_start main
+daemon_install
+daemon_option defaults.ddl_lock_timeout_ms 3000
+sql -U shop_owner main "CREATE TABLE slow (id int PRIMARY KEY, body text);
+	INSERT INTO slow SELECT g, 'x' FROM generate_series(1, 20000) g; ANALYZE slow;
+	CREATE FUNCTION dawdle(v text) RETURNS text LANGUAGE plpgsql AS \$\$ BEGIN PERFORM pg_sleep(0.05); RETURN v; END \$\$;
+	CREATE FUNCTION crawl(v text) RETURNS text LANGUAGE plpgsql AS \$\$ BEGIN PERFORM pg_sleep(60); RETURN v; END \$\$;"
+
+daemon_start
+stops_well_idle=${EPOCHREALTIME/./}
+daemon_stop
+check "without a job it ends at once" test $(((${EPOCHREALTIME/./} - stops_well_idle) / 1000)) -lt 1000
+
+# While ADD COLUMN waits: seen in good time, and in the queue for the lock.
+session_open user main -U shop_owner
+session_do user "BEGIN; SELECT count(*) FROM slow" >/dev/null
+sql -U shop_owner main "INSERT INTO backfill.job (name, table_name, column_name, column_type, value, ddl_lock_timeout_ms)
+	VALUES ('slow', 'slow', 'c', 'text', 'dawdle(body)', 10000)"
+daemon_start
+wait_until 10 "ADD COLUMN waits for its lock" "SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name ~ '^backfilld job' AND wait_event_type = 'Lock'"
+stops_well "while ADD COLUMN is in the queue for its lock" TERM adding
+sql main "UPDATE backfill.job SET ddl_lock_timeout_ms = 100"
+daemon_start
+job_says slow "pid $(session_pid user), psql, .* old|pid $(session_pid user), psql, idle in transaction.* has held AccessShareLock on public.slow for" 10
+stops_well "while a lock's holder is waited for" INT adding
+session_do user "COMMIT" >/dev/null
+
+daemon_start
+wait_until 10 "slow batches run" "SELECT stage = 'filling' AND EXISTS (SELECT FROM pg_stat_activity WHERE application_name ~ 'filler 0' AND query ~ 'WITH filled' AND state = 'active') FROM backfill.job"
+stops_well "while a batch of many slow rows runs" TERM filling
+sql -U shop_owner main "CREATE OR REPLACE FUNCTION dawdle(v text) RETURNS text LANGUAGE plpgsql AS \$\$ BEGIN PERFORM pg_sleep(60); RETURN v; END \$\$"
+daemon_start
+wait_until 10 "a batch hangs" "SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name ~ 'filler 0' AND query ~ 'WITH filled' AND state = 'active'"
+stops_well "while one row takes a minute" INT filling
+sql -U shop_owner main "CREATE OR REPLACE FUNCTION dawdle(v text) RETURNS text LANGUAGE sql AS \$\$ SELECT v \$\$"
+
+# The user who has the job's row locked cannot keep the daemon, nor the claim.
+session_open looker main
+daemon_start
+job_reaches slow done 30
+expect_sql "stopped five times, every row has its value" 0 "SELECT count(*) FROM slow WHERE c IS DISTINCT FROM body"
+
+# VALIDATE that takes long: a CHECK cannot be slow by itself, so the table is locked against it.
+sql -U shop_owner main "CREATE TABLE wide (id int PRIMARY KEY, body text); INSERT INTO wide SELECT g, 'x' FROM generate_series(1, 1000) g; ANALYZE wide"
+sql -U shop_owner main "INSERT INTO backfill.job (name, table_name, column_name, column_type, value, not_null, hold_before)
+	VALUES ('wide', 'wide', 'c', 'text', 'body', true, '{seal}')"
+wait_until 20 "held before sealing" "SELECT held_at = 'seal', stage, waiting_for FROM backfill.job WHERE name = 'wide'"
+session_do user "BEGIN; UPDATE wide SET body = 'y' WHERE id = 1" >/dev/null
+sql -U shop_owner main "SELECT backfill.proceed(id) FROM backfill.job WHERE name = 'wide'" >/dev/null
+job_says wide "pid $(session_pid user), psql, idle in transaction.* has held RowExclusiveLock on public.wide for .*: UPDATE wide" 10
+stops_well "while sealing waits for a transaction" TERM sealing
+session_do user "ROLLBACK" >/dev/null
+
+session_do looker "BEGIN; UPDATE backfill.job SET note = 'mine' WHERE name = 'wide'" >/dev/null
+daemon_start
+daemon_stop
+check "with the row of a claimable job locked it ends in time ($DAEMON_STOP_MS ms)" test "$DAEMON_STOP_MS" -lt 2100
+session_do looker "COMMIT" >/dev/null
+daemon_start
+job_reaches wide done 20
+expect_sql "the column is NOT NULL" t "SELECT attnotnull FROM pg_attribute WHERE attrelid = 'wide'::regclass AND attname = 'c'"
+daemon_stop
