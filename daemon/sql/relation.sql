@@ -9,7 +9,11 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS table_name,
        (SELECT pg_catalog.count(*) FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND NOT i.indisprimary) AS secondary_indexes,
        EXISTS (SELECT FROM pg_catalog.pg_index i
                 WHERE i.indrelid = c.oid
-                  AND (a.attnum = ANY (i.indkey) OR pg_catalog.pg_get_indexdef(i.indexrelid) ~ ('\y' || a.attname || '\y'))) AS column_indexed,
+                  AND (a.attnum = ANY (i.indkey)
+                    OR EXISTS (SELECT FROM pg_catalog.pg_depend e
+                                WHERE e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.objid = i.indexrelid
+                                  AND e.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.refobjid = c.oid
+                                  AND e.refobjsubid = a.attnum))) AS column_indexed,
        (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(t.tgname), ', ' ORDER BY t.tgname)
           FROM pg_catalog.pg_trigger t
          WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype::int & 16 <> 0
@@ -17,8 +21,8 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS table_name,
        (SELECT pg_catalog.min(p.pubname)
           FROM pg_catalog.pg_publication p
          WHERE p.pubupdate
-           AND (p.puballtables OR EXISTS (SELECT FROM pg_catalog.pg_publication_tables pt
-                                           WHERE pt.pubname = p.pubname AND pt.schemaname = n.nspname AND pt.tablename = c.relname))
+           AND EXISTS (SELECT FROM pg_catalog.pg_publication_tables pt
+                        WHERE pt.pubname = p.pubname AND pt.schemaname = n.nspname AND pt.tablename = c.relname)
            AND CASE c.relreplident
                WHEN 'd' THEN NOT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)
                WHEN 'i' THEN NOT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisreplident)
