@@ -44,6 +44,7 @@ static void set_pages(struct pace_sizer *sizer, double pages)
 void pace_sizer_learn(struct pace_sizer *sizer, int64_t pages, double ms, int64_t now_ms)
 {
 	double wanted;
+	double most;
 
 	if (ms > EMERGENCY * sizer->target_ms) {
 		sizer->samples = 0;
@@ -56,8 +57,10 @@ void pace_sizer_learn(struct pace_sizer *sizer, int64_t pages, double ms, int64_
 	sizer->page_ms[sizer->samples % PACE_SAMPLES] = (ms > 0.001 ? ms : 0.001) / (double)pages;
 	sizer->samples++;
 	wanted = sizer->target_ms / percentile_90(sizer);
-	if (wanted > (double)sizer->pages * GROWTH_MOST)
-		wanted = (double)sizer->pages * GROWTH_MOST + 1.0;
+	/* One page more, so that a single page can grow at all; never more than what is wanted. */
+	most = (double)sizer->pages * GROWTH_MOST + 1.0;
+	if (wanted > most)
+		wanted = most;
 	if (wanted > (double)sizer->pages && now_ms < sizer->no_growth_until_ms)
 		return;
 	set_pages(sizer, wanted);
