@@ -306,6 +306,7 @@ void queue_start_walk(struct session *control, const struct job *job, int sweep,
 	script_bind_int(script, job->table_oid);
 	script_bind_int(script, sweep);
 	script_bind_int(script, pages);
+	script_bind_int(script, job->epoch);
 	ask(control, script, answer, owner);
 }
 

@@ -1,7 +1,8 @@
--- Starts sweep $3 of job $1 over relation $2 of $4 pages, unless it is under way already; returns where the walk stands.
+-- Starts sweep $3 of job $1 over relation $2 of $4 pages, unless it is under way already or
+-- the claim of epoch $5 is not ours any more; returns where the walk stands.
 WITH started AS (
 	INSERT INTO backfill.walk AS w (job_id, relation, sweep, frontier, pages)
-	VALUES ($1, $2, $3, 0, $4)
+	SELECT c.job_id, $2::oid, $3::int, 0, $4::bigint FROM backfill.claim c WHERE c.job_id = $1 AND c.epoch = $5 FOR KEY SHARE
 	ON CONFLICT (job_id) DO UPDATE SET relation = excluded.relation, sweep = excluded.sweep, frontier = 0, pages = excluded.pages
 	WHERE w.relation <> excluded.relation OR w.sweep < excluded.sweep
 	RETURNING sweep, frontier, pages

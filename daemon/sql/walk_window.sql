@@ -1,10 +1,15 @@
 -- Gives filler $3 of job $1, epoch $2, a window to walk in $5 passes: first its own or an orphan's unfinished one, then the
 -- next $4 pages behind the frontier. $6: the login of its session. No row: the walk has no windows left.
--- Frontier and bookmark move in one statement, so a crash loses no window.
-WITH unfinished AS (
+-- Frontier and bookmark move in one statement, so a crash loses no window. When the claim is not ours any more move_bookmark()
+-- says so (BF001): no row would mean that the walk is over.
+WITH held AS (
+	SELECT CASE WHEN pg_catalog.count(*) = 0 THEN backfill.move_bookmark($1, $3, $2, 0, 0, 0) END AS none
+	  FROM (SELECT FROM backfill.claim c WHERE c.job_id = $1 AND c.epoch = $2 FOR KEY SHARE) AS mine
+), unfinished AS (
 	SELECT b.filler, b.window_from, b.window_to, b.passes, b.pass, b.page
 	  FROM backfill.bookmark b
 	 WHERE b.job_id = $1 AND b.pass < b.passes AND b.window_from < b.window_to AND (b.filler = $3 OR b.epoch < $2)
+	   AND EXISTS (SELECT FROM held WHERE none IS NULL)
 	 ORDER BY b.filler = $3 DESC, b.filler
 	 LIMIT 1
 ), advanced AS (
