@@ -84,9 +84,14 @@ void plan_ask_type(struct session *session, const struct job *job, const struct 
 							});
 	script_addf(script, "CREATE TEMPORARY TABLE backfill_type AS SELECT CAST(NULL AS %s\n) AS v WITH NO DATA",
 		job->column_type);
+	/* Both on the submitter's path: there a type may need its schema, or not. */
 	script_add(script,
-		"SELECT pg_catalog.format_type(a.atttypid, a.atttypmod) AS exact_type FROM pg_catalog.pg_attribute a"
+		"SELECT pg_catalog.format_type(a.atttypid, a.atttypmod) AS exact_type,"
+		" pg_catalog.format_type(c.atttypid, c.atttypmod) AS present_type FROM pg_catalog.pg_attribute a"
+		" LEFT JOIN pg_catalog.pg_attribute c ON c.attrelid = $1 AND c.attname = $2"
 		" WHERE a.attrelid = 'pg_temp.backfill_type'::pg_catalog.regclass AND a.attname = 'v'");
+	script_bind_int(script, job->table_oid);
+	script_bind(script, job->column_name);
 	script_add(script, "ROLLBACK");
 	session_ask(session, script, DEADLINE_MS, answer, owner);
 }
@@ -103,6 +108,7 @@ bool plan_read_type(
 	const struct reply *reply, struct job *job, const struct relation *relation, struct fault *why)
 {
 	const char *exact;
+	const char *present;
 
 	if (reply_fault(reply)) {
 		fault_copy(why, reply_fault(reply));
@@ -111,9 +117,10 @@ bool plan_read_type(
 		return false;
 	}
 	exact = reply_text(reply, AUTHORITY_STATEMENTS + 1, 0, "exact_type");
-	if (relation->column_exists && strcmp(exact, relation->column_type) != 0) {
+	present = reply_text(reply, AUTHORITY_STATEMENTS + 1, 0, "present_type");
+	if (present && strcmp(exact, present) != 0) {
 		fault_set(why, FAULT_JOB, "column %s exists with type %s, the job asks for %s", job->column_name,
-			relation->column_type, exact);
+			present, exact);
 		fault_set_hint(why, "Leave column_type out to fill the column as it is, or choose another name.");
 		return false;
 	}
@@ -227,9 +234,16 @@ void plan_ask_probe(struct session *session, struct plan_probe *probe, const str
 		add_reads(probe, script, job, text_is(&from));
 	probe->missing_at = script->count;
 	script_add(script,
-		"SELECT a.atthasmissing, a.atthasdef FROM pg_catalog.pg_attribute a"
+		"SELECT a.atthasmissing, a.atthasdef,"
+		" (SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef d"
+		"   WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) AS wanted_default,"
+		" (SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef d"
+		"   JOIN pg_catalog.pg_attribute c ON c.attrelid = d.adrelid AND c.attnum = d.adnum"
+		"  WHERE c.attrelid = $2 AND c.attname = a.attname) AS present_default"
+		" FROM pg_catalog.pg_attribute a"
 		" WHERE a.attrelid = 'pg_temp.backfill_probe'::pg_catalog.regclass AND a.attname = $1");
 	script_bind(script, job->column_name);
+	script_bind_int(script, job->table_oid);
 	script_add(script, "ROLLBACK");
 	note_about(probe, script, NULL);
 	free(bare);
@@ -262,6 +276,24 @@ static bool trigger_can(const struct reply *reply, size_t at, const struct job *
 	return true;
 }
 
+/* Is it one that can be set, and is the column's own, should it have one, the same? */
+static bool default_fits(const struct reply *reply, size_t at, const struct job *job, struct fault *why)
+{
+	const char *present = reply_text(reply, at, 0, "present_default");
+
+	/* The server keeps no default that is a mere NULL: setting it would never be found done. */
+	if (!reply_bool(reply, at, 0, "atthasdef"))
+		return refuse(why, "default_expr is NULL, which a column without a default has anyway",
+			"Enqueue the job without default_expr.");
+	if (!present || strcmp(present, reply_text(reply, at, 0, "wanted_default")) == 0)
+		return true;
+	fault_set(why, FAULT_JOB, "column %s exists with the default %s, the job asks for %s", job->column_name,
+		present, job->default_expr);
+	fault_set_hint(
+		why, "Leave default_expr out to keep the column's own, or ALTER TABLE … SET DEFAULT first.");
+	return false;
+}
+
 bool plan_read_probe(const struct reply *reply, const struct plan_probe *probe, struct job *job,
 	const struct relation *relation, struct fault *why)
 {
@@ -277,10 +309,8 @@ bool plan_read_probe(const struct reply *reply, const struct plan_probe *probe, 
 			why->kind = FAULT_JOB;
 		return false;
 	}
-	/* The server keeps no default that is a mere NULL: setting it would never be found done. */
-	if (job->default_expr && !reply_bool(reply, probe->missing_at, 0, "atthasdef"))
-		return refuse(why, "default_expr is NULL, which a column without a default has anyway",
-			"Enqueue the job without default_expr.");
+	if (job->default_expr && !default_fits(reply, probe->missing_at, job, why))
+		return false;
 	job->adopted = relation->column_exists;
 	job->fast_default = !relation->column_exists && job->default_expr && !job->value && !job->fill_where &&
 						reply_bool(reply, probe->missing_at, 0, "atthasmissing");
