@@ -18,6 +18,8 @@
 /* A batch that takes so many times its target is cancelled by the server. */
 #define PATIENCE_FACTOR 20
 #define PATIENCE_LEAST_MS 1000
+/* Doublings of it end here: somebody who keeps cancelling must not make it overflow. */
+#define PATIENCE_MOST 64
 
 enum at { AT_LINK, AT_WINDOW, AT_BATCH, AT_IDLE, AT_REST };
 
@@ -35,7 +37,7 @@ struct filler {
 	bool stopping;
 	struct window window;
 	bool has_window;
-	bool owes_window; /* one was given and is not finished, also while the connection is lost */
+	bool owes_window; /* one may have been given and is not finished, also while the connection is lost */
 	struct window_batch batch;
 	struct pace_sizer sizer;
 	int refusals; /* lock timeouts of this stretch in a row */
@@ -185,7 +187,7 @@ static void got_window(void *owner, const struct reply *reply)
 		return;
 	}
 	window_start(&filler->window, &bookmark);
-	filler->has_window = filler->owes_window = true;
+	filler->has_window = true;
 	filler->window_rows = 0;
 	filler->window_since_ms = clock_ms();
 	wait_for_gate(filler);
@@ -199,12 +201,13 @@ static void ask_window(struct filler *filler)
 		rest(filler);
 		return;
 	}
-	if (filler->number > 0 && filler->number >= task->job.knobs.workers) {
+	if (filler->number > 0 && filler->number >= task->job.knobs.workers && !filler->owes_window) {
 		filler->at = AT_IDLE;
 		filler->events->idle(filler->owner);
 		return;
 	}
 	filler->at = AT_WINDOW;
+	filler->owes_window = true; /* perhaps: the answer may be lost with our own connection */
 	queue_ask_window(task->control, &task->job, filler->number, task->window_pages,
 		filler->shared->course.passes, session_user(filler->session), got_window, filler);
 }
@@ -335,7 +338,7 @@ static void batch_was_refused(struct filler *filler, const struct fault *why)
 	if (filler->refusals > 2)
 		task_wait_for(filler->task, why->message);
 	if (slow && filler->sizer.pages == 1)
-		filler->patience *= 2;
+		filler->patience = filler->patience < PATIENCE_MOST ? 2 * filler->patience : PATIENCE_MOST;
 	pace_sizer_halve(&filler->sizer, clock_ms());
 	after(filler, filler->refusals > 2 ? 1000 : clock_jitter(20), wait_for_gate);
 }
