@@ -12,12 +12,11 @@
 
 static const struct result *result_of(const struct reply *reply, size_t statement)
 {
-	size_t at;
-
-	if (!reply->rule || (reply->why.kind != FAULT_NONE && statement >= reply->failed_at))
+	if (!reply->rule || statement >= reply->script->count ||
+		(reply->why.kind != FAULT_NONE && statement >= reply->failed_at))
 		return NULL;
 	for (const struct result *result = reply->rule->results; result; result = result->next)
-		if (fake_find_statement(reply->script, result->part, &at) && at == statement)
+		if (strstr(reply->script->statements[statement].sql, result->part))
 			return result;
 	return NULL;
 }

@@ -36,8 +36,8 @@ void fake_end(void);
 struct fake_rule *fake_on(const char *part);
 struct fake_rule *fake_once(const char *part);
 
-/* The calls below are about the first statement that contains the rule's part; after this, about the first
- * one that contains `part`. */
+/* The calls below are about the statements that contain the rule's part; after this, about those that contain
+ * `part`. Of several that fit a statement the youngest wins. */
 void fake_statement(struct fake_rule *rule, const char *part);
 
 /* Names of the columns, up to a NULL; then one value for each column and row (NULL is SQL NULL). */

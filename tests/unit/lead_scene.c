@@ -1,0 +1,216 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/lead_scene.h"
+
+#include "common/memory.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LOOK_EVERY_MS 1
+#define LIMIT_MS 10000
+
+static const struct session_events no_events = {0};
+
+static void look(void *owner)
+{
+	struct scene *scene = owner;
+
+	if (scene->until && scene->until(scene))
+		loop_stop(scene->loop);
+	else
+		loop_timer_after(scene->look, LOOK_EVERY_MS);
+}
+
+static void give_up(void *owner)
+{
+	struct scene *scene = owner;
+
+	print_error("waiting for: %s\n", text_is(&scene->task.waiting_for));
+	fail_msg("it did not come to pass within %d ms", LIMIT_MS);
+}
+
+static void stop(void *owner)
+{
+	struct scene *scene = owner;
+
+	loop_stop(scene->loop);
+}
+
+void scene_run(struct scene *scene, bool (*until)(struct scene *scene))
+{
+	scene->until = until;
+	scene->limit = loop_timer_new(scene->loop, give_up, scene);
+	loop_timer_after(scene->limit, LIMIT_MS);
+	loop_timer_after(scene->look, 0);
+	assert_true(loop_run(scene->loop));
+	loop_timer_stop(scene->look);
+	loop_timer_free(scene->limit);
+	scene->limit = NULL;
+}
+
+void scene_run_ms(struct scene *scene, int64_t ms)
+{
+	struct loop_timer *timer = loop_timer_new(scene->loop, stop, scene);
+
+	loop_timer_after(timer, ms);
+	assert_true(loop_run(scene->loop));
+	loop_timer_free(timer);
+}
+
+static bool has_ended(struct scene *scene)
+{
+	return scene->ended;
+}
+
+void scene_run_to_end(struct scene *scene)
+{
+	scene_run(scene, has_ended);
+}
+
+void scene_done(void *owner, const struct fault *why)
+{
+	struct scene *scene = owner;
+
+	scene->ended = true;
+	scene->endings++;
+	if (why)
+		fault_copy(&scene->why, why);
+}
+
+void scene_catalogue(struct fake_rule *rule, const struct scene_catalogue *says)
+{
+	fake_columns(rule, "table_name", "schema_name", "owner", "relkind", "has_children", "relforcerowsecurity",
+		"update_triggers", "publication", "key_columns", "stored_generated", "pages", "reltuples",
+		"secondary_indexes", "column_indexed", "column_generated", "column_type", "not_null_unvalidated",
+		"function_exists", "column_exists", "column_default", "insert_trigger_exists",
+		"update_trigger_exists", "column_not_null", "check_exists", "check_valid", NULL);
+	fake_row(rule, "public.users", "public", "shop_owner", "r", "f", "f", NULL, NULL, "id", NULL, "4", "400",
+		"1", "f", "f", "text", NULL, says->insert_trigger, says->column_exists, says->column_default,
+		says->insert_trigger, says->update_trigger, says->column_not_null, says->check_exists,
+		says->check_valid);
+}
+
+void scene_walk(struct fake_rule *rule, const char *sweep, const char *pages, const char *fresh)
+{
+	fake_columns(rule, "sweep", "done", "pages", "fresh", NULL);
+	fake_row(rule, sweep, "0", pages, fresh);
+}
+
+void scene_window(struct fake_rule *rule, const struct window_bookmark *bookmark)
+{
+	char numbers[5][24];
+
+	snprintf(numbers[0], sizeof(numbers[0]), "%" PRId64, bookmark->from_page);
+	snprintf(numbers[1], sizeof(numbers[1]), "%" PRId64, bookmark->end_page);
+	snprintf(numbers[2], sizeof(numbers[2]), "%d", bookmark->passes);
+	snprintf(numbers[3], sizeof(numbers[3]), "%d", bookmark->pass);
+	snprintf(numbers[4], sizeof(numbers[4]), "%" PRId64, bookmark->page);
+	fake_columns(rule, "window_from", "window_to", "passes", "pass", "page", NULL);
+	fake_row(rule, numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]);
+}
+
+void scene_batch(struct fake_rule *rule, const char *rows)
+{
+	fake_columns(rule, "rows", NULL);
+	fake_row(rule, rows);
+	fake_statement(rule, "pg_current_wal_insert_lsn");
+	fake_columns(rule, "ms", "lsn", "updated", "hot", NULL);
+	fake_row(rule, "1000", "1000", "0", "0");
+}
+
+static void content_server(void)
+{
+	struct fake_rule *rule = fake_on("pg_stat_replication");
+
+	fake_columns(rule, "flush_lsn", "application_name", "replay_lsn", NULL);
+	fake_row(rule, "1000", NULL, NULL);
+	rule = fake_on(ASK_REAP);
+	fake_columns(rule, "left_over", "pid", "ended", NULL);
+	fake_row(rule, "0", NULL, "t");
+	rule = fake_on(ASK_ENLIST);
+	fake_columns(rule, "login", NULL);
+	fake_row(rule, "worker");
+	fake_on(ASK_EVENT);
+	fake_on(ASK_WINDOW);
+	fake_on(ASK_HOLDERS);
+	scene_catalogue(fake_on(ASK_CATALOGUE), &(struct scene_catalogue){.column_exists = "t"});
+	scene_batch(fake_on(ASK_BATCH), "0");
+}
+
+static void job_on_users(struct job *job)
+{
+	*job = (struct job){
+		.id = 7,
+		.epoch = 3,
+		.stage = STAGE_FILLING,
+		.table_oid = 4242,
+		.table_name = memory_text("public.users"),
+		.search_path = memory_text("public, pg_temp"),
+		.column_name = memory_text("v"),
+		.column_type = memory_text("text"),
+		.exact_type = memory_text("text"),
+		.value = memory_text("upper(email)"),
+		.sync = JOB_SYNC_NONE,
+		.knobs = {.batch_ms = 100,
+			.workers = 1,
+			.max_lag_ms = 1000,
+			.lock_timeout_ms = 100,
+			.ddl_lock_timeout_ms = 200},
+	};
+}
+
+static bool sampled(struct scene *scene)
+{
+	return session_is_open(scene->task.control) && session_is_open(scene->task.session) &&
+		   monitor_signals(scene->task.monitor)->sampled_ms > 0;
+}
+
+void scene_begin(struct scene *scene)
+{
+	struct task *task = &scene->task;
+
+	*scene = (struct scene){.loop = loop_new()};
+	fake_begin();
+	scene->look = loop_timer_new(scene->loop, look, scene);
+	scene->database = (struct options_database){.name = (char *)"shop", .conninfo = (char *)"user=control"};
+	task->loop = scene->loop;
+	task->database = "shop";
+	task->conninfo = "user=worker";
+	task->synchronous_commit = "off";
+	task->window_pages = 4096;
+	task->relation.server_version = 150018;
+	task->relation.exists = true;
+	task->relation.pages = 4;
+	task->relation.rows = 400;
+	task->relation.owner = memory_text("shop_owner");
+	job_on_users(&task->job);
+	content_server();
+	task->control = session_new(scene->loop, "user=control", "control", NULL, &no_events, scene);
+	task->session = session_new(scene->loop, "user=worker", "worker", NULL, &no_events, scene);
+	task->monitor = monitor_new(scene->loop, &scene->database);
+	monitor_watch(task->monitor, true);
+	scene_run(scene, sampled);
+}
+
+void scene_end(struct scene *scene)
+{
+	struct task *task = &scene->task;
+
+	monitor_free(task->monitor);
+	session_free(task->session);
+	session_free(task->control);
+	fake_end();
+	loop_timer_free(scene->look);
+	loop_free(scene->loop);
+	text_free(&task->waiting_for);
+	relation_clear(&task->relation);
+	job_clear(&task->job);
+	fault_clear(&scene->why);
+}

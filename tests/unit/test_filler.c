@@ -1,0 +1,395 @@
+/*
+ * filler: what it does about faults that a real server cannot easily be made to produce.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/lead_scene.h"
+
+#include "daemon/filler.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct stage_set {
+	struct scene scene; /* first: the scene's callers know only this */
+	struct filler_shared shared;
+	struct filler *filler;
+	int progressed;
+	int idle;
+	int failed;
+};
+
+static void progressed(void *owner)
+{
+	((struct stage_set *)owner)->progressed++;
+}
+
+static void idle(void *owner)
+{
+	((struct stage_set *)owner)->idle++;
+}
+
+static void failed(void *owner, const struct fault *why)
+{
+	struct stage_set *set = owner;
+
+	set->failed++;
+	fault_copy(&set->scene.why, why);
+}
+
+static const struct filler_events events = {.progressed = progressed, .idle = idle, .failed = failed};
+
+static bool is_idle(struct scene *scene)
+{
+	return ((struct stage_set *)scene)->idle > 0;
+}
+
+static bool is_idle_twice(struct scene *scene)
+{
+	return ((struct stage_set *)scene)->idle > 1;
+}
+
+static bool has_failed(struct scene *scene)
+{
+	return ((struct stage_set *)scene)->failed > 0;
+}
+
+static bool has_window(struct scene *scene)
+{
+	(void)scene;
+	return fake_asked(ASK_WINDOW) > 0;
+}
+
+static bool has_batch(struct scene *scene)
+{
+	(void)scene;
+	return fake_asked(ASK_BATCH) > 0;
+}
+
+static int set_up(void **state)
+{
+	static struct stage_set set;
+
+	set = (struct stage_set){0};
+	scene_begin(&set.scene);
+	set.shared.task = &set.scene.task;
+	window_course_start(&set.shared.course, 1);
+	*state = &set;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct stage_set *set = *state;
+
+	filler_free(set->filler);
+	pace_gate_free(&set->shared.gate);
+	scene_end(&set->scene);
+	return 0;
+}
+
+static void start(struct stage_set *set, int number)
+{
+	set->filler = filler_new(&set->shared, number, &events, set);
+}
+
+/* One window of 4 pages in one pass, to be given once. */
+static void one_window(void)
+{
+	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 4, 1, 0, 0});
+}
+
+static void a_window_is_walked_and_the_next_one_asked_for(void **state)
+{
+	struct stage_set *set = *state;
+
+	one_window();
+	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){4, 8, 2, 1, 6});
+	scene_batch(fake_on(ASK_BATCH), "25");
+	start(set, 0);
+	scene_run(&set->scene, is_idle);
+	assert_int_equal(fake_asked(STRETCH("0,0", "4,0")), 1);
+	assert_int_equal(fake_asked(STRETCH("6,0", "8,0")), 1); /* from where the bookmark stood */
+	assert_int_equal(fake_asked(ASK_BATCH), 2);
+	assert_string_equal(fake_bound(ASK_BATCH, 1), "7");
+	assert_string_equal(fake_bound(ASK_BATCH, 3), "3"); /* the epoch */
+	assert_string_equal(fake_bound(ASK_BATCH, 4), "2"); /* the window is done */
+	assert_string_equal(fake_bound(ASK_BATCH, 5), "4");
+	assert_string_equal(fake_bound(ASK_WINDOW, 6), "worker");
+	assert_int_equal(set->shared.rows_found, 50);
+	assert_int_equal(set->progressed, 2);
+	assert_false(set->shared.skipped);
+	assert_true(filler_is_idle(set->filler));
+}
+
+static void locked_rows_are_tried_smaller_then_left_then_waited_for(void **state)
+{
+	struct stage_set *set = *state;
+
+	one_window();
+	for (int i = 0; i < 3; i++)
+		fake_fails(fake_once(ASK_BATCH), FAULT_BUSY, "55P03", "canceling statement due to lock timeout");
+	start(set, 0);
+	scene_run(&set->scene, is_idle);
+	assert_int_equal(fake_asked(STRETCH("0,0", "4,0")), 4);
+	assert_int_equal(fake_asked("SKIP LOCKED"), 2); /* the third, and the fourth, which worked */
+	assert_true(set->shared.skipped);
+	assert_int_equal(set->failed, 0);
+}
+
+static void one_lock_timeout_makes_it_smaller_and_no_more(void **state)
+{
+	struct stage_set *set = *state;
+
+	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 1000, 1, 0, 0});
+	fake_fails(fake_once(ASK_BATCH), FAULT_BUSY, "55P03", "locked");
+	start(set, 0);
+	scene_run(&set->scene, is_idle);
+	assert_int_equal(fake_asked(STRETCH("0,0", "64,0")), 1);
+	assert_int_equal(fake_asked(STRETCH("0,0", "32,0")), 1); /* once smaller, and that worked */
+	assert_int_equal(fake_asked("SKIP LOCKED"), 0);
+	assert_false(set->shared.skipped);
+}
+
+static void a_deadlock_or_a_cancelled_batch_is_tried_again_smaller(void **state)
+{
+	struct stage_set *set = *state;
+
+	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 64, 1, 0, 0});
+	fake_fails(fake_once(ASK_BATCH), FAULT_BUSY, "40P01", "deadlock detected");
+	fake_fails(fake_once(ASK_BATCH), FAULT_BUSY, "57014", "canceling statement due to statement timeout");
+	fake_fails(fake_once(ASK_BATCH), FAULT_BUSY, "40P01", "deadlock detected");
+	start(set, 0);
+	scene_run(&set->scene, is_idle);
+	assert_int_equal(fake_asked(STRETCH("0,0", "64,0")), 1);
+	assert_int_equal(fake_asked(STRETCH("0,0", "32,0")), 1);
+	assert_int_equal(fake_asked(STRETCH("0,0", "16,0")), 1);
+	assert_int_equal(fake_asked(STRETCH("0,0", "8,0")), 1);
+	assert_int_equal(fake_asked("SKIP LOCKED"), 0);
+}
+
+static void a_page_that_is_slow_gets_more_time_but_not_for_ever_more(void **state)
+{
+	struct stage_set *set = *state;
+	const char *given;
+
+	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 1, 1, 0, 0});
+	for (int i = 0; i < 40; i++)
+		fake_fails(fake_once(ASK_BATCH), FAULT_BUSY, "57014", "canceling statement due to statement timeout");
+	start(set, 0);
+	scene_run(&set->scene, is_idle);
+	given = fake_bound("'statement_timeout'", 3);
+	assert_in_range(strtoll(given, NULL, 10), 4000, 3600000);
+	assert_int_equal(set->failed, 0);
+}
+
+static void a_server_out_of_disk_is_waited_for(void **state)
+{
+	struct stage_set *set = *state;
+
+	one_window();
+	fake_fails(fake_once(ASK_BATCH), FAULT_SCARCE, "53100", "could not extend file");
+	start(set, 0);
+	scene_run(&set->scene, has_batch);
+	scene_run_ms(&set->scene, 50);
+	assert_int_equal(fake_asked(ASK_BATCH), 1);
+	assert_string_equal(text_is(&set->scene.task.waiting_for), "could not extend file");
+	scene_run(&set->scene, is_idle);
+	assert_int_equal(fake_asked(ASK_BATCH), 2);
+	assert_string_equal(text_is(&set->scene.task.waiting_for), "");
+}
+
+static void fenced_in_mid_batch_it_takes_no_other(void **state)
+{
+	struct stage_set *set = *state;
+
+	one_window();
+	fake_fails(fake_once(ASK_BATCH), FAULT_FENCED, "BF001", "login worker holds no bookmark");
+	start(set, 0);
+	scene_run(&set->scene, has_failed);
+	assert_int_equal(set->scene.why.kind, FAULT_FENCED);
+	assert_true(filler_at_rest(set->filler));
+	scene_run_ms(&set->scene, 50);
+	assert_int_equal(fake_asked(ASK_BATCH), 1);
+	assert_int_equal(set->failed, 1);
+}
+
+static void a_connection_lost_in_a_window_starts_again_from_the_bookmark(void **state)
+{
+	struct stage_set *set = *state;
+
+	one_window();
+	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 4, 1, 0, 2});
+	fake_fails(fake_once(ASK_BATCH), FAULT_LINK, "57P01", "terminating connection");
+	start(set, 0);
+	scene_run(&set->scene, is_idle);
+	assert_int_equal(fake_asked(ASK_REAP), 2); /* the lost one may still be at work */
+	assert_int_equal(fake_asked(ASK_ENLIST), 2);
+	assert_int_equal(fake_asked(STRETCH("2,0", "4,0")), 1);
+	assert_int_equal(fake_asked(ASK_BATCH), 2);
+	assert_int_equal(set->failed, 0);
+}
+
+static void the_control_session_failing_is_only_waited_for(void **state)
+{
+	struct stage_set *set = *state;
+
+	fake_fails(fake_once(ASK_WINDOW), FAULT_LINK, "57P01", "terminating connection");
+	one_window();
+	start(set, 0);
+	scene_run(&set->scene, is_idle);
+	assert_int_equal(fake_asked(ASK_WINDOW), 3);
+	assert_int_equal(fake_asked(ASK_BATCH), 1);
+	assert_int_equal(set->failed, 0);
+}
+
+/* Every stretch that holds (2,5) fails. */
+static void row_2_5_fails(void)
+{
+	static const char *const failing[] = {
+		STRETCH("0,0", "4,0"),
+		STRETCH("2,0", "4,0"),
+		STRETCH("2,0", "3,0"),
+		STRETCH("2,0", "2,1024"),
+		STRETCH("2,0", "2,512"),
+		STRETCH("2,0", "2,256"),
+		STRETCH("2,0", "2,128"),
+		STRETCH("2,0", "2,64"),
+		STRETCH("2,0", "2,32"),
+		STRETCH("2,0", "2,16"),
+		STRETCH("2,0", "2,8"),
+		STRETCH("2,4", "2,6"),
+		STRETCH("2,5", "2,6"),
+	};
+
+	for (size_t i = 0; i < COUNT_OF(failing); i++)
+		fake_fails(fake_once(failing[i]), FAULT_DATA, "22012", "division by zero");
+}
+
+static void the_row_that_fails_is_found_by_halving(void **state)
+{
+	struct stage_set *set = *state;
+	struct fake_rule *row = fake_once("AS place");
+
+	fake_columns(row, "place", "key", NULL);
+	fake_row(row, "(2,5)", "(1234)");
+	fake_statement(row, "AS columns");
+	fake_columns(row, "columns", NULL);
+	fake_row(row, "id");
+	one_window();
+	row_2_5_fails();
+	start(set, 0);
+	scene_run(&set->scene, has_failed);
+	assert_int_equal(set->scene.why.kind, FAULT_DATA);
+	assert_string_equal(set->scene.why.sqlstate, "22012");
+	assert_string_equal(set->scene.why.message, "row ctid (2,5), key (id)=(1234): division by zero");
+	assert_non_null(strstr(set->scene.why.hint, "wanted = 'run'"));
+	assert_int_equal(fake_asked("ctid = '(2,5)'"), 1);
+	assert_int_equal(fake_asked(STRETCH("0,0", "2,0")), 1); /* what is sound is filled on the way */
+	assert_int_equal(fake_asked(STRETCH("2,0", "2,4")), 1);
+}
+
+static void a_row_whose_key_cannot_be_told_fails_the_job_all_the_same(void **state)
+{
+	struct stage_set *set = *state;
+
+	fake_fails(fake_once("AS place"), FAULT_LINK, "57P01", "terminating connection");
+	one_window();
+	row_2_5_fails();
+	start(set, 0);
+	scene_run(&set->scene, has_failed);
+	assert_int_equal(set->scene.why.kind, FAULT_DATA);
+	assert_string_equal(set->scene.why.message, "division by zero");
+	scene_run_ms(&set->scene, 20);
+	assert_int_equal(set->failed, 1);
+}
+
+static void stopped_while_the_last_window_is_asked_for_it_comes_to_rest(void **state)
+{
+	struct stage_set *set = *state;
+
+	fake_after(fake_on(ASK_WINDOW), 50);
+	start(set, 0);
+	scene_run(&set->scene, has_window);
+	filler_stop(set->filler);
+	assert_false(filler_at_rest(set->filler));
+	scene_run_ms(&set->scene, 100);
+	assert_true(filler_at_rest(set->filler));
+}
+
+static void stopped_in_a_batch_it_rests_when_that_is_answered(void **state)
+{
+	struct stage_set *set = *state;
+	struct fake_rule *slow = fake_once(ASK_BATCH);
+
+	scene_batch(slow, "3");
+	fake_after(slow, 50);
+	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 400, 1, 0, 0});
+	start(set, 0);
+	scene_run(&set->scene, has_batch);
+	filler_stop(set->filler);
+	assert_false(filler_at_rest(set->filler));
+	scene_run_ms(&set->scene, 100);
+	assert_true(filler_at_rest(set->filler));
+	assert_int_equal(fake_asked(ASK_BATCH), 1);
+	assert_int_equal(set->shared.rows_found, 3);
+}
+
+static void beyond_the_workers_wanted_it_is_idle(void **state)
+{
+	struct stage_set *set = *state;
+
+	start(set, 1);
+	scene_run(&set->scene, is_idle);
+	assert_int_equal(fake_asked(ASK_WINDOW), 0);
+	set->scene.task.job.knobs.workers = 2;
+	filler_resume(set->filler);
+	scene_run(&set->scene, is_idle_twice);
+	assert_int_equal(fake_asked(ASK_WINDOW), 1);
+}
+
+static void no_longer_wanted_it_still_finishes_a_window_it_lost_the_connection_in(void **state)
+{
+	struct stage_set *set = *state;
+
+	set->scene.task.job.knobs.workers = 2;
+	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 4, 1, 0, 0});
+	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 4, 1, 0, 2});
+	fake_silent(fake_once(STRETCH("0,0", "4,0")));
+	start(set, 1);
+	scene_run(&set->scene, has_batch);
+	set->scene.task.job.knobs.workers = 1;
+	fake_lose(fake_session(fake_sessions() - 1), "cable cut");
+	scene_run(&set->scene, is_idle);
+	assert_int_equal(fake_asked(STRETCH("2,0", "4,0")), 1); /* what was left of it */
+	assert_int_equal(fake_asked(ASK_WINDOW), 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+		CASE(a_window_is_walked_and_the_next_one_asked_for),
+		CASE(locked_rows_are_tried_smaller_then_left_then_waited_for),
+		CASE(one_lock_timeout_makes_it_smaller_and_no_more),
+		CASE(a_deadlock_or_a_cancelled_batch_is_tried_again_smaller),
+		CASE(a_page_that_is_slow_gets_more_time_but_not_for_ever_more),
+		CASE(a_server_out_of_disk_is_waited_for),
+		CASE(fenced_in_mid_batch_it_takes_no_other),
+		CASE(a_connection_lost_in_a_window_starts_again_from_the_bookmark),
+		CASE(the_control_session_failing_is_only_waited_for),
+		CASE(the_row_that_fails_is_found_by_halving),
+		CASE(a_row_whose_key_cannot_be_told_fails_the_job_all_the_same),
+		CASE(stopped_while_the_last_window_is_asked_for_it_comes_to_rest),
+		CASE(stopped_in_a_batch_it_rests_when_that_is_answered),
+		CASE(beyond_the_workers_wanted_it_is_idle),
+		CASE(no_longer_wanted_it_still_finishes_a_window_it_lost_the_connection_in),
+	};
+
+	return cmocka_run_group_tests_name("filler", tests, NULL, NULL);
+}
