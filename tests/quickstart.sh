@@ -91,13 +91,16 @@ make_ready() {
 start_servers() {
 	step "starting a primary"
 	work_begin
-	cluster_start primary fsync=on shared_buffers=256MB max_wal_size=2GB maintenance_work_mem=128MB
+	cluster_start primary fsync=on shared_buffers=256MB max_wal_size=2GB min_wal_size=1GB maintenance_work_mem=128MB
 	step_done "PostgreSQL $(sql primary "SHOW server_version" | cut -d ' ' -f 1) in $WORK"
 	step "filling public.orders"
 	shop_fill primary "$ROWS"
 	step_done "$(sql primary "SELECT pg_catalog.format('public.orders: %s rows, table %s, 4 indexes %s', '$(thousands "$ROWS")',
 		pg_catalog.pg_size_pretty(pg_catalog.pg_table_size('public.orders')),
 		pg_catalog.pg_size_pretty(pg_catalog.pg_indexes_size('public.orders')))")"
+	step "writing WAL files that a server in service would have"
+	wal_files_ready primary 1000
+	step_done
 	step "starting a streaming replica"
 	replica_start standby primary standby
 	step_done "a replica streams from it"

@@ -17,7 +17,7 @@ usage() {
 }
 
 TOP=$(cd "$(dirname "$0")/../.." && pwd)
-for part in terminal cluster daemon; do
+for part in terminal cluster daemon shop; do
 	# shellcheck source=/dev/null
 	. "$TOP/tests/lib/$part.sh"
 done
@@ -268,7 +268,8 @@ report() {
 
 step "starting a server and making the source"
 work_begin
-cluster_start main fsync=on shared_buffers=1GB max_wal_size=16GB checkpoint_timeout=1h maintenance_work_mem=256MB
+cluster_start main fsync=on shared_buffers=1GB max_wal_size=16GB min_wal_size=2GB checkpoint_timeout=1h maintenance_work_mem=256MB
+wal_files_ready main 2000
 make_source
 daemon_option log_level info
 daemon_option poll_ms 1000

@@ -2,6 +2,7 @@
 # A shop's table and the people who use it. Needs cluster.sh.
 #
 #	shop_fill NAME ROWS               public.orders with three secondary indexes, in cluster NAME
+#	wal_files_ready NAME MB           the server has that much WAL in files to reuse, as one in service has
 #	foreground_start NAME ROWS RATE [stir]   RATE transactions a second that read and write it, as shop_app, until stopped;
 #	                                  with "stir" they also delete rows and change primary keys and e-mails
 #	foreground_errors                 what went wrong for them so far: nothing, one hopes
@@ -29,6 +30,15 @@ shop_fill() {
 		CREATE INDEX orders_created ON public.orders (created_at);
 		VACUUM (ANALYZE) public.orders;
 	SQL
+}
+
+# A server in service reuses its WAL files; a fresh one makes each of them, 16 MB of zeroes under the lock that every COMMIT
+# needs: seen as 100 ms where it is 5. Needs min_wal_size as large as the WAL that is to find its files.
+wal_files_ready() {
+	sql "$1" "CREATE TABLE public.wal_filler AS
+		SELECT pg_catalog.repeat(pg_catalog.md5(g::text), 60) FROM pg_catalog.generate_series(1, $2 * 520) g;
+		DROP TABLE public.wal_filler"
+	sql "$1" "CHECKPOINT"
 }
 
 foreground_start() {
