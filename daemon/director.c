@@ -34,6 +34,8 @@ struct director {
 	struct text trouble; /* empty: serving */
 	struct queue_entry claiming;
 	bool claim_in_flight;
+	size_t
+		passed_over; /* claimable jobs that were not to be had just now: those behind them get their turn */
 	bool look_in_flight;
 	bool look_again; /* something happened while a look was in flight */
 	bool stopping;
@@ -273,6 +275,7 @@ static void claimed(void *owner, const struct reply *reply)
 	int64_t epoch = queue_read_claim(reply);
 
 	director->claim_in_flight = false;
+	director->passed_over = epoch > 0 ? 0 : director->passed_over + 1;
 	if (epoch > 0 && !director->stopping)
 		start_worker(director, &director->claiming, epoch);
 	else if (reply_fault(reply))
@@ -327,6 +330,7 @@ static bool take_look(struct director *director, const struct reply *reply)
 {
 	struct queue_entry entry = {0};
 	bool runnable = false;
+	size_t claimable = 0;
 
 	for (size_t row = 0; row < reply_rows(reply, 0); row++) {
 		struct worker *worker;
@@ -338,9 +342,11 @@ static bool take_look(struct director *director, const struct reply *reply)
 		runnable = runnable || !entry.mine || !worker;
 		if (entry.mine && !worker && !director->claim_in_flight)
 			give_back(director, &entry.job);
-		else if (!entry.mine && !worker && has_room(director))
+		else if (!entry.mine && !worker && claimable++ >= director->passed_over && has_room(director))
 			claim(director, &entry);
 	}
+	if (claimable <= director->passed_over)
+		director->passed_over = 0;
 	queue_entry_clear(&entry);
 	return runnable;
 }

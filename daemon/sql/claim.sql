@@ -1,4 +1,5 @@
--- Takes job $1 for holder $2 for $3 milliseconds, under a new epoch; no row: somebody else was faster.
+-- Takes job $1 for holder $2 for $3 milliseconds, under a new epoch; no row: somebody else was faster, or a user
+-- has the row locked.
 -- An expired claim on the same table goes first, whoever's it was: "never two jobs on one table" is its unique index.
 WITH lapsed AS (
 	DELETE FROM backfill.claim c
@@ -9,7 +10,7 @@ WITH lapsed AS (
 	UPDATE backfill.job j
 	   SET epoch = j.epoch + 1, holder = $2, waiting_for = NULL, held_at = NULL,
 	       started_at = coalesce(j.started_at, pg_catalog.clock_timestamp()), updated_at = pg_catalog.clock_timestamp()
-	 WHERE j.id = $1 AND j.wanted = 'run' AND j.stage NOT IN ('done', 'failed', 'cancelled', 'rolled_back')
+	 WHERE j.id = (SELECT l.id FROM backfill.job l WHERE l.id = $1 FOR NO KEY UPDATE SKIP LOCKED) AND j.wanted = 'run' AND j.stage NOT IN ('done', 'failed', 'cancelled', 'rolled_back')
 	   AND (SELECT pg_catalog.count(*) FROM lapsed) >= 0
 	RETURNING j.id, j.epoch, j.table_oid, j.name, j.stage
 ), taken AS (
