@@ -6,7 +6,7 @@
 # shellcheck source=tests/server/faults_lib.sh
 . "$(dirname "$0")/faults_lib.sh"
 
-slow_fill
+slow_fill main
 daemon_install
 numbers_table 12000
 daemon_option defaults.batch_ms 20
@@ -45,7 +45,7 @@ filled_beyond "$before"
 daemon_signal CONT
 wait_for 10 "the frozen daemon notices" grep -q "no longer held by this daemon" "$(daemon_log)"
 expect_sql "the successor still holds it" t "SELECT holder <> '$holder' FROM backfill.claim"
-job_reaches numbers done 40
+job_reaches numbers "done" 40
 numbers_right "after a takeover"
 expect_sql "the frozen daemon did nothing under an old epoch" 0 \
 	"SELECT count(*) FROM backfill.bookmark b WHERE b.epoch <> (SELECT epoch FROM backfill.job)"

@@ -16,7 +16,7 @@ walked_again="SELECT count(*) FROM (
 	 WHERE e.kind = 'window' AND e.id < coalesce((SELECT min(s.id) FROM backfill.event s WHERE s.kind = 'sweep'), 1000000)) AS x
     ON w.id < x.id AND w.first <= x.last AND x.first <= w.last"
 
-slow_fill
+slow_fill main
 daemon_install
 numbers_table 40000
 daemon_option defaults.batch_ms 20
@@ -41,7 +41,7 @@ cluster_resume main
 ok "the server is killed in mid-fill and comes back"
 expect_sql "rows and bookmark agree after the server's recovery" t \
 	"SELECT (SELECT sum(rows_filled) FROM backfill.bookmark) = (SELECT count(*) FROM touched)"
-job_reaches numbers done 40
+job_reaches numbers "done" 40
 numbers_right "after five kills"
 expect_sql "windows that were done are not walked again" 0 "$walked_again"
 expect_sql "each life of the daemon has its epoch" 5 "SELECT epoch FROM backfill.job"

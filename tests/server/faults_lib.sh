@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What the faults_*.sh share. Sourced after lib.sh.
 #
-#	slow_fill                  a cluster whose windows are 64 pages, so that a small table has many
+#	slow_fill CLUSTER [SETTING=VALUE…]    one whose windows are 64 pages, so that a small table has many
 #	numbers_table ROWS         public.numbers (id, body), and public.touched, where each UPDATE of a row leaves its id
 #	numbers_job NAME [COLUMNS VALUES]    a job whose value is volatile and takes its time: a row filled twice would show
 #	numbers_right              every row has a value, each its own, and was updated once
@@ -11,7 +11,7 @@
 #	backends [REGEX]           server processes of the daemon whose application_name matches
 
 slow_fill() {
-	cluster_start main shared_buffers=4MB "$@"
+	cluster_start "$1" shared_buffers=4MB "${@:2}"
 }
 
 numbers_table() {

@@ -13,7 +13,7 @@ moves_on() {
 	ok "$1"
 }
 
-slow_fill
+slow_fill main
 daemon_install
 numbers_table 30000
 daemon_option defaults.batch_ms 20
@@ -47,12 +47,12 @@ session_do user "UPDATE backfill.job SET note = 'being looked at' WHERE name = '
 moves_on "batches go on while a user's open transaction has the job's row locked"
 sql -U shop_owner main "CREATE TABLE other (id int)"
 sql -U shop_owner main "INSERT INTO backfill.job (name, table_name, column_name, column_type) VALUES ('other', 'other', 'c', 'int')"
-job_reaches other done 10
+job_reaches other "done" 10
 ok "another job is done meanwhile"
 session_do user "COMMIT" >/dev/null
 
 cluster_restart main
 moves_on "the fill goes on after a restart of the server"
-job_reaches numbers done 40
+job_reaches numbers "done" 40
 numbers_right "after all that"
 daemon_stop

@@ -58,7 +58,7 @@ sql -U shop_owner main "CREATE OR REPLACE FUNCTION dawdle(v text) RETURNS text L
 # The user who has the job's row locked cannot keep the daemon, nor the claim.
 session_open looker main
 daemon_start
-job_reaches slow done 30
+job_reaches slow "done" 30
 expect_sql "stopped five times, every row has its value" 0 "SELECT count(*) FROM slow WHERE c IS DISTINCT FROM body"
 
 # VALIDATE that takes long: a CHECK cannot be slow by itself, so the table is locked against it.
@@ -78,6 +78,6 @@ daemon_stop
 check "with the row of a claimable job locked it ends in time ($DAEMON_STOP_MS ms)" test "$DAEMON_STOP_MS" -lt 2100
 session_do looker "COMMIT" >/dev/null
 daemon_start
-job_reaches wide done 20
+job_reaches wide "done" 20
 expect_sql "the column is NOT NULL" t "SELECT attnotnull FROM pg_attribute WHERE attrelid = 'wide'::regclass AND attname = 'c'"
 daemon_stop
