@@ -12,6 +12,9 @@
 
 #define CONTROL_RETRY_MS 500
 #define LOOK_AGAIN_MS 250
+/* A step is not taken more often than this where the catalogue still lacks it: it may be undone once or
+ * twice. */
+#define TIMES_MOST 3
 #define BACKOFF_LEAST_MS 200
 #define BACKOFF_MOST_MS 30000
 
@@ -22,6 +25,8 @@ struct builder {
 	struct loop_timer *timer;
 	void (*next)(struct builder *builder); /* what the timer goes on with */
 	struct change_step step;               /* being worked on; script NULL: none */
+	enum change_kind taken;                /* the step that succeeded last */
+	int times;                             /* in a row; 0: none yet */
 	int64_t backoff_ms;
 	int64_t waited_since_ms; /* when this step was first ready to go */
 	bool stopping;
@@ -33,6 +38,7 @@ static void look_at_catalogue(struct builder *builder);
 static void tell_intent(struct builder *builder);
 static void look_at_holders(struct builder *builder);
 static void take_step(struct builder *builder);
+static void wait_for_session(struct builder *builder);
 
 static void go_on(void *owner)
 {
@@ -131,6 +137,19 @@ static void table_is_gone(struct builder *builder)
 	fault_clear(&why);
 }
 
+static void leaves_no_trace(struct builder *builder)
+{
+	struct fault why = {0};
+
+	fault_set(&why, FAULT_JOB, "%s succeeded %d times, but the catalogue does not show it",
+		change_name(builder->taken), builder->times);
+	fault_set_hint(&why,
+		"Leave out a default_expr that is NULL, which is no default; otherwise look for what "
+		"undoes the statement (an event trigger), then set wanted = 'run'.");
+	end(builder, &why);
+	fault_clear(&why);
+}
+
 static void got_catalogue(void *owner, const struct reply *reply)
 {
 	struct builder *builder = owner;
@@ -146,6 +165,10 @@ static void got_catalogue(void *owner, const struct reply *reply)
 	change_step_clear(&builder->step);
 	if (!change_next(&task->job, &task->relation, task->job.stage, &builder->step)) {
 		end(builder, NULL);
+		return;
+	}
+	if (builder->times >= TIMES_MOST && builder->taken == builder->step.kind) {
+		leaves_no_trace(builder);
 		return;
 	}
 	builder->backoff_ms = BACKOFF_LEAST_MS;
@@ -251,7 +274,7 @@ static void took_step(void *owner, const struct reply *reply)
 	builder->in_flight = false;
 	if (why && why->kind == FAULT_LINK) {
 		/* Whether it was done is not known here; the catalogue knows, once there is a session again. */
-		after(builder, CONTROL_RETRY_MS, look_at_catalogue);
+		after(builder, CONTROL_RETRY_MS, wait_for_session);
 		return;
 	}
 	if (why && task_may_retry(why)) {
@@ -264,9 +287,21 @@ static void took_step(void *owner, const struct reply *reply)
 	}
 	ddl_read(reply, &builder->step, &outcome);
 	tell(builder, "statement", change_name(builder->step.kind), &outcome, NULL);
+	builder->times = builder->taken == builder->step.kind ? builder->times + 1 : 1;
+	builder->taken = builder->step.kind;
 	if (builder->step.kind == CHANGE_ANALYZE)
 		builder->task->relation.analyzed = true;
 	look_at_catalogue(builder);
+}
+
+/* A step asked for without a connection would be carried out on the next one, though nobody waits for it
+ * then. */
+static void wait_for_session(struct builder *builder)
+{
+	if (session_is_open(builder->task->session))
+		look_at_catalogue(builder);
+	else
+		after(builder, LOOK_AGAIN_MS, wait_for_session);
 }
 
 static void take_step(struct builder *builder)
@@ -275,6 +310,10 @@ static void take_step(struct builder *builder)
 
 	if (builder->stopping)
 		return;
+	if (!session_is_open(task->session)) {
+		wait_for_session(builder);
+		return;
+	}
 	builder->in_flight = true;
 	ddl_ask(task->session, &task->job, &task->relation, &builder->step, took_step, builder);
 }
