@@ -34,6 +34,7 @@ struct session {
 	void *owner;
 	int number;
 	bool open;
+	bool shut;
 	bool closed;
 	int entered;
 	uint64_t asked;
@@ -116,7 +117,7 @@ static void plan_next(struct session *session)
 	for (const struct question *question = first; question; question = question->next)
 		if (question->due_ms < due_ms)
 			due_ms = question->due_ms;
-	if (!session->open && !fake.unreachable)
+	if (!session->open && !session->shut && !fake.unreachable)
 		due_ms = now_ms;
 	else if (session->open && first && (!first->rule || first->ready_ms < due_ms))
 		due_ms = first->rule ? first->ready_ms : now_ms;
@@ -219,7 +220,7 @@ static void session_turn(void *owner)
 	enter(session);
 	if (session->open && fake.unreachable)
 		fake_lose(session, "the server is gone");
-	else if (!session->open && !fake.unreachable)
+	else if (!session->open && !session->shut && !fake.unreachable)
 		open_session(session);
 	else if ((overdue = find_overdue(session)))
 		expire(session, overdue);
@@ -248,6 +249,18 @@ void fake_lose(struct session *session, const char *message)
 	fault_clear(&why);
 	plan_next(session);
 	leave(session);
+}
+
+void fake_shut(struct session *session)
+{
+	session->shut = true;
+	fake_lose(session, "the server is gone");
+}
+
+void fake_open(struct session *session)
+{
+	session->shut = false;
+	plan_next(session);
 }
 
 void fake_notify(struct session *session, const char *channel, const char *payload)

@@ -76,6 +76,10 @@ void fake_reachable(bool reachable);
  * opens again. To be called from the loop. */
 void fake_lose(struct session *session, const char *message);
 
+/* The same, and it finds no other connection until fake_open(). */
+void fake_shut(struct session *session);
+void fake_open(struct session *session);
+
 void fake_notify(struct session *session, const char *channel, const char *payload);
 
 #endif
