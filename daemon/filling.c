@@ -104,7 +104,7 @@ static void got_size(void *owner, const struct reply *reply)
 	struct filling *filling = owner;
 	struct task *task = filling->task;
 
-	if (control_failed(filling, reply_fault(reply), read_size))
+	if (filling->stopping || control_failed(filling, reply_fault(reply), read_size))
 		return;
 	catalog_read(reply, task->relation.server_version, &task->relation);
 	if (!task->relation.exists) {
@@ -189,7 +189,8 @@ static void walk_is_over(struct filling *filling)
 	free(detail);
 	if (clean)
 		tell_end(filling);
-	else if (filling->task->job.sync == JOB_SYNC_NONE && walk->sweep >= SWEEPS_MOST_WITHOUT_SYNC)
+	else if (filling->task->job.sync == JOB_SYNC_NONE && walk->sweep >= SWEEPS_MOST_WITHOUT_SYNC &&
+			 !filling->shared.skipped)
 		count_left(filling);
 	else
 		next_sweep(filling);
@@ -263,7 +264,7 @@ static void started_walk(void *owner, const struct reply *reply)
 	struct filling *filling = owner;
 	size_t before = filling->fillers_count;
 
-	if (control_failed(filling, reply_fault(reply), start_walk))
+	if (filling->stopping || control_failed(filling, reply_fault(reply), start_walk))
 		return;
 	if (!queue_read_walk(reply, &filling->walk)) {
 		after(filling, CONTROL_RETRY_MS, start_walk);
