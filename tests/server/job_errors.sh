@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What goes wrong in a job: expressions that are more than one, rows that have no value, columns that do not fit. The
 # error says what, where and what to do; what was done stays; after mending it goes on.
+# shellcheck disable=SC2119 # our functions have their own arguments
 # shellcheck source=tests/server/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/server/job_lib.sh
@@ -33,6 +34,7 @@ fingerprint="SELECT md5(string_agg(x::text, ',')) FROM (
 before=$(sql main "$fingerprint")
 
 # Expressions that would be more than one expression: as value, as default and as condition.
+# shellcheck disable=SC2016 # a parameter of the server's
 attacks=('1) , (2' '1; DROP TABLE x' '1 -- ' '(1' '1)' '1 /*' 'email) FROM pg_class --' "1 \$\$" "'open" '"open' '1) FROM t; DROP TABLE x; SELECT (1'
 	'1 AS v' '1, 2' '' ' ' '$1' 'SELECT 1' 'ARRAY[1' '1]) ; --' '1 END' '1 UNION SELECT 2' 'count(*)' 'generate_series(1, 3)' 'sum(a) OVER ()'
 	'nothere' 'nosuch(a)' 'a WHERE false' 'a RETURNING 1' 'DEFAULT' "E'\\'" "U&'\\'" 'NEW.a' 'excluded.a')

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Where a job cannot do what was asked: it says so, and the application goes on as before.
+# shellcheck disable=SC2119 # our functions have their own arguments
 # shellcheck source=tests/server/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/server/job_lib.sh

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Steering jobs: holds, pauses, order, knobs, names; and names that mean what they mean to who asks.
+# shellcheck disable=SC2119 # our functions have their own arguments
 # shellcheck source=tests/server/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/server/job_lib.sh

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # What a table may be: keys, names, storage, triggers, indexes, publications; each row compared afterwards.
+# shellcheck disable=SC2119 # our functions have their own arguments
 # shellcheck source=tests/server/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/server/job_lib.sh

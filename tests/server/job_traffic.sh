@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Jobs on a table that people write to all the while: rows come, change, move, change their keys and go. With every way
 # to keep up, and one or two workers; each row looked at in one snapshot while the writing goes on.
+# shellcheck disable=SC2119 # our functions have their own arguments
 # shellcheck source=tests/server/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/server/job_lib.sh

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # What a value may be: every type and every kind of expression, with each row compared afterwards.
+# shellcheck disable=SC2119 # our functions have their own arguments
 # shellcheck source=tests/server/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/server/job_lib.sh
