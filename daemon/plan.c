@@ -190,6 +190,15 @@ static void add_reads(
 	text_addf(&sql, " = (%s\n)", job_fill_expression(job));
 	script_add_parse(script, text_is(&sql));
 	note_about(probe, script, job->value ? "value" : "default_expr");
+	/* A trigger sees the row's columns and no ctid, no tableoid. */
+	if (trigger_wanted(job)) {
+		text_clear(&sql);
+		text_addf(&sql, "SELECT (%s\n) FROM (SELECT * FROM pg_temp.backfill_probe)%s WHERE (%s\n)",
+			job_fill_expression(job), strstr(from, " AS "), job->fill_where ? job->fill_where : "true");
+		script_add_parse(script, text_is(&sql));
+		note_about(probe, script,
+			job->fill_where ? "value and fill_where, as a trigger sees them" : "value, as a trigger sees it");
+	}
 	/* derive compares: a type without equality must fail here, and not when the column is there */
 	text_clear(&sql);
 	text_addf(&sql, "SELECT%s WHERE ", from);
@@ -269,6 +278,11 @@ static bool trigger_can(const struct reply *reply, size_t at, const struct job *
 		return refuse(why,
 			"sync = 'derive' needs a value that is not volatile: the same row must give the same value",
 			"Use sync = 'fill', or take the volatile function out of value.");
+	if (reply_bool(reply, at, 0, "moment"))
+		return refuse(why,
+			"sync = 'derive' needs a value that does not depend on the moment or on who asks: no sweep would "
+			"find it right",
+			"Use sync = 'fill', or take now(), CURRENT_DATE, current_user and their like out of value.");
 	if (reply_bool(reply, at, 0, "subquery"))
 		return refuse(why,
 			"sync = 'derive' needs a value without a sub-query: it follows only its own row's columns",
