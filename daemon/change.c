@@ -109,7 +109,8 @@ static struct change_step step_add(const struct job *job, const struct relation 
 	struct change_step step = make_step(CHANGE_ADD, alters ? "ACCESS EXCLUSIVE" : "SHARE ROW EXCLUSIVE");
 	struct text sql = {0};
 
-	if (trigger) {
+	/* It outlives a trigger that somebody dropped, or that went with the column. */
+	if (trigger && !relation->function_exists) {
 		trigger_add_create_function(&sql, job, relation->schema_name);
 		add_statement(&step, &sql);
 		trigger_add_close_function(&sql, job, relation->schema_name);
