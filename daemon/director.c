@@ -7,6 +7,7 @@
 #include "daemon/fitness.h"
 #include "daemon/monitor.h"
 #include "daemon/queue.h"
+#include "daemon/task.h"
 #include "daemon/worker.h"
 
 #include <inttypes.h>
@@ -82,7 +83,10 @@ static void set_trouble(struct director *director, const char *message, const ch
 
 static void opened(void *owner)
 {
-	say_hello(owner);
+	struct director *director = owner;
+
+	if (!director->stopping)
+		say_hello(director);
 }
 
 static void lost(void *owner, const struct fault *why)
@@ -179,7 +183,7 @@ static void got_hello(void *owner, const struct reply *reply)
 	struct queue_database database;
 	struct fault why = {0};
 
-	if (check_failed(director, reply_fault(reply), say_hello))
+	if (director->stopping || check_failed(director, reply_fault(reply), say_hello))
 		return;
 	queue_read_hello(reply, &database);
 	if (!fitness_of_server(&database, session_server_version(control), session_backend_pid(control), &why) ||
@@ -210,7 +214,7 @@ static void got_version(void *owner, const struct reply *reply)
 	struct log_about database = about(director);
 	struct fault why = {0};
 
-	if (check_failed(director, reply_fault(reply), check_version))
+	if (director->stopping || check_failed(director, reply_fault(reply), check_version))
 		return;
 	if (!fitness_of_schema(queue_read_version(reply), &why)) {
 		is_not_fit(director, &why);
@@ -365,6 +369,13 @@ static void looked(void *owner, const struct reply *reply)
 	bool runnable;
 
 	director->look_in_flight = false;
+	if (director->stopping)
+		return;
+	/* What waiting does not mend is said, and checked from the start: the schema may be gone. */
+	if (reply_fault(reply) && !task_may_retry(reply_fault(reply))) {
+		check_failed(director, reply_fault(reply), say_hello);
+		return;
+	}
 	if (reply_fault(reply)) {
 		if (director->serving)
 			after(director, look_again_ms(director), look);
