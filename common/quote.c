@@ -27,13 +27,16 @@ void quote_literal(struct text *sql, const char *value)
 
 void quote_body(struct text *sql, const char *body)
 {
+	struct text closed = {0}; /* as it will stand before the end of its closing tag */
 	struct text tag = {0};
 	int number = 0;
 
+	text_addf(&closed, "%s$", body);
 	do {
 		text_clear(&tag);
 		text_addf(&tag, "$body%d$", number++);
-	} while (strstr(body, text_is(&tag)));
+	} while (strstr(text_is(&closed), text_is(&tag)));
 	text_addf(sql, "%s%s%s", text_is(&tag), body, text_is(&tag));
 	text_free(&tag);
+	text_free(&closed);
 }
