@@ -1,0 +1,143 @@
+/*
+ * job: how the row's words are read.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "common/memory.h"
+#include "daemon/job.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void how_sync_is_settled(void **state)
+{
+	static const struct {
+		const char *sync;
+		bool has_value;
+		enum job_sync settled;
+	} cases[] = {
+		{"auto", true, JOB_SYNC_FILL},
+		{"auto", false, JOB_SYNC_NONE},
+		{"none", true, JOB_SYNC_NONE},
+		{"fill", false, JOB_SYNC_FILL},
+		{"derive", true, JOB_SYNC_DERIVE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++)
+		if (job_sync_parse(cases[i].sync, cases[i].has_value) != cases[i].settled)
+			fail_msg("%s %s a value", cases[i].sync, cases[i].has_value ? "with" : "without");
+}
+
+static void what_is_wanted(void **state)
+{
+	(void)state;
+	assert_int_equal(job_wanted_parse("run"), JOB_RUN);
+	assert_int_equal(job_wanted_parse("pause"), JOB_PAUSE);
+	assert_int_equal(job_wanted_parse("cancel"), JOB_CANCEL);
+	assert_int_equal(job_wanted_parse("roll_back"), JOB_ROLL_BACK);
+	assert_int_equal(job_wanted_parse("from a later version"), JOB_RUN);
+}
+
+static void what_rows_are_filled_with(void **state)
+{
+	static const struct {
+		const char *what;
+		const char *value, *default_expr;
+		bool fast;
+		const char *expression;
+		bool fills;
+	} cases[] = {
+		{"a value", "upper(a)", NULL, false, "upper(a)", true},
+		{"a value goes before the default", "upper(a)", "0", false, "upper(a)", true},
+		{"a default that the server cannot add at once", NULL, "random()", false, "random()", true},
+		{"a default that it can", NULL, "0", true, "0", false},
+		{"neither", NULL, NULL, false, NULL, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct job job = {.value = (char *)cases[i].value,
+			.default_expr = (char *)cases[i].default_expr,
+			.fast_default = cases[i].fast};
+		const char *expression = job_fill_expression(&job);
+
+		if (job_fills(&job) != cases[i].fills || !expression != !cases[i].expression ||
+			(expression && strcmp(expression, cases[i].expression) != 0))
+			fail_msg("%s: %s", cases[i].what, expression ? expression : "nothing");
+	}
+}
+
+static void the_bare_name_of_a_table(void **state)
+{
+	static const struct {
+		const char *table_name, *bare;
+	} cases[] = {
+		{"public.users", "users"},
+		{"\"My Schema\".\"Users\"", "Users"},
+		{"public.\"a.b\"", "a.b"},
+		{"\"x.y\".plain", "plain"},
+		{"\"x.y\".\"a.b\"", "a.b"},
+		{"public.\"say \"\"hi\"\"\"", "say \"hi\""},
+		{"\"\"\"\".\"\"\"\"", "\""},
+		{"users", "users"},
+		{"\"Users\"", "Users"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct job job = {.table_name = (char *)cases[i].table_name};
+		char *bare = job_bare_table(&job);
+
+		if (strcmp(bare, cases[i].bare) != 0)
+			fail_msg("%s: %s", cases[i].table_name, bare);
+		free(bare);
+	}
+}
+
+static void a_copy_is_deep_and_replaces_what_was_there(void **state)
+{
+	struct job job = {.id = 7,
+		.table_name = memory_text("public.users"),
+		.search_path = memory_text("public"),
+		.column_name = memory_text("v"),
+		.column_type = memory_text("text"),
+		.collation = memory_text("\"C\""),
+		.default_expr = memory_text("d"),
+		.value = memory_text("e"),
+		.fill_where = memory_text("f"),
+		.exact_type = memory_text("g"),
+		.knobs = {.workers = 3}};
+	struct job copy = {.table_name = memory_text("old"), .value = memory_text("old")};
+
+	(void)state;
+	job_copy(&copy, &job);
+	job_clear(&job);
+	assert_null(job.table_name);
+	assert_int_equal(copy.id, 7);
+	assert_int_equal(copy.knobs.workers, 3);
+	assert_string_equal(copy.table_name, "public.users");
+	assert_string_equal(copy.collation, "\"C\"");
+	assert_string_equal(copy.fill_where, "f");
+	assert_string_equal(copy.exact_type, "g");
+	job_clear(&copy);
+	job_clear(&copy);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(how_sync_is_settled),
+		cmocka_unit_test(what_is_wanted),
+		cmocka_unit_test(what_rows_are_filled_with),
+		cmocka_unit_test(the_bare_name_of_a_table),
+		cmocka_unit_test(a_copy_is_deep_and_replaces_what_was_there),
+	};
+
+	return cmocka_run_group_tests_name("job", tests, NULL, NULL);
+}

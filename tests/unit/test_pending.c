@@ -1,0 +1,128 @@
+/*
+ * pending: which rows still want a value.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/pending.h"
+
+#include <string.h>
+
+struct kind {
+	const char *what;
+	enum job_sync sync;
+	const char *value, *fill_where;
+	bool is_volatile;
+	const char *anywhere;
+	const char *in_a_pass;
+	const char *in_the_last_pass;
+};
+
+#define PASS "ctid >= '(8,0)' AND ctid < '(16,0)' AND "
+#define SLICE "CASE WHEN pg_catalog.get_byte(pg_catalog.tidsend(ctid), 5) % 4 = 1 THEN "
+
+static const struct kind kinds[] = {
+	{"a value that may be NULL", JOB_SYNC_FILL, "upper(a)", NULL, false,
+		"(\"v\" IS NOT DISTINCT FROM NULL) IS TRUE AND (upper(a)\n) IS DISTINCT FROM NULL",
+		PASS "(\"v\" IS NOT DISTINCT FROM NULL) IS TRUE AND " SLICE
+			 "(upper(a)\n) IS DISTINCT FROM NULL ELSE false END",
+		PASS "(\"v\" IS NOT DISTINCT FROM NULL) IS TRUE AND (upper(a)\n) IS DISTINCT FROM NULL"},
+	{"the same without a trigger", JOB_SYNC_NONE, "upper(a)", NULL, false,
+		"(\"v\" IS NOT DISTINCT FROM NULL) IS TRUE AND (upper(a)\n) IS DISTINCT FROM NULL",
+		PASS "(\"v\" IS NOT DISTINCT FROM NULL) IS TRUE AND " SLICE
+			 "(upper(a)\n) IS DISTINCT FROM NULL ELSE false END",
+		PASS "(\"v\" IS NOT DISTINCT FROM NULL) IS TRUE AND (upper(a)\n) IS DISTINCT FROM NULL"},
+	{"a volatile value is evaluated once, by the SET", JOB_SYNC_FILL, "gen_random_uuid()", NULL, true,
+		"(\"v\" IS NOT DISTINCT FROM NULL) IS TRUE AND true",
+		PASS "(\"v\" IS NOT DISTINCT FROM NULL) IS TRUE AND " SLICE "true ELSE false END",
+		PASS "(\"v\" IS NOT DISTINCT FROM NULL) IS TRUE AND true"},
+	{"only some rows; the texts end in comments", JOB_SYNC_FILL, "b -- c", "a > 1 -- d", false,
+		"(\"v\" IS NOT DISTINCT FROM NULL) IS TRUE AND (a > 1 -- d\n) IS TRUE AND (b -- c\n) IS DISTINCT "
+		"FROM NULL",
+		PASS "(\"v\" IS NOT DISTINCT FROM NULL) IS TRUE AND " SLICE
+			 "(a > 1 -- d\n) IS TRUE AND (b -- c\n) IS DISTINCT FROM NULL ELSE false END",
+		PASS "(\"v\" IS NOT DISTINCT FROM NULL) IS TRUE AND (a > 1 -- d\n) IS TRUE AND (b -- c\n) IS "
+			 "DISTINCT FROM NULL"},
+	{"a derived value is pending where it differs", JOB_SYNC_DERIVE, "a + b", NULL, false,
+		"true AND \"v\" IS DISTINCT FROM CAST((a + b\n) AS numeric(10,2))",
+		PASS "true AND " SLICE "\"v\" IS DISTINCT FROM CAST((a + b\n) AS numeric(10,2)) ELSE false END",
+		PASS "true AND \"v\" IS DISTINCT FROM CAST((a + b\n) AS numeric(10,2))"},
+};
+
+static struct job job_of(const struct kind *kind)
+{
+	return (struct job){.column_name = (char *)"v",
+		.exact_type = (char *)"numeric(10,2)",
+		.sync = kind->sync,
+		.value = (char *)kind->value,
+		.fill_where = (char *)kind->fill_where,
+		.volatile_value = kind->is_volatile};
+}
+
+static void expect(const struct kind *kind, const char *where, const char *expected, struct text *sql)
+{
+	if (strcmp(text_is(sql), expected) != 0)
+		fail_msg("%s, %s: %s", kind->what, where, text_is(sql));
+	text_free(sql);
+}
+
+static void which_rows_are_pending(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+		struct job job = job_of(&kinds[i]);
+		struct window_batch batch = {.from_page = 8, .end_page = 16, .pass = 1, .passes = 4};
+		struct text sql = {0};
+
+		pending_add(&sql, &job);
+		expect(&kinds[i], "anywhere", kinds[i].anywhere, &sql);
+		pending_add_batch(&sql, &job, &batch);
+		expect(&kinds[i], "in a pass", kinds[i].in_a_pass, &sql);
+		batch.pass = 3;
+		pending_add_batch(&sql, &job, &batch);
+		expect(&kinds[i], "in the last pass", kinds[i].in_the_last_pass, &sql);
+		batch.pass = batch.passes = 1;
+		batch.pass = 0;
+		pending_add_batch(&sql, &job, &batch);
+		expect(&kinds[i], "in the only pass", kinds[i].in_the_last_pass, &sql);
+	}
+}
+
+static void a_search_names_places_in_a_page(void **state)
+{
+	struct job job = job_of(&kinds[0]);
+	struct window_batch batch = {.from_page = 7, .from_item = 4, .end_page = 7, .end_item = 6, .passes = 1};
+	struct text sql = {0};
+
+	(void)state;
+	pending_add_batch(&sql, &job, &batch);
+	assert_ptr_equal(strstr(text_is(&sql), "ctid >= '(7,4)' AND ctid < '(7,6)' AND "), text_is(&sql));
+	text_free(&sql);
+}
+
+static void names_are_quoted(void **state)
+{
+	struct job job = job_of(&kinds[0]);
+	struct text sql = {0};
+
+	(void)state;
+	job.column_name = (char *)"a\"b";
+	pending_add(&sql, &job);
+	assert_non_null(strstr(text_is(&sql), "(\"a\"\"b\" IS NOT DISTINCT FROM NULL) IS TRUE"));
+	text_free(&sql);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(which_rows_are_pending),
+		cmocka_unit_test(a_search_names_places_in_a_page),
+		cmocka_unit_test(names_are_quoted),
+	};
+
+	return cmocka_run_group_tests_name("pending", tests, NULL, NULL);
+}
