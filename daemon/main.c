@@ -50,6 +50,7 @@ struct program {
 };
 
 static void start_directors(struct program *program);
+static void when_stopped(struct program *program);
 
 static const char usage[] =
 	"Usage: backfilld [OPTION]...\n"
@@ -136,9 +137,11 @@ static void stop(struct program *program)
 	service_stopping();
 	loop_timer_after(program->hard_stop, STOP_WITHIN_MS);
 	for (size_t i = 0; i < program->directors_count; i++) {
-		program->idle[i] = false;
+		/* During a reload some have stopped already, and say so only once. */
+		program->idle[i] = program->idle[i] && program->reloading;
 		director_stop(program->directors[i]);
 	}
+	when_stopped(program);
 }
 
 static void on_stop_signal(void *owner)
@@ -161,6 +164,8 @@ static void finish_reload(void *owner)
 {
 	struct program *program = owner;
 
+	if (program->stopping)
+		return;
 	free_directors(program);
 	options_free(&program->options);
 	program->options = program->next;
@@ -197,7 +202,8 @@ static void on_director(void *owner, struct director *director, enum director_ev
 		return;
 	switch (event) {
 	case DIRECTOR_SERVING:
-		program->idle[at] = false;
+		if (!program->stopping && !program->reloading)
+			program->idle[at] = false;
 		return;
 	case DIRECTOR_IDLE:
 		if (program->stopping || program->reloading)
