@@ -174,6 +174,7 @@ struct session *session_new(struct loop *loop, const char *conninfo, const char 
 	session->end = &session->first;
 	session->backoff_ms = BACKOFF_MIN_MS;
 	session->wake = loop_timer_new(loop, wake_up, session);
+	session->resolve = resolve_new(loop, session_resolved, session);
 	session->patience = loop_timer_new(loop, session_patience_ended, session);
 	session->deadline = loop_timer_new(loop, deadline_passed, session);
 	loop_timer_after(session->patience, 0);
@@ -189,6 +190,8 @@ void session_free(struct session *session)
 	session->state = SESSION_CLOSED;
 	session_close_connection(session);
 	free_questions(session);
+	resolve_free(session->resolve);
+	hosts_free(&session->hosts);
 	loop_timer_free(session->wake);
 	loop_timer_free(session->patience);
 	loop_timer_free(session->deadline);

@@ -10,8 +10,10 @@
  *
  * The session connects by itself, and again after every loss, with jittered backoff (0.1 s doubling to
  * at most 5 s, from the start again after a connection that stood a second), until it is freed. An attempt
- * may take 10 s, greeting included; of several hosts the next attempt then begins with another one. A
- * question asked meanwhile waits, within its deadline; its fault says why there is no connection.
+ * may take 10 s, greeting included; of several hosts the next attempt then begins with another one. Host
+ * names are looked up beside the loop for at most half of that; those without an address are left out, and
+ * the attempt fails when there is no other host. A question asked meanwhile waits, within its deadline; its
+ * fault says why there is no connection.
  *
  * When a deadline passes while the server is at work the connection is given up (a silent peer cannot be told
  * from a slow one). Whenever a connection that was open ends, the question being answered and all behind it

@@ -55,36 +55,38 @@ static void refuse_conninfo(const char *error, struct fault *why)
 		"\"Connection Strings\" in the documentation of libpq");
 }
 
-static size_t list_length(const char *list)
+static bool check_conninfo(const char *conninfo, struct fault *why)
 {
-	size_t length = 1;
+	char *error = NULL;
+	PQconninfoOption *options = PQconninfoParse(conninfo, &error);
+	bool good = options || !is_connection_string(conninfo);
 
-	for (; *list; list++)
-		if (*list == ',')
-			length++;
-	return length;
+	if (!good)
+		refuse_conninfo(error, why);
+	PQconninfoFree(options);
+	PQfreemem(error);
+	return good;
 }
 
-/* The list "a,b,c" from its element number `first` on, round to the one before; NULL for a single element. */
-static char *rotate_list(const char *list, size_t first)
+/*
+ * What libpq makes of a conninfo, its service and the environment together; only libpq knows all of that, and
+ * it tells only by a connection. So one is asked for that libpq refuses before it looks at any host, by a
+ * channel_binding that there is not. With a password it does not open the passfile for this.
+ */
+static PQconninfoOption *merged_options(const char *conninfo)
 {
-	struct text rotated = {0};
-	const char *rest = list;
-	size_t length;
+	struct parameters parameters = {0};
+	PQconninfoOption *options;
+	PGconn *refused;
 
-	if (!list)
-		return NULL;
-	length = list_length(list);
-	if (length == 1)
-		return NULL;
-	for (size_t skip = first % length; skip > 0; skip--)
-		rest = strchr(rest, ',') + 1;
-	text_add(&rotated, rest);
-	if (rest != list) {
-		text_add(&rotated, ",");
-		text_add_bytes(&rotated, list, (size_t)(rest - list) - 1);
-	}
-	return text_take(&rotated);
+	set(&parameters, "dbname", conninfo);
+	set(&parameters, "channel_binding", "none, this is not to connect");
+	set(&parameters, "password", "not used");
+	set(&parameters, NULL, NULL);
+	refused = PQconnectStartParams(parameters.names, parameters.values, 1);
+	options = PQconninfo(refused);
+	PQfinish(refused);
+	return options;
 }
 
 static const char *option_value(const PQconninfoOption *options, const char *keyword)
@@ -95,15 +97,31 @@ static const char *option_value(const PQconninfoOption *options, const char *key
 	return NULL;
 }
 
-static PGconn *start(
-	const char *conninfo, const char *name, const PQconninfoOption *options, size_t first_host)
+static struct hosts read_hosts(const PQconninfoOption *options)
+{
+	return hosts_read(
+		option_value(options, "host"), option_value(options, "hostaddr"), option_value(options, "port"));
+}
+
+bool dial_hosts(const char *conninfo, struct hosts *ret_hosts, struct fault *why)
+{
+	PQconninfoOption *options;
+
+	if (!check_conninfo(conninfo, why))
+		return false;
+	options = merged_options(conninfo);
+	*ret_hosts = read_hosts(options);
+	PQconninfoFree(options);
+	return true;
+}
+
+static PGconn *start(const char *conninfo, const char *name, const struct hosts *hosts)
 {
 	struct parameters parameters = {0};
-	char *host = rotate_list(option_value(options, "host"), first_host);
-	char *address = rotate_list(option_value(options, "hostaddr"), first_host);
-	char *port = rotate_list(option_value(options, "port"), first_host);
+	char *host, *address, *port;
 	PGconn *conn;
 
+	hosts_write(hosts, &host, &address, &port);
 	set(&parameters, "fallback_application_name", name);
 	set(&parameters, "keepalives_idle", KEEPALIVES_IDLE_S);
 	set(&parameters, "keepalives_interval", KEEPALIVES_INTERVAL_S);
@@ -122,20 +140,10 @@ static PGconn *start(
 }
 
 bool dial_start(
-	const char *conninfo, const char *name, size_t first_host, PGconn **ret_conn, struct fault *why)
+	const char *conninfo, const char *name, const struct hosts *hosts, PGconn **ret_conn, struct fault *why)
 {
-	char *error = NULL;
-	PQconninfoOption *options = PQconninfoParse(conninfo, &error);
-	PGconn *conn;
+	PGconn *conn = start(conninfo, name, hosts);
 
-	if (!options && is_connection_string(conninfo)) {
-		refuse_conninfo(error, why);
-		PQfreemem(error);
-		return false;
-	}
-	PQfreemem(error);
-	conn = start(conninfo, name, options, first_host);
-	PQconninfoFree(options);
 	if (PQstatus(conn) == CONNECTION_BAD) {
 		dial_fault(conn, why);
 		PQfinish(conn);
@@ -224,7 +232,7 @@ struct hint {
 
 /* Failures that libpq reports itself, by its untranslated words (nobody here calls setlocale()). */
 static const struct hint hints[] = {
-	{"could not translate host name", "check the host in the conninfo, and name resolution on this machine"},
+	{"could not parse network address", "hostaddr takes numeric addresses only; put names into host"},
 	{"no password supplied",
 		"put the password into the passfile (PGPASSFILE or ~/.pgpass, mode 0600) or a service file"},
 	{"Connection refused", "check that the server runs and listens there: host and port in the conninfo, "
@@ -252,12 +260,50 @@ static const char *find_hint(const struct story *story)
 	return hint ? hint : story->hint;
 }
 
-void dial_fault(const PGconn *conn, struct fault *why)
+/* NULL for an address that was not given together with a name. */
+static const char *name_of(const struct hosts *hosts, const char *address, size_t length)
 {
+	for (size_t i = 0; i < hosts->count; i++)
+		if (strlen(hosts->list[i].address) == length &&
+			strncmp(hosts->list[i].address, address, length) == 0 && *hosts->list[i].name)
+			return hosts->list[i].name;
+	return NULL;
+}
+
+/* Of a host with name and address libpq tells the address alone: server at "10.0.0.1". It becomes what libpq
+ * says of names that it looked up itself: server at "db" (10.0.0.1). */
+static void add_names(struct text *message, const struct hosts *hosts)
+{
+	static const char before[] = "server at \"";
+	struct text named = {0};
+	const char *rest = text_is(message);
+
+	for (const char *at = strstr(rest, before); at; at = strstr(rest, before)) {
+		const char *address = at + strlen(before);
+		size_t length = strcspn(address, "\"");
+		const char *name = name_of(hosts, address, length);
+
+		text_add_bytes(&named, rest, (size_t)(address - rest));
+		rest = address;
+		if (name && address[length] == '"') {
+			text_addf(&named, "%s\" (%.*s)", name, (int)length, address);
+			rest = address + length + 1;
+		}
+	}
+	text_add(&named, rest);
+	text_free(message);
+	*message = named;
+}
+
+void dial_fault(PGconn *conn, struct fault *why)
+{
+	PQconninfoOption *options = PQconninfo(conn);
+	struct hosts hosts = read_hosts(options);
 	struct story story = {0};
 	const char *hint;
 
 	read_story(&story, PQerrorMessage(conn));
+	add_names(&story.message, &hosts);
 	fault_set(why, FAULT_LINK, "%s", text_is(&story.message));
 	memcpy(why->sqlstate, story.sqlstate, sizeof(why->sqlstate));
 	hint = find_hint(&story);
@@ -265,6 +311,8 @@ void dial_fault(const PGconn *conn, struct fault *why)
 		fault_set_hint(why, "%s", hint);
 	text_free(&story.message);
 	free(story.hint);
+	hosts_free(&hosts);
+	PQconninfoFree(options);
 }
 
 /* libpq adds to what it said before, about statements that failed long ago: only the last sentence counts. */

@@ -1,12 +1,14 @@
 /*
  * session_inside: what the files of the session room share. Not for others.
  *
- * The life of a session: resting → connecting → greeting → open, and after every loss back to resting, until
- * it is closed. One question at a time is `current` (sent, being answered); the others wait in a queue.
+ * The life of a session: resting → resolving → connecting → greeting → open, and after every loss back to
+ * resting, until it is closed. Without host names to look up there is no resolving. One question at a time is
+ *`current` (sent, being answered); the others wait in a queue.
  *
  *	session.c	what others call; the queue, deadlines
  *	session_link.c	connecting, losing, resting
  *	session_talk.c	sending questions, reading results and notifications
+ *	session_hosts.c	host names and their addresses
  *	session_dial.c	connection parameters, and what a failed attempt means
  *	session_reply.c	the results of one question
  *
@@ -18,20 +20,25 @@
 #ifndef BACKFILLD_COMMON_SESSION_INSIDE_H
 #define BACKFILLD_COMMON_SESSION_INSIDE_H
 
+#include "common/resolve.h"
 #include "common/session.h"
+#include "common/session_hosts.h"
 #include "common/session_reply.h"
 
 #include <libpq-fe.h>
 
-/* How long connecting and greeting together may take: libpq's own connect_timeout does not count here. */
+/* How long resolving, connecting and greeting together may take: libpq's own connect_timeout does not count
+ * here. Names that have no address after the first half of it are left out. */
 #define CONNECT_MS 10000
+#define RESOLVE_MS (CONNECT_MS / 2)
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 5000
 /* A connection that stood this long was a good one: the next begins with the shortest backoff. */
 #define STEADY_MS 1000
 
 enum session_state {
-	SESSION_RESTING, /* until `patience` calls */
+	SESSION_RESTING,   /* until `patience` calls */
+	SESSION_RESOLVING, /* until `resolve` answers */
 	SESSION_CONNECTING,
 	SESSION_GREETING,
 	SESSION_OPEN,
@@ -59,6 +66,9 @@ struct session {
 	void *owner;
 
 	enum session_state state;
+	struct resolve *resolve;
+	struct hosts hosts; /* of the attempt that goes on, as the conninfo has them */
+	int64_t attempt_ms; /* when it began, by clock_ms() */
 	PGconn *conn;
 	struct loop_watch *watch;
 	int watched; /* descriptor of `watch` */
@@ -77,7 +87,7 @@ struct session {
 	int64_t deadline_due_ms;
 	int64_t backoff_ms;
 	int64_t opened_ms;
-	size_t first_host;
+	size_t timed_out;     /* attempts: the next begins with another host */
 	struct fault trouble; /* why there is no connection */
 	int entered;
 };
@@ -95,6 +105,9 @@ void question_free(struct question *question);
 
 /* The timer `patience`: a rest is over, or the time to connect. */
 void session_patience_ended(void *owner);
+
+/* Of `resolve`: host names were looked up. */
+void session_resolved(void *owner, const struct resolved *answers, size_t count);
 
 /* The socket is ready, whatever for. */
 void session_socket_ready(void *owner);

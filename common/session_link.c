@@ -5,6 +5,7 @@
 #include "common/memory.h"
 #include "common/session_dial.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 void session_close_connection(struct session *session)
@@ -182,21 +183,78 @@ static void go_on_connecting(struct session *session)
 	}
 }
 
-static void start_connecting(struct session *session)
+/* Takes `hosts`, which libpq need not look up any more. */
+static void connect_to(struct session *session, struct hosts *hosts)
 {
 	struct fault why = {0};
+	bool started = dial_start(session->conninfo, session->name, hosts, &session->conn, &why);
 
-	session->must_roll_back = false;
-	fault_clear(&session->parting);
-	if (!dial_start(session->conninfo, session->name, session->first_host, &session->conn, &why)) {
+	hosts_free(hosts);
+	if (!started) {
 		session_lose(session, &why);
 		fault_clear(&why);
 		return;
 	}
 	session->state = SESSION_CONNECTING;
 	PQsetNoticeReceiver(session->conn, notice_came, session);
-	loop_timer_after(session->patience, CONNECT_MS);
+	loop_timer_after(session->patience, session->attempt_ms + CONNECT_MS - clock_ms());
 	session_watch(session, false, true);
+}
+
+static void go_on_resolved(struct session *session, const struct resolved *answers, size_t count)
+{
+	struct hosts hosts;
+	struct fault why = {0};
+
+	for (size_t i = 0; i < count; i++)
+		if (answers[i].reason)
+			log_debug(NULL, "could not resolve host name \"%s\": %s", answers[i].name, answers[i].reason);
+	if (hosts_expand(&session->hosts, answers, count, session->timed_out, &hosts, &why)) {
+		connect_to(session, &hosts);
+		return;
+	}
+	session_lose(session, &why);
+	fault_clear(&why);
+}
+
+void session_resolved(void *owner, const struct resolved *answers, size_t count)
+{
+	struct session *session = owner;
+
+	session_enter(session);
+	if (session->state == SESSION_RESOLVING)
+		go_on_resolved(session, answers, count);
+	session_leave(session);
+}
+
+static void look_names_up(struct session *session)
+{
+	const char **names;
+	size_t count = hosts_names(&session->hosts, &names);
+
+	if (count > 0) {
+		session->state = SESSION_RESOLVING;
+		resolve_ask(session->resolve, names, count, RESOLVE_MS);
+	} else {
+		go_on_resolved(session, NULL, 0);
+	}
+	free(names);
+}
+
+static void start_connecting(struct session *session)
+{
+	struct fault why = {0};
+
+	session->must_roll_back = false;
+	session->attempt_ms = clock_ms();
+	fault_clear(&session->parting);
+	hosts_free(&session->hosts);
+	if (dial_hosts(session->conninfo, &session->hosts, &why)) {
+		look_names_up(session);
+		return;
+	}
+	session_lose(session, &why);
+	fault_clear(&why);
 }
 
 static void give_up_connecting(struct session *session)
@@ -209,7 +267,7 @@ static void give_up_connecting(struct session *session)
 		host && *host ? host : "(default)", port && *port ? port : "(default)", CONNECT_MS / 1000);
 	fault_set_hint(&why, "check that the server is alive, and the network and firewalls on the way to it");
 	/* Of several hosts libpq would wait for this one for ever. */
-	session->first_host++;
+	session->timed_out++;
 	session_lose(session, &why);
 	fault_clear(&why);
 }
@@ -227,6 +285,7 @@ void session_patience_ended(void *owner)
 	case SESSION_GREETING:
 		give_up_connecting(session);
 		break;
+	case SESSION_RESOLVING:
 	case SESSION_OPEN:
 	case SESSION_CLOSED:
 		break;

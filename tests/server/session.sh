@@ -5,7 +5,7 @@
 
 : "${SESSION_TESTS:?the folder of the programs made of test_session*.c: set by meson}"
 
-# run_program NAME
+# run_program NAME [CLUSTER]
 run_program() {
 	local line before=$TAP_PASSED
 	while IFS= read -r line; do
@@ -14,7 +14,7 @@ run_program() {
 		"not ok "*) not_ok "$1: ${line#* - }" ;;
 		*) note "$line" ;;
 		esac
-	done < <(BACKFILLD_TEST_CONNINFO="$(conninfo main)" "$SESSION_TESTS/$1" 2>&1 || echo "not ok - ends with success")
+	done < <(BACKFILLD_TEST_CONNINFO="$(conninfo "${2:-main}")" "$SESSION_TESTS/$1" 2>&1 || echo "not ok - ends with success")
 	if ((TAP_PASSED == before)); then
 		not_ok "$1: checks anything"
 	fi
@@ -24,3 +24,5 @@ cluster_start main
 run_program test_session
 run_program test_session_loss
 run_program test_session_connect
+cluster_start --tcp tcp
+run_program test_session_names tcp
