@@ -261,7 +261,7 @@ void queue_reap(
 
 	script_bind_int(script, job->id);
 	script_bind_int(script, job->epoch);
-	bind_or_null(script, filler);
+	script_bind_int(script, filler);
 	ask(control, script, answer, owner);
 }
 

@@ -97,7 +97,8 @@ struct queue_report {
 
 void queue_tell_progress(struct session *control, const struct job *job, const struct queue_report *report);
 
-/* Ends server sessions of earlier epochs (filler < 0), or those of `filler`; asked until none is left. */
+/* Ends server sessions of earlier epochs, and those of `filler` (-1: the one that changes the catalogue);
+ * asked until none is left. */
 void queue_reap(
 	struct session *control, const struct job *job, int filler, session_answer *answer, void *owner);
 int64_t queue_read_reap(const struct reply *reply, int *ret_pid) MUST_USE;
