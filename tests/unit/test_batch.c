@@ -1,0 +1,143 @@
+/*
+ * batch: fill and bookmark are one statement of one transaction in one pipeline.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/lead_scene.h"
+
+#include "daemon/authority.h"
+#include "daemon/batch.h"
+
+#include <string.h>
+
+struct stage_set {
+	struct scene scene; /* first: the scene's callers know only this */
+	struct batch_outcome outcome;
+};
+
+static int set_up(void **state)
+{
+	static struct stage_set set;
+
+	set = (struct stage_set){0};
+	scene_begin(&set.scene);
+	*state = &set;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct stage_set *set = *state;
+
+	scene_end(&set->scene);
+	return 0;
+}
+
+static void answered(void *owner, const struct reply *reply)
+{
+	struct stage_set *set = owner;
+
+	batch_read(reply, &set->outcome);
+	set->scene.ended = true;
+}
+
+static const struct script *ask(struct stage_set *set, bool skip_locked)
+{
+	struct task *task = &set->scene.task;
+
+	batch_ask(task->session,
+		&(struct batch_order){
+			.job = &task->job,
+			.relation = &task->relation,
+			.stretch = &(struct window_batch){.from_page = 8,
+				.end_page = 16,
+				.passes = 1,
+				.then = {.from_page = 0, .end_page = 64, .passes = 1, .pass = 0, .page = 16}},
+			.filler = 2,
+			.synchronous_commit = "off",
+			.statement_timeout_ms = 2000,
+			.skip_locked = skip_locked,
+		},
+		answered, set);
+	scene_run_to_end(&set->scene);
+	return fake_last(ASK_BATCH);
+}
+
+#define PENDING                                                                                              \
+	STRETCH("8,0", "16,0")                                                                                   \
+	" AND (\"v\" IS NOT DISTINCT FROM NULL) IS TRUE AND (upper(email)\n) IS DISTINCT FROM NULL"
+#define FILLED                                                                                               \
+	" RETURNING \"v\" IS DISTINCT FROM NULL AS has_value) SELECT backfill.move_bookmark($1, $2, $3, $4, "    \
+	"$5, "                                                                                                   \
+	"pg_catalog.count(*)) AS rows FROM filled WHERE has_value"
+
+static void one_transaction_from_begin_to_commit(void **state)
+{
+	struct stage_set *set = *state;
+	const struct script *script = ask(set, false);
+
+	assert_int_equal(script->count, AUTHORITY_STATEMENTS + 4);
+	assert_ptr_equal(strstr(script->statements[0].sql, "BEGIN"), script->statements[0].sql);
+	assert_string_equal(script->statements[AUTHORITY_STATEMENTS + 1].sql,
+		"WITH filled AS (UPDATE ONLY public.users SET \"v\" = (upper(email)\n) WHERE " PENDING FILLED);
+	assert_string_equal(script->statements[script->count - 1].sql, "COMMIT");
+	assert_string_equal(fake_bound(ASK_BATCH, 1), "7");
+	assert_string_equal(fake_bound(ASK_BATCH, 2), "2");
+	assert_string_equal(fake_bound(ASK_BATCH, 3), "3");
+	assert_string_equal(fake_bound(ASK_BATCH, 4), "0");
+	assert_string_equal(fake_bound(ASK_BATCH, 5), "16");
+	assert_string_equal(fake_bound("'row_security'", 5), "shop_owner");
+	assert_string_equal(fake_bound("'row_security'", 3), "2000");
+}
+
+static void locked_rows_are_left_by_a_scan_that_stays_one_by_ctid(void **state)
+{
+	struct stage_set *set = *state;
+	const struct script *script = ask(set, true);
+
+	assert_string_equal(script->statements[AUTHORITY_STATEMENTS + 1].sql,
+		"WITH filled AS (UPDATE ONLY public.users SET \"v\" = (upper(email)\n) WHERE ctid = ANY "
+		"(ARRAY(SELECT ctid "
+		"FROM ONLY public.users WHERE " PENDING " FOR NO KEY UPDATE SKIP LOCKED))" FILLED);
+}
+
+static void a_derived_row_counts_also_when_it_becomes_null(void **state)
+{
+	struct stage_set *set = *state;
+	const struct script *script;
+
+	set->scene.task.job.sync = JOB_SYNC_DERIVE;
+	script = ask(set, false);
+	assert_non_null(
+		strstr(script->statements[AUTHORITY_STATEMENTS + 1].sql, " RETURNING true AS has_value)"));
+}
+
+static void what_came_of_it(void **state)
+{
+	struct stage_set *set = *state;
+	struct fake_rule *rule = fake_once(ASK_BATCH);
+
+	scene_batch(rule, "123");
+	ask(set, false);
+	assert_int_equal(set->outcome.rows, 123);
+	assert_int_equal(set->outcome.updated, 0); /* the stand-in tells the same before and after */
+	assert_true(set->outcome.ms >= 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+		CASE(one_transaction_from_begin_to_commit),
+		CASE(locked_rows_are_left_by_a_scan_that_stays_one_by_ctid),
+		CASE(a_derived_row_counts_also_when_it_becomes_null),
+		CASE(what_came_of_it),
+	};
+
+	return cmocka_run_group_tests_name("batch", tests, NULL, NULL);
+}
