@@ -343,6 +343,21 @@ static void batch_was_refused(struct filler *filler, const struct fault *why)
 	after(filler, filler->refusals > 2 ? 1000 : clock_jitter(20), wait_for_gate);
 }
 
+/* What the server says of a table or column that went away under the fill lacks what to do about it. */
+static void fail_for_good(struct filler *filler, const struct fault *why)
+{
+	fault_copy(&filler->why, why);
+	if (strcmp(why->sqlstate, "42P01") == 0)
+		fault_set_hint(&filler->why,
+			"If the table was dropped, delete the job; if it was renamed, rename it back "
+			"and set wanted = 'run', or enqueue a job for its new name.");
+	else if (strcmp(why->sqlstate, "42703") == 0)
+		fault_set_hint(&filler->why,
+			"If the column was dropped, delete the job; if it was renamed, or another "
+			"that the value reads, rename it back and set wanted = 'run'.");
+	fail(filler, &filler->why);
+}
+
 static void got_batch(void *owner, const struct reply *reply)
 {
 	struct filler *filler = owner;
@@ -368,7 +383,7 @@ static void got_batch(void *owner, const struct reply *reply)
 	case FAULT_NONE:
 	case FAULT_JOB:
 	case FAULT_FENCED:
-		fail(filler, why);
+		fail_for_good(filler, why);
 		return;
 	}
 }
