@@ -11,6 +11,7 @@ void authority_begin(struct script *script, const struct authority *authority)
 					   " pg_catalog.set_config('synchronous_commit',"
 					   "   coalesce($4, pg_catalog.current_setting('synchronous_commit')), true),"
 					   " pg_catalog.set_config('row_security', 'off', true),"
+					   " pg_catalog.set_config('standard_conforming_strings', 'on', true),"
 					   " pg_catalog.set_config('role', $5, true)");
 	script_bind(script, authority->search_path);
 	script_bind_int(script, authority->lock_timeout_ms);

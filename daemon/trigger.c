@@ -71,7 +71,11 @@ void trigger_add_create_function(struct text *sql, const struct job *job, const 
 	add_body(&body, job);
 	text_addf(sql, "CREATE FUNCTION %s.", schema_name);
 	trigger_add_function_name(sql, job);
-	text_add(sql, "() RETURNS pg_catalog.trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = ");
+	/* The value must not depend on who writes: a date's text, or its day, is what it is in the fill. */
+	text_add(sql, "() RETURNS pg_catalog.trigger LANGUAGE plpgsql SET timezone FROM CURRENT"
+				  " SET datestyle FROM CURRENT SET intervalstyle FROM CURRENT"
+				  " SET standard_conforming_strings FROM CURRENT ");
+	text_add(sql, "SECURITY DEFINER SET search_path = ");
 	text_addf(sql, "%s AS ", job->search_path);
 	quote_body(sql, text_is(&body));
 	text_free(&body);

@@ -21,14 +21,19 @@ sql -U shop_owner main "
 	CREATE SEQUENCE counted;
 	CREATE SEQUENCE counted_default;
 	DO \$\$ BEGIN
-		FOR i IN 1 .. 25 LOOP
+		FOR i IN 1 .. 26 LOOP
 			EXECUTE format('CREATE TABLE t%s (LIKE t INCLUDING ALL)', i);
 			EXECUTE format('INSERT INTO t%s SELECT * FROM t', i);
 			EXECUTE format('ANALYZE t%s', i);
 		END LOOP;
 	END \$\$"
+# Texts that depend on who asks: the worker, the application and this test each have settings of their own.
+sql main "ALTER ROLE shop_app SET TimeZone = 'America/New_York'; ALTER ROLE shop_app SET DateStyle = 'German'; ALTER ROLE shop_app SET IntervalStyle = 'iso_8601';
+	ALTER ROLE shop_app SET standard_conforming_strings = off; ALTER ROLE backfilld_shop SET standard_conforming_strings = off"
 daemon_start
 
+enqueue settings table_name=t26 column_name=v column_type=text sync=derive \
+	value="concat(timestamptz '2026-07-01 00:30:00+00' + id * interval '0', (timestamptz '2026-07-01 00:30:00+00' + id * interval '0')::date, d, interval '1 day' * (id / id), 'x\y')"
 enqueue nullable table_name=t1 column_name=v column_type=int value='a * 2'
 enqueue random table_name=t2 column_name=v column_type='double precision' value='random()'
 enqueue nextval table_name=t3 column_name=v column_type=bigint value="nextval('counted')" not_null=true
@@ -57,7 +62,7 @@ enqueue null_default table_name=t24 column_name=v column_type=int default_expr='
 jobs_settle 60
 
 expect_done nullable random nextval subquery rounded domain array enum jsonb collated some constant stable volatile \
-	constant_and_value volatile_and_value literal composite composite_derived json comment null_value
+	constant_and_value volatile_and_value literal composite composite_derived json comment null_value settings
 rows_off() { # WHAT TABLE WRONG: no row is wrong
 	expect_sql "$1" 0 "SELECT count(*) FROM $2 WHERE $3"
 }
@@ -99,6 +104,9 @@ rows_off "a type without equality" t20 "v->>'id' IS DISTINCT FROM id::text"
 expect_failed "a type without equality cannot be derived, which planning says" json_derived planning 'json.*derive|derive.*json'
 expect_sql "... and touches nothing" 0 "SELECT count(*) FROM pg_attribute WHERE attrelid = 't21'::regclass AND attname = 'v'"
 rows_off "an expression may end in a comment" t22 "v IS DISTINCT FROM id"
+settings="SELECT count(DISTINCT v) FROM t26 WHERE id IN (500, -500)"
+sql -U shop_app main "INSERT INTO t26 (id, d) SELECT -500, d FROM t26 WHERE id = 500; UPDATE t26 SET n = 0 WHERE id = 600"
+expect_sql "the trigger computes as the fill did, whatever the writer's settings" "1|3001" "SELECT ($settings), (SELECT count(*) FROM t26 WHERE v LIKE '2026-07-01 00:30:00+002026-07-012026-%1 dayx\\\\y')"
 expect_sql "a value that is NULL for all rows ends too" "0|0" "SELECT count(v), (SELECT rows_filled FROM backfill.job WHERE name = 'null_value') FROM t23"
 expect_failed "a default that is NULL is none, which planning says" null_default planning 'default_expr is NULL'
 for table in t1 t3 t4 t13 t15 t19; do
