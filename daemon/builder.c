@@ -150,6 +150,36 @@ static void leaves_no_trace(struct builder *builder)
 	fault_clear(&why);
 }
 
+static void hint_at_null(struct fault *why, const char *row)
+{
+	fault_set_hint(
+		why, "%s is still NULL: give it a value, or let value fill it, then set wanted = 'run'.", row);
+}
+
+/* Over a row that is NULL even a CHECK that is not valid refuses the application's next write of that row,
+ * whatever it changes. */
+static void looked_for_null(void *owner, const struct reply *reply)
+{
+	struct builder *builder = owner;
+	const struct fault *why = reply_fault(reply);
+	char *row = catalog_read_row(reply);
+
+	if (why && task_may_retry(why)) {
+		after(builder, CONTROL_RETRY_MS, wait_for_session);
+	} else if (why) {
+		end(builder, why);
+	} else if (!row) {
+		tell_intent(builder);
+	} else {
+		fault_set(&builder->why, FAULT_DATA, "%s: column %s is NULL, and the job asks for NOT NULL", row,
+			builder->task->job.column_name);
+		memcpy(builder->why.sqlstate, "23502", sizeof(builder->why.sqlstate));
+		hint_at_null(&builder->why, row);
+		end(builder, &builder->why);
+	}
+	free(row);
+}
+
 static void got_catalogue(void *owner, const struct reply *reply)
 {
 	struct builder *builder = owner;
@@ -173,7 +203,10 @@ static void got_catalogue(void *owner, const struct reply *reply)
 	}
 	builder->backoff_ms = BACKOFF_LEAST_MS;
 	builder->waited_since_ms = clock_ms();
-	tell_intent(builder);
+	if (builder->step.kind == CHANGE_CHECK)
+		catalog_ask_null_row(task->session, &task->job, &task->relation, looked_for_null, builder);
+	else
+		tell_intent(builder);
 }
 
 static void look_at_catalogue(struct builder *builder)
@@ -244,8 +277,7 @@ static void got_null_row(void *owner, const struct reply *reply)
 	char *row = catalog_read_row(reply);
 
 	if (row) {
-		fault_set_hint(&builder->why,
-			"%s is still NULL: give it a value, or let value fill it, then set wanted = 'run'.", row);
+		hint_at_null(&builder->why, row);
 		fault_add_context(&builder->why, "%s", row);
 	}
 	free(row);
