@@ -1,5 +1,6 @@
 -- Puts job $1 down, if it is still held under epoch $2; $3: the hold it waits at, or null. Sessions that are still there stay on
--- record: whoever takes the job up ends them first.
+-- record: whoever takes the job up ends them first. A user who has the job's row locked keeps nobody from giving the claim
+-- back; only a hold must be written.
 WITH freed AS (
 	DELETE FROM backfill.claim c WHERE c.job_id = $1 AND c.epoch = $2 RETURNING c.job_id
 ), forgotten AS (
@@ -11,3 +12,4 @@ UPDATE backfill.job j
    SET holder = NULL, held_at = $3, rows_per_s = NULL, eta = NULL, updated_at = pg_catalog.clock_timestamp()
   FROM freed f
  WHERE j.id = f.job_id
+   AND ($3::text IS NOT NULL OR j.id = (SELECT l.id FROM backfill.job l WHERE l.id = $1 FOR NO KEY UPDATE SKIP LOCKED))

@@ -55,7 +55,6 @@ wait_until 10 "a batch hangs" "SELECT count(*) = 1 FROM pg_stat_activity WHERE a
 stops_well "while one row takes a minute" INT filling
 sql -U shop_owner main "CREATE OR REPLACE FUNCTION dawdle(v text) RETURNS text LANGUAGE sql AS \$\$ SELECT v \$\$"
 
-# The user who has the job's row locked cannot keep the daemon, nor the claim.
 session_open looker main
 daemon_start
 job_reaches slow "done" 30
@@ -71,6 +70,20 @@ sql -U shop_owner main "SELECT backfill.proceed(id) FROM backfill.job WHERE name
 job_says wide "pid $(session_pid user), psql, idle in transaction.* has held RowExclusiveLock on public.wide for .*: UPDATE wide" 10
 stops_well "while sealing waits for a transaction" TERM sealing
 session_do user "ROLLBACK" >/dev/null
+
+# The user who has the job's row locked keeps neither the daemon nor the claim.
+sql -U shop_owner main "CREATE TABLE long (id int PRIMARY KEY, body text); INSERT INTO long SELECT g, 'x' FROM generate_series(1, 5000) g; ANALYZE long;
+	CREATE FUNCTION amble(v text) RETURNS text LANGUAGE plpgsql AS \$\$ BEGIN PERFORM pg_sleep(0.001); RETURN v; END \$\$;
+	UPDATE backfill.job SET wanted = 'pause' WHERE name = 'wide';
+	INSERT INTO backfill.job (name, table_name, column_name, column_type, value) VALUES ('long', 'long', 'c', 'text', 'amble(body)')"
+daemon_start
+wait_until 10 "the fill is under way" "SELECT stage = 'filling' FROM backfill.job WHERE name = 'long'"
+session_do looker "BEGIN; UPDATE backfill.job SET note = 'mine' WHERE name = 'long'" >/dev/null
+daemon_stop
+check "with the row of the running job locked it ends in time ($DAEMON_STOP_MS ms)" test "$DAEMON_STOP_MS" -lt 1500
+expect_sql "and gives the claim back" 0 "SELECT count(*) FROM backfill.claim"
+session_do looker "COMMIT" >/dev/null
+sql -U shop_owner main "UPDATE backfill.job SET wanted = 'run'"
 
 session_do looker "BEGIN; UPDATE backfill.job SET note = 'mine' WHERE name = 'wide'" >/dev/null
 daemon_start
