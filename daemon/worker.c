@@ -149,6 +149,8 @@ static void got_catalogue(void *owner, const struct reply *reply)
 		return;
 	catalog_read(reply, worker->context->server_version, &task->relation);
 	if (task->relation.exists) {
+		/* It may have been renamed since the job was asked for. */
+		memory_set_text(&task->job.table_name, task->relation.table_name);
 		open_session(worker);
 		return;
 	}

@@ -154,6 +154,16 @@ expect_done dropped
 expect_sql "a column that somebody dropped meanwhile, trigger and all, is added again" 0 "SELECT count(*) FROM moments WHERE dropped IS DISTINCT FROM new"
 expect_clean "... and nothing of ours but the derive triggers is left" moments
 
+# The table gets another name while a job waits.
+sql -U shop_owner main "CREATE TABLE renamed (id int PRIMARY KEY, name text); INSERT INTO renamed SELECT g, 'n' || g FROM generate_series(1, 300) g"
+enqueue renamed table_name=renamed column_name=v column_type=text value='upper(name)' hold_before='{fill}' not_null=true
+jobs_settle 20
+sql -U shop_owner main "ALTER TABLE renamed RENAME TO \"New name\"; SELECT backfill.proceed($(job_id renamed))" >/dev/null
+jobs_settle 20
+expect_done renamed
+expect_sql "a table renamed meanwhile is filled all the same" 0 "SELECT count(*) FROM \"New name\" WHERE v IS DISTINCT FROM upper(name)"
+expect_clean "... and nothing of ours is left" '"New name"'
+
 # The table goes away.
 sql -U shop_owner main "DROP TABLE t"
 sql -U shop_owner main "SELECT backfill.proceed($(job_id deferred))" >/dev/null
