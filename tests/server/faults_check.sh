@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # --check on a healthy and on each broken set-up; --install twice; --uninstall; bad options and configs.
+# shellcheck disable=SC2119 # what the library may take, a test need not give
 # shellcheck source=tests/server/lib.sh
 . "$(dirname "$0")/lib.sh"
 

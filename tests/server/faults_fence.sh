@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # What a daemon may still do to a job that another one has taken over, before it has heard of it: nothing.
+# shellcheck disable=SC2119 # what the library may take, a test need not give
 # shellcheck source=tests/server/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A daemon that is frozen for longer than its lease, alone and with a second one that takes over; two daemons beside
 # each other.
+# shellcheck disable=SC2119 # what the library may take, a test need not give
 # shellcheck source=tests/server/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/server/faults_lib.sh
@@ -43,7 +44,7 @@ wait_until 5 "the frozen daemon's sessions are ended" "SELECT count(*) = 0 FROM 
 before=$(sql main "SELECT sum(rows_filled) FROM backfill.bookmark")
 filled_beyond "$before"
 daemon_signal CONT
-wait_for 10 "the frozen daemon notices" grep -q "no longer held by this daemon" "$(daemon_log)"
+wait_for 10 "the frozen daemon notices" grep -q "no longer held by this daemon" "$(daemon_log daemon)"
 expect_sql "the successor still holds it" t "SELECT holder <> '$holder' FROM backfill.claim"
 job_reaches numbers "done" 40
 numbers_right "after a takeover"

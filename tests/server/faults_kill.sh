@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # kill -9 of the daemon and of the server in mid-fill: nothing is lost, nothing filled twice, nothing walked again.
+# shellcheck disable=SC2119 # what the library may take, a test need not give
 # shellcheck source=tests/server/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/server/faults_lib.sh
@@ -10,11 +11,11 @@ walked_again="SELECT count(*) FROM (
 	SELECT e.id, m[1]::int AS first, m[2]::int AS last
 	  FROM backfill.event e, pg_catalog.regexp_matches(e.detail, 'pages (\d+) to (\d+)') m
 	 WHERE e.kind = 'window' AND e.id < coalesce((SELECT min(s.id) FROM backfill.event s WHERE s.kind = 'sweep'), 1000000)) AS w
-  JOIN (
+	JOIN (
 	SELECT e.id, m[1]::int AS first, m[2]::int AS last
 	  FROM backfill.event e, pg_catalog.regexp_matches(e.detail, 'pages (\d+) to (\d+)') m
 	 WHERE e.kind = 'window' AND e.id < coalesce((SELECT min(s.id) FROM backfill.event s WHERE s.kind = 'sweep'), 1000000)) AS x
-    ON w.id < x.id AND w.first <= x.last AND x.first <= w.last"
+	ON w.id < x.id AND w.first <= x.last AND x.first <= w.last"
 
 slow_fill main
 daemon_install

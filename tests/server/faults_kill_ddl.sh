@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # kill -9 at random moments around adding and sealing: whatever was done of them is found in the catalogue.
+# shellcheck disable=SC2119 # what the library may take, a test need not give
 # shellcheck source=tests/server/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/server/faults_lib.sh

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Locks of others: rows locked for long, a table lock when ADD COLUMN comes, the horizon, the control table's rows; and
 # sessions that end while the table is waited for. The application never waits for long for us.
+# shellcheck disable=SC2119 # what the library may take, a test need not give
 # shellcheck source=tests/server/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/server/faults_lib.sh
@@ -8,6 +9,7 @@
 
 # A reader with a new connection for each read, and how long each took, in milliseconds.
 reader_start() {
+	# shellcheck disable=SC2016 # the reader's own shell expands it
 	become_server bash -c 'while true; do
 			begun=${EPOCHREALTIME/./}
 			"$1" -X -Atq -d "$2" -c "$3" >/dev/null || echo failed

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # --once gives up on a database that cannot be served; meanwhile, what holds the horizon makes the fill one pass.
+# shellcheck disable=SC2119 # what the library may take, a test need not give
 # shellcheck source=tests/server/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/server/faults_lib.sh

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Replicas: one that stops replaying stops the fill, one that vanishes too, for a while; a failover in mid-fill.
+# shellcheck disable=SC2119 # what the library may take, a test need not give
 # shellcheck source=tests/server/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/server/faults_lib.sh
@@ -59,7 +60,7 @@ cluster_stop standby1 immediate
 job_says numbers "replica standby1 " 3
 stands "nothing is filled while a replica has vanished"
 moves_on "after replica_grace_s the fill goes on without it"
-wait_for 3 "the log says so" grep -q "replica standby1 has been gone for 3 s" "$(daemon_log)"
+wait_for 3 "the log says so" grep -q "replica standby1 has been gone for 3 s" "$(daemon_log daemon)"
 cluster_resume standby1
 wait_until 20 "the replica is back" "SELECT count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming'"
 replica_caught_up standby1 main

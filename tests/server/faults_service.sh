@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What the service manager is told; SIGHUP with a good and a bad file; a database that cannot be reached beside one
 # that can.
+# shellcheck disable=SC2119 # what the library may take, a test need not give
 # shellcheck source=tests/server/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/server/faults_lib.sh
@@ -50,7 +51,7 @@ filled_beyond 500
 at=$(daemon_said | wc -l)
 config_with soon ""
 daemon_signal HUP
-wait_for 5 "a bad file is told" grep -q 'config was not taken.*service.yaml:11:10' "$(daemon_log)"
+wait_for 5 "a bad file is told" grep -q 'config was not taken.*service.yaml:11:10' "$(daemon_log daemon)"
 wait_for 5 "READY again" said_since "$at" '^READY=1'
 expect_match "a bad file: RELOADING, its time, READY" 'RELOADING=1
 MONOTONIC_USEC=[0-9]+
@@ -63,7 +64,7 @@ expect_sql "a bad file: the job is held as before" 1 "SELECT epoch FROM backfill
 at=$(daemon_said | wc -l)
 config_with 100 "jobs_at_once: 1"
 daemon_signal HUP
-wait_for 10 "the new file takes effect" grep -q 'took effect' "$(daemon_log)"
+wait_for 10 "the new file takes effect" grep -q 'took effect' "$(daemon_log daemon)"
 wait_for 5 "READY again" said_since "$at" '^READY=1'
 before=$(sql main "SELECT sum(rows_filled) FROM backfill.bookmark")
 filled_beyond "$before"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Sessions of the daemon end under it, one after the other; the server restarts; connections run out; rows of the
 # control table are locked.
+# shellcheck disable=SC2119 # what the library may take, a test need not give
 # shellcheck source=tests/server/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/server/faults_lib.sh

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SIGTERM and SIGINT from every stage: status 0 within 2 s, the claim given back, the job resumable.
+# shellcheck disable=SC2119 # what the library may take, a test need not give
 # shellcheck source=tests/server/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/server/faults_lib.sh

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The table changes under the fill: dropped, renamed, its column dropped; a long transaction holds the horizon; two
 # daemons beside each other share the jobs.
+# shellcheck disable=SC2119 # what the library may take, a test need not give
 # shellcheck source=tests/server/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/server/faults_lib.sh
