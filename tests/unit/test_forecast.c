@@ -77,6 +77,16 @@ static void only_the_last_minute_counts(void **state)
 	assert_true(fabs(forecast_seconds_left(&forecast, 60) - 60) < 0.01);
 }
 
+static void the_last_minute_is_the_last_minute_also_when_the_rate_changes_in_it(void **state)
+{
+	struct forecast forecast = {0};
+	int64_t now_ms = run(&forecast, 0, 100, 1000, 100, 10);
+
+	(void)state;
+	run(&forecast, now_ms, 31, 1000, 0, 0); /* half of it */
+	assert_true(fabs(forecast_rows_per_s(&forecast) - 50) < 3);
+}
+
 static void time_spent_waiting_counts(void **state)
 {
 	struct forecast forecast = {0};
@@ -94,6 +104,7 @@ int main(void)
 		cmocka_unit_test(what_is_told_after_so_long),
 		cmocka_unit_test(nothing_noted_is_nothing_told),
 		cmocka_unit_test(only_the_last_minute_counts),
+		cmocka_unit_test(the_last_minute_is_the_last_minute_also_when_the_rate_changes_in_it),
 		cmocka_unit_test(time_spent_waiting_counts),
 	};
 

@@ -85,6 +85,7 @@ static void the_bare_name_of_a_table(void **state)
 		{"\"x.y\".\"a.b\"", "a.b"},
 		{"public.\"say \"\"hi\"\"\"", "say \"hi\""},
 		{"\"\"\"\".\"\"\"\"", "\""},
+		{"\"a\"\".b\".users", "users"},
 		{"users", "users"},
 		{"\"Users\"", "Users"},
 	};
