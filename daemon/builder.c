@@ -220,8 +220,12 @@ static void told_intent(void *owner, const struct reply *reply)
 {
 	struct builder *builder = owner;
 
-	if (!control_failed(builder, reply_fault(reply), tell_intent))
+	if (control_failed(builder, reply_fault(reply), tell_intent))
+		return;
+	if (queue_read_told(reply))
 		look_at_holders(builder);
+	else
+		end(builder, &(struct fault){.kind = FAULT_FENCED});
 }
 
 static void tell_intent(struct builder *builder)
@@ -251,8 +255,8 @@ static void look_at_holders(struct builder *builder)
 {
 	struct task *task = builder->task;
 
-	ddl_ask_holders(
-		task->control, &task->job, &builder->step, session_backend_pid(task->session), got_holders, builder);
+	ddl_ask_holders(task->control, &task->job, builder->step.lock_mode, session_backend_pid(task->session),
+		got_holders, builder);
 }
 
 /* Full jitter: anywhere between nothing and the present bound, which doubles. */

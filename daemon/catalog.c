@@ -55,6 +55,7 @@ static void read_table(const struct reply *reply, struct relation *relation)
 	relation->has_children = reply_bool(reply, 0, 0, "has_children");
 	relation->forced_row_security = reply_bool(reply, 0, 0, "relforcerowsecurity");
 	relation->update_triggers = text_of(reply, "update_triggers");
+	relation->update_rules = text_of(reply, "update_rules");
 	relation->publication = text_of(reply, "publication");
 	relation->key_columns = text_of(reply, "key_columns");
 	relation->stored_generated = text_of(reply, "stored_generated");
@@ -74,7 +75,7 @@ static void read_column(const struct reply *reply, struct relation *relation)
 	relation->not_null_unvalidated = text_of(reply, "not_null_unvalidated");
 	relation->insert_trigger_exists = reply_bool(reply, 0, 0, "insert_trigger_exists");
 	relation->update_trigger_exists = reply_bool(reply, 0, 0, "update_trigger_exists");
-	relation->function_exists = reply_bool(reply, 0, 0, "function_exists");
+	relation->function_name = text_of(reply, "function_name");
 	relation->check_exists = reply_bool(reply, 0, 0, "check_exists");
 	relation->check_valid = reply_bool(reply, 0, 0, "check_valid");
 }

@@ -110,7 +110,7 @@ static struct change_step step_add(const struct job *job, const struct relation 
 	struct text sql = {0};
 
 	/* It outlives a trigger that somebody dropped, or that went with the column. */
-	if (trigger && !relation->function_exists) {
+	if (trigger && !relation->function_name) {
 		trigger_add_create_function(&sql, job, relation->schema_name);
 		add_statement(&step, &sql);
 		trigger_add_close_function(&sql, job, relation->schema_name);
@@ -218,8 +218,8 @@ static struct change_step step_drop_trigger(const struct job *job, const struct 
 		trigger_add_drop(&sql, job, TRIGGER_UPDATE);
 		add_statement(&step, &sql);
 	}
-	if (relation->function_exists) {
-		trigger_add_drop_function(&sql, job, relation->schema_name);
+	if (relation->function_name) {
+		text_addf(&sql, "DROP FUNCTION %s()", relation->function_name);
 		add_statement(&step, &sql);
 	}
 	text_free(&sql);
@@ -262,7 +262,7 @@ static bool next_sealing(const struct job *job, const struct relation *relation,
 {
 	bool constrained = relation->check_exists || relation->not_null_unvalidated;
 	bool fill_trigger =
-		relation->insert_trigger_exists || relation->update_trigger_exists || relation->function_exists;
+		relation->insert_trigger_exists || relation->update_trigger_exists || relation->function_name;
 
 	if (job->not_null && !relation->column_not_null && !constrained)
 		*ret_step = step_check(job, relation);
@@ -313,6 +313,18 @@ bool change_next(
 	return false;
 }
 
+static void assume_function(struct relation *relation, const struct job *job, bool exists)
+{
+	struct text name = {0};
+
+	if (exists) {
+		text_addf(&name, "%s.", relation->schema_name);
+		trigger_add_function_name(&name, job);
+	}
+	memory_set_text(&relation->function_name, exists ? text_is(&name) : NULL);
+	text_free(&name);
+}
+
 void change_assume(struct relation *relation, const struct job *job, enum change_kind kind)
 {
 	bool native = relation->server_version >= NATIVE_NOT_NULL;
@@ -320,7 +332,8 @@ void change_assume(struct relation *relation, const struct job *job, enum change
 	switch (kind) {
 	case CHANGE_ADD:
 		relation->column_exists = true;
-		relation->insert_trigger_exists = relation->function_exists = trigger_wanted(job);
+		relation->insert_trigger_exists = trigger_wanted(job);
+		assume_function(relation, job, trigger_wanted(job));
 		relation->update_trigger_exists = trigger_wanted(job) && watches_updates_at_once(job);
 		if (!relation->column_default)
 			relation->column_default = memory_text(job->default_expr);
@@ -345,7 +358,8 @@ void change_assume(struct relation *relation, const struct job *job, enum change
 		relation->check_exists = relation->check_valid = false;
 		return;
 	case CHANGE_DROP_TRIGGER:
-		relation->insert_trigger_exists = relation->update_trigger_exists = relation->function_exists = false;
+		relation->insert_trigger_exists = relation->update_trigger_exists = false;
+		assume_function(relation, job, false);
 		return;
 	case CHANGE_ANALYZE:
 		relation->analyzed = true;

@@ -16,15 +16,15 @@
 static const char *const sql_clock =
 	"SELECT (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000)::bigint AS ms";
 
-void ddl_ask_holders(struct session *control, const struct job *job, const struct change_step *step,
-	int own_pid, session_answer *answer, void *owner)
+void ddl_ask_holders(struct session *control, const struct job *job, const char *lock_mode, int own_pid,
+	session_answer *answer, void *owner)
 {
 	struct script *script = script_new();
 
 	script_add(script, sql_holders);
 	script_bind_int(script, job->table_oid);
 	script_bind_int(script, job->knobs.ddl_lock_timeout_ms);
-	script_bind(script, step->lock_mode);
+	script_bind(script, lock_mode);
 	script_bind_int(script, own_pid);
 	session_ask(control, script, LOOK_DEADLINE_MS, answer, owner);
 }

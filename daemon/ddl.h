@@ -20,10 +20,11 @@ struct ddl_outcome {
 	int64_t duration_ms; /* with the lock */
 };
 
-/* Is there a transaction that will not be gone within ddl_lock_timeout_ms? `own_pid`: our session, left out.
+/* Is there a transaction that will not be gone within ddl_lock_timeout_ms? `lock_mode`: of the lock
+ * that is wanted; `own_pid`: our session, left out.
  */
-void ddl_ask_holders(struct session *control, const struct job *job, const struct change_step *step,
-	int own_pid, session_answer *answer, void *owner);
+void ddl_ask_holders(struct session *control, const struct job *job, const char *lock_mode, int own_pid,
+	session_answer *answer, void *owner);
 
 /* True and a sentence: who it is. False: the way is free. */
 bool ddl_read_holders(const struct reply *reply, const struct job *job, struct text *ret_sentence) MUST_USE;

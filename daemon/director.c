@@ -346,7 +346,8 @@ static bool take_look(struct director *director, const struct reply *reply)
 		runnable = runnable || !entry.mine || !worker;
 		if (entry.mine && !worker && !director->claim_in_flight)
 			give_back(director, &entry.job);
-		else if (!entry.mine && !worker && claimable++ >= director->passed_over && has_room(director))
+		else if (!entry.mine && !entry.elsewhere && !worker && claimable++ >= director->passed_over &&
+				 has_room(director))
 			claim(director, &entry);
 	}
 	if (claimable <= director->passed_over)

@@ -4,6 +4,7 @@
 #include "common/memory.h"
 #include "daemon/batch.h"
 #include "daemon/catalog.h"
+#include "daemon/ddl.h"
 #include "daemon/enlist.h"
 #include "daemon/pace.h"
 #include "daemon/queue.h"
@@ -326,6 +327,17 @@ static void row_failed(struct filler *filler, const struct fault *why)
 		filler->batch.from_item, got_row, filler);
 }
 
+static void got_holders(void *owner, const struct reply *reply)
+{
+	struct filler *filler = owner;
+	struct text sentence = {0};
+
+	if (reply_fault(reply) || !ddl_read_holders(reply, &filler->task->job, &sentence))
+		text_add(&sentence, "rows or the table are locked by others for longer than lock_timeout_ms");
+	task_wait_for(filler->task, text_is(&sentence));
+	text_free(&sentence);
+}
+
 /* First once more and smaller, then without the rows that are locked; a single page that is slow gets more
  * time. */
 static void batch_was_refused(struct filler *filler, const struct fault *why)
@@ -336,7 +348,8 @@ static void batch_was_refused(struct filler *filler, const struct fault *why)
 	if (lock)
 		filler->refusals++;
 	if (filler->refusals > 2)
-		task_wait_for(filler->task, why->message);
+		ddl_ask_holders(filler->task->control, &filler->task->job, "ROW EXCLUSIVE",
+			session_backend_pid(filler->session), got_holders, filler);
 	if (slow && filler->sizer.pages == 1)
 		filler->patience = filler->patience < PATIENCE_MOST ? 2 * filler->patience : PATIENCE_MOST;
 	pace_sizer_halve(&filler->sizer, clock_ms());

@@ -1,22 +1,19 @@
 #include "daemon/filling.h"
 
 #include "common/memory.h"
-#include "daemon/authority.h"
 #include "daemon/builder.h"
 #include "daemon/catalog.h"
 #include "daemon/filler.h"
-#include "daemon/pending.h"
+#include "daemon/leftover.h"
 #include "daemon/queue.h"
+#include "daemon/sweep.h"
 #include "daemon/vacuum.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
 #define CONTROL_RETRY_MS 500
-#define LOCKED_ROWS_AGAIN_MS 1000
 #define VACUUM_AGAIN_MS 20
-#define SWEEPS_MOST_WITHOUT_SYNC 3
-#define COUNT_DEADLINE_MS (INT64_C(6) * 3600 * 1000)
 
 struct filling {
 	struct task *task;
@@ -30,6 +27,8 @@ struct filling {
 	size_t fillers_count;
 	int64_t rows_before; /* found in walks that are over */
 	int sweep;           /* to start next */
+	int skipping_sweeps; /* in a row */
+	int counts;          /* of what is left pending */
 	bool walking;        /* a walk is under way; false between walks, whatever the fillers say */
 	bool stopping;
 	struct builder *builder; /* between the fill and its first sweep */
@@ -143,11 +142,12 @@ static void next_sweep(struct filling *filling)
 	filling->rows_before += filling->shared.rows_found;
 	filling->sweep = filling->walk.sweep + 1;
 	if (!filling->shared.skipped) {
+		filling->skipping_sweeps = 0;
 		read_size(filling);
 		return;
 	}
 	task_wait_for(filling->task, "rows that other transactions have locked; the next sweep takes them");
-	after(filling, LOCKED_ROWS_AGAIN_MS, read_size);
+	after(filling, sweep_pause_ms(++filling->skipping_sweeps), read_size);
 }
 
 static void watched_updates(void *owner, const struct fault *why)
@@ -172,28 +172,59 @@ static void watch_updates(struct filling *filling)
 	filling->builder = builder_new(filling->task, watched_updates, filling);
 }
 
-/* A sweep found under way was interrupted: what its first part found is not known, so it proves nothing. */
+static void value_never_agrees(struct filling *filling)
+{
+	fault_set(&filling->why, FAULT_JOB,
+		"sweep %d still had to fill %" PRId64 " rows: the value differs from itself", filling->walk.sweep,
+		filling->shared.rows_found);
+	fault_set_hint(&filling->why,
+		"A function in value is declared IMMUTABLE or STABLE and is not: mend it, then set "
+		"wanted = 'run'.");
+	filling->done(filling->owner, &filling->why);
+}
+
+static void tell_sweep(struct filling *filling, const struct sweep_walk *walk)
+{
+	char *detail = memory_textf("sweep %d over %" PRId64 " pages %s%s", walk->number, filling->walk.pages,
+		walk->rows_found == 0 ? "found no pending row" : "found rows to fill",
+		walk->skipped  ? ", and left rows that others had locked"
+		: !walk->whole ? ", but was interrupted"
+					   : "");
+
+	tell(filling, "sweep", detail, walk->rows_found);
+	free(detail);
+}
+
 static void walk_is_over(struct filling *filling)
 {
-	const struct queue_walk *walk = &filling->walk;
-	bool clean = walk->fresh && filling->shared.rows_found == 0 && !filling->shared.skipped;
-	char *detail;
+	const struct relation *relation = &filling->task->relation;
+	struct sweep_table table = {.rows = relation->rows, .own_update_triggers = relation->update_triggers};
+	struct sweep_walk walk = {
+		.number = filling->walk.sweep,
+		.whole = filling->walk.fresh,
+		.rows_found = filling->shared.rows_found,
+		.skipped = filling->shared.skipped,
+	};
 
-	if (walk->sweep == 0) {
+	if (walk.number > 0)
+		tell_sweep(filling, &walk);
+	switch (sweep_judge(&filling->task->job, &table, &walk)) {
+	case SWEEP_WATCH:
 		watch_updates(filling);
 		return;
-	}
-	detail = memory_textf("sweep %d over %" PRId64 " pages found %s", walk->sweep, walk->pages,
-		clean ? "no pending row" : "rows to fill, or was interrupted");
-	tell(filling, "sweep", detail, filling->shared.rows_found);
-	free(detail);
-	if (clean)
-		tell_end(filling);
-	else if (filling->task->job.sync == JOB_SYNC_NONE && walk->sweep >= SWEEPS_MOST_WITHOUT_SYNC &&
-			 !filling->shared.skipped)
-		count_left(filling);
-	else
+	case SWEEP_AGAIN:
 		next_sweep(filling);
+		return;
+	case SWEEP_COUNT:
+		count_left(filling);
+		return;
+	case SWEEP_DONE:
+		tell_end(filling);
+		return;
+	case SWEEP_HOPELESS:
+		value_never_agrees(filling);
+		return;
+	}
 }
 
 static void filler_idle(void *owner)
@@ -288,37 +319,51 @@ static void start_walk(struct filling *filling)
 	queue_start_walk(task->control, &task->job, filling->sweep, task->relation.pages, started_walk, filling);
 }
 
+static void rows_are_kept(struct filling *filling, int64_t left)
+{
+	fault_set(&filling->why, FAULT_JOB,
+		"%" PRId64 " rows stay without their value, though every batch succeeded", left);
+	fault_set_hint(&filling->why,
+		"The table's own UPDATE trigger (%s) keeps them as they are: let it pass these updates, then set "
+		"wanted = 'run'.",
+		filling->task->relation.update_triggers);
+	filling->done(filling->owner, &filling->why);
+}
+
+/* Once more before it is said: a row may have come in behind the sweep. */
+static void judge_left(struct filling *filling, int64_t left)
+{
+	if (left == 0)
+		tell_end(filling);
+	else if (filling->counts++ == 0)
+		next_sweep(filling);
+	else
+		rows_are_kept(filling, left);
+}
+
 static void counted_left(void *owner, const struct reply *reply)
 {
 	struct filling *filling = owner;
-	int64_t left;
+	const struct fault *why = reply_fault(reply);
 
-	if (reply_fault(reply)) {
-		tell(filling, "sweep", "rows left without a value could not be counted", -1);
+	if (why && task_may_retry(why)) {
+		after(filling, CONTROL_RETRY_MS, count_left);
+	} else if (why) {
+		filling->done(filling->owner, why);
+	} else if (filling->task->job.sync == JOB_SYNC_NONE) {
+		tell(filling, "sweep", "rows written meanwhile are left to the application (sync = 'none')",
+			leftover_read(reply));
+		tell_end(filling);
 	} else {
-		left = reply_int(reply, AUTHORITY_STATEMENTS, 0, "left", 0);
-		tell(filling, "sweep", "rows written meanwhile were left to the application (sync = 'none')", left);
+		judge_left(filling, leftover_read(reply));
 	}
-	tell_end(filling);
 }
 
 static void count_left(struct filling *filling)
 {
 	struct task *task = filling->task;
-	struct script *script = script_new();
-	struct text sql = {0};
 
-	authority_begin(script, &(struct authority){
-								.owner = task->relation.owner,
-								.search_path = task->job.search_path,
-								.lock_timeout_ms = task->job.knobs.lock_timeout_ms,
-							});
-	text_addf(&sql, "SELECT pg_catalog.count(*) AS left FROM ONLY %s WHERE ", task->job.table_name);
-	pending_add(&sql, &task->job);
-	script_add(script, text_is(&sql));
-	script_add(script, "COMMIT");
-	text_free(&sql);
-	session_ask(task->session, script, COUNT_DEADLINE_MS, counted_left, filling);
+	leftover_ask(task->session, &task->job, &task->relation, counted_left, filling);
 }
 
 /* The table's lock and the session are the vacuum's until it is through. */

@@ -4,7 +4,10 @@ void lag_note(struct lag_ring *ring, int64_t now_ms, uint64_t lsn)
 {
 	size_t last = (ring->count + LAG_POSITIONS - 1) % LAG_POSITIONS;
 
-	if (ring->count > 0 && ring->positions[last].lsn >= lsn)
+	/* A failover that lost WAL: what was remembered is of a history that nobody replays any more. */
+	if (ring->count > 0 && ring->positions[last].lsn > lsn)
+		ring->count = 0;
+	if (ring->count > 0 && ring->positions[last].lsn == lsn)
 		return;
 	ring->positions[ring->count % LAG_POSITIONS].at_ms = now_ms;
 	ring->positions[ring->count % LAG_POSITIONS].lsn = lsn;

@@ -22,7 +22,8 @@ struct lag_ring {
 	size_t count; /* ever noted */
 };
 
-/* Remembers that the primary had flushed up to `lsn` at `now_ms`. Positions that do not move are noted once.
+/*
+ * Remembers that the primary had flushed up to `lsn` at `now_ms`. Positions that do not move are noted once.
  */
 void lag_note(struct lag_ring *ring, int64_t now_ms, uint64_t lsn);
 

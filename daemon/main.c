@@ -251,7 +251,8 @@ static void on_reload_signal(void *owner)
 		return;
 	service_reloading(clock_us());
 	if (!options_read(program->config, &program->next, &why)) {
-		log_error(NULL, "the config was not taken, the old one stays in force: %s", why.message);
+		log_error(NULL, "the config was not taken, the old one stays in force: %s%s%s", why.message,
+			why.hint ? "; " : "", why.hint ? why.hint : "");
 		fault_clear(&why);
 		service_ready();
 		return;

@@ -109,7 +109,8 @@ static const struct settings_option database_options[] = {
 		.initial = "",
 		.form = "one SQL query, or empty for none",
 		.fits = options_fit_query,
-		.help = "SQL of your own: one row with a boolean (true holds the fill) and optionally a text (why). Not asked yet.",
+		.help = "SQL of your own: one row with a boolean (true holds the fill) and optionally a text (why). "
+				"Not asked yet.",
 	},
 };
 
@@ -179,7 +180,8 @@ static const struct settings_option knob_options[] = {
 		.max = 1000,
 		.unit = "%",
 		.initial = "10",
-		.help = "By how much the application's transactions may become slower; 0 does not look. Not acted on yet.",
+		.help = "By how much the application's transactions may become slower; 0 does not look. Not acted on "
+				"yet.",
 	},
 	{
 		.key = "synchronous_commit",

@@ -33,6 +33,11 @@ static bool allows_table(const struct job *job, const struct relation *relation,
 		return refuse(why,
 			"the table has partitions or inheritance children, which this version does not fill",
 			"Enqueue a job for each leaf table, or wait for a version that fills partitioned tables.");
+	if (relation->update_rules) {
+		fault_set(why, FAULT_JOB, "rule %s rewrites every UPDATE of the table", relation->update_rules);
+		fault_set_hint(why, "ALTER TABLE … DISABLE RULE for the time of the job, then set wanted = 'run'.");
+		return false;
+	}
 	if (relation->forced_row_security)
 		return refuse(why,
 			"the table has FORCE ROW LEVEL SECURITY: its policies would hide rows from its own owner",

@@ -116,7 +116,7 @@ static struct relation assumed_from(const struct relation *relation)
 		.not_null_unvalidated = memory_text(relation->not_null_unvalidated),
 		.insert_trigger_exists = relation->insert_trigger_exists,
 		.update_trigger_exists = relation->update_trigger_exists,
-		.function_exists = relation->function_exists,
+		.function_name = memory_text(relation->function_name),
 		.check_exists = relation->check_exists,
 		.check_valid = relation->check_valid,
 	};

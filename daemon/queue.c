@@ -140,6 +140,7 @@ void queue_read_look(const struct reply *reply, size_t row, struct queue_entry *
 	job->holds = read_holds(reply, row);
 	job->knobs = read_knobs(reply, row);
 	entry->mine = reply_bool(reply, 0, row, "mine");
+	entry->elsewhere = reply_bool(reply, 0, row, "elsewhere");
 	entry->rows_estimate = reply_int(reply, 0, row, "rows_estimate", -1);
 	entry->throttled_ms = reply_int(reply, 0, row, "throttled_ms", 0);
 }
@@ -226,6 +227,7 @@ void queue_tell(struct session *control, const struct job *job, const struct que
 	bind_or_null(script, event->lock_wait_ms);
 	bind_or_null(script, event->duration_ms);
 	bind_or_null(script, event->rows);
+	script_bind_int(script, job->epoch);
 	ask(control, script, answer, owner);
 }
 
@@ -349,4 +351,9 @@ bool queue_read_window(const struct reply *reply, struct window_bookmark *ret_bo
 		.page = reply_int(reply, 0, 0, "page", 0),
 	};
 	return true;
+}
+
+bool queue_read_told(const struct reply *reply)
+{
+	return reply_affected(reply, 0) == 1;
 }

@@ -45,6 +45,7 @@ void queue_gone(struct session *control, const char *holder, session_answer *ans
 struct queue_entry {
 	struct job job;
 	bool mine;
+	bool elsewhere; /* another daemon has it, and its lease has not lapsed */
 	int64_t rows_estimate;
 	int64_t throttled_ms;
 };
@@ -83,6 +84,9 @@ struct queue_event {
 /* One row of history; `answer` may be NULL. */
 void queue_tell(struct session *control, const struct job *job, const struct queue_event *event,
 	session_answer *answer, void *owner);
+
+/* False: the job is no longer held under this epoch, or it was deleted; nothing was told. */
+bool queue_read_told(const struct reply *reply) MUST_USE;
 
 struct queue_report {
 	const char *waiting_for; /* NULL: it moves */

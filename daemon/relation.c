@@ -8,6 +8,8 @@ void relation_clear(struct relation *relation)
 	free(relation->schema_name);
 	free(relation->owner);
 	free(relation->update_triggers);
+	free(relation->update_rules);
+	free(relation->function_name);
 	free(relation->publication);
 	free(relation->key_columns);
 	free(relation->stored_generated);

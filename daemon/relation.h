@@ -34,7 +34,8 @@ struct relation {
 	char *not_null_unvalidated; /* 18: quoted name of a NOT VALID not-null; NULL: none */
 	bool insert_trigger_exists; /* ours */
 	bool update_trigger_exists; /* ours */
-	bool function_exists;       /* ours */
+	char *function_name;        /* ours, with its schema, which may have been changed; NULL: none */
+	char *update_rules;         /* names of rules that rewrite an UPDATE; NULL: none */
 	bool check_exists;          /* ours: CHECK (column IS NOT NULL) */
 	bool check_valid;
 	bool analyzed; /* by this job, since it reached that stage: the catalogue does not tell */

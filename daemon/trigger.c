@@ -111,10 +111,3 @@ void trigger_add_drop(struct text *sql, const struct job *job, enum trigger_even
 	add_quoted_name(sql, job, event);
 	text_addf(sql, " ON %s", job->table_name);
 }
-
-void trigger_add_drop_function(struct text *sql, const struct job *job, const char *schema_name)
-{
-	text_addf(sql, "DROP FUNCTION %s.", schema_name);
-	trigger_add_function_name(sql, job);
-	text_add(sql, "()");
-}

@@ -39,6 +39,5 @@ void trigger_add_close_function(struct text *sql, const struct job *job, const c
 void trigger_add_create(
 	struct text *sql, const struct job *job, const char *schema_name, enum trigger_event event);
 void trigger_add_drop(struct text *sql, const struct job *job, enum trigger_event event);
-void trigger_add_drop_function(struct text *sql, const struct job *job, const char *schema_name);
 
 #endif

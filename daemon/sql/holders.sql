@@ -17,6 +17,7 @@ SELECT coalesce(a.pid, 0) AS pid, a.application_name, a.state,
    AND coalesce(l.pid, 0) <> $4
    AND CASE $3
        WHEN 'ACCESS EXCLUSIVE' THEN true
+       WHEN 'ROW EXCLUSIVE' THEN l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
        WHEN 'SHARE ROW EXCLUSIVE' THEN l.mode NOT IN ('AccessShareLock', 'RowShareLock')
        ELSE l.mode NOT IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock')
        END

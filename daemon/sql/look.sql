@@ -1,4 +1,5 @@
--- Jobs that holder $1 has, and jobs that could be claimed now, best first.
+-- Jobs that holder $1 has, jobs that could be claimed now, best first, and jobs that somebody else has: should that daemon be
+-- dead they become claimable when its lease lapses.
 -- $2 … $6: the config's batch_ms, workers, max_lag_ms, lock_timeout_ms, ddl_lock_timeout_ms.
 SELECT j.id, j.epoch, j.stage, j.wanted, j.table_oid, j.table_name, j.search_path, j.column_name, j.column_type,
        j."collation", j.default_expr, j.value, j.fill_where, j.sync, j.not_null, j.adopted, j.exact_type,
@@ -11,7 +12,8 @@ SELECT j.id, j.epoch, j.stage, j.wanted, j.table_oid, j.table_name, j.search_pat
        coalesce(j.max_lag_ms, $4) AS max_lag_ms,
        coalesce(j.lock_timeout_ms, $5) AS lock_timeout_ms,
        coalesce(j.ddl_lock_timeout_ms, $6) AS ddl_lock_timeout_ms,
-       c.holder IS NOT NULL AND c.holder = $1 AND c.epoch = j.epoch AS mine
+       coalesce(c.holder = $1 AND c.epoch = j.epoch, false) AS mine,
+       coalesce(c.holder <> $1 AND c.lease_until >= pg_catalog.now(), false) AS elsewhere
   FROM backfill.job j
   LEFT JOIN backfill.claim c ON c.job_id = j.id
  WHERE (c.holder = $1 AND c.epoch = j.epoch)
@@ -19,8 +21,7 @@ SELECT j.id, j.epoch, j.stage, j.wanted, j.table_oid, j.table_name, j.search_pat
         AND j.wanted = 'run'
         AND (j.not_before IS NULL OR j.not_before <= pg_catalog.now())
         AND (j.held_at IS NULL OR j.held_at = ANY (j.released) OR j.held_at <> ALL (j.hold_before))
-        AND (c.job_id IS NULL OR c.lease_until < pg_catalog.now())
         AND NOT EXISTS (SELECT FROM backfill.claim other
                          WHERE other.root_oid = j.table_oid AND other.job_id <> j.id AND other.lease_until >= pg_catalog.now()))
- ORDER BY mine DESC, j.priority DESC, j.id
+ ORDER BY mine DESC, elsewhere, j.priority DESC, j.id
  LIMIT 100

@@ -18,6 +18,9 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS table_name,
           FROM pg_catalog.pg_trigger t
          WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype::int & 16 <> 0
            AND t.tgname NOT IN ($3, $4)) AS update_triggers,
+       (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(r.rulename), ', ' ORDER BY r.rulename)
+          FROM pg_catalog.pg_rewrite r
+         WHERE r.ev_class = c.oid AND r.ev_type = '2' AND r.ev_enabled <> 'D') AS update_rules,
        (SELECT pg_catalog.min(p.pubname)
           FROM pg_catalog.pg_publication p
          WHERE p.pubupdate
@@ -47,8 +50,15 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS table_name,
          WHERE k.conrelid = c.oid AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum] AND NOT k.convalidated) AS not_null_unvalidated,
        EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = $3) AS insert_trigger_exists,
        EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = $4) AS update_trigger_exists,
-       EXISTS (SELECT FROM pg_catalog.pg_proc f WHERE f.pronamespace = n.oid AND f.proname = $5 AND f.pronargs = 0
-                                                  AND f.prosrc LIKE '%-- made by backfilld for job %') AS function_exists,
+       (SELECT pg_catalog.format('%I.%I', fn.nspname, f.proname)
+          FROM pg_catalog.pg_proc f
+          JOIN pg_catalog.pg_namespace fn ON fn.oid = f.pronamespace
+         WHERE f.proname = $5 AND f.pronargs = 0 AND f.prosrc LIKE '%-- made by backfilld for job %'
+           AND (f.pronamespace = n.oid
+                OR EXISTS (SELECT FROM pg_catalog.pg_trigger t
+                            WHERE t.tgrelid = c.oid AND t.tgname IN ($3, $4) AND t.tgfoid = f.oid))
+         ORDER BY f.pronamespace = n.oid
+         LIMIT 1) AS function_name,
        k.oid IS NOT NULL AS check_exists,
        coalesce(k.convalidated, false) AS check_valid
   FROM pg_catalog.pg_class c

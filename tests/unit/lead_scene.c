@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define LOOK_EVERY_MS 1
 #define LIMIT_MS 10000
@@ -89,12 +90,13 @@ void scene_catalogue(struct fake_rule *rule, const struct scene_catalogue *says)
 	fake_columns(rule, "table_name", "schema_name", "owner", "relkind", "has_children", "relforcerowsecurity",
 		"update_triggers", "publication", "key_columns", "stored_generated", "pages", "reltuples",
 		"secondary_indexes", "column_indexed", "column_generated", "column_type", "not_null_unvalidated",
-		"function_exists", "column_exists", "column_default", "insert_trigger_exists",
+		"update_rules", "function_name", "column_exists", "column_default", "insert_trigger_exists",
 		"update_trigger_exists", "column_not_null", "check_exists", "check_valid", NULL);
 	fake_row(rule, "public.users", "public", "shop_owner", "r", "f", "f", NULL, NULL, "id", NULL, "4", "400",
-		"1", "f", "f", "text", NULL, says->insert_trigger, says->column_exists, says->column_default,
-		says->insert_trigger, says->update_trigger, says->column_not_null, says->check_exists,
-		says->check_valid);
+		"1", "f", "f", "text", NULL, NULL,
+		says->insert_trigger && says->insert_trigger[0] == 't' ? "public.backfill_fill_7" : NULL,
+		says->column_exists, says->column_default, says->insert_trigger, says->update_trigger,
+		says->column_not_null, says->check_exists, says->check_valid);
 }
 
 void scene_walk(struct fake_rule *rule, const char *sweep, const char *pages, const char *fresh)
@@ -137,7 +139,7 @@ static void content_server(void)
 	rule = fake_on(ASK_ENLIST);
 	fake_columns(rule, "login", NULL);
 	fake_row(rule, "worker");
-	fake_on(ASK_EVENT);
+	fake_affected(fake_on(ASK_EVENT), 1);
 	fake_on(ASK_WINDOW);
 	fake_on(ASK_HOLDERS);
 	scene_catalogue(fake_on(ASK_CATALOGUE), &(struct scene_catalogue){.column_exists = "t"});

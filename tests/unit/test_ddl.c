@@ -80,7 +80,7 @@ static void who_holds_the_table(void **state)
 			fake_row(rule, cases[i].pid, cases[i].application, cases[i].state, cases[i].age_s,
 				cases[i].prepared, cases[i].autovacuum, cases[i].mode, cases[i].query);
 		set->scene.ended = false;
-		ddl_ask_holders(task->control, &task->job, &set->step, 99, got_holders, set);
+		ddl_ask_holders(task->control, &task->job, set->step.lock_mode, 99, got_holders, set);
 		scene_run_to_end(&set->scene);
 		if (set->held != (i < COUNT_OF(cases)))
 			fail_msg("case %zu", i);

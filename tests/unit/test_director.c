@@ -100,14 +100,14 @@ static void look_columns(struct fake_rule *rule)
 		"column_name", "column_type", "collation", "default_expr", "value", "fill_where", "sync", "not_null",
 		"adopted", "exact_type", "fast_default", "volatile_value", "rows_estimate", "throttled_ms",
 		"hold_add", "hold_fill", "hold_seal", "batch_ms", "workers", "max_lag_ms", "lock_timeout_ms",
-		"ddl_lock_timeout_ms", "mine", NULL);
+		"ddl_lock_timeout_ms", "mine", "elsewhere", NULL);
 }
 
 static void look_row(struct fake_rule *rule, const char *id, const char *mine)
 {
 	fake_row(rule, id, "5", "queued", "run", "4242", "public.users", "public, pg_temp", "v", "text", NULL,
 		NULL, "upper(email)", NULL, "auto", "f", "f", NULL, "f", "f", NULL, "0", "f", "f", "f", "100", "1",
-		"1000", "100", "200", mine);
+		"1000", "100", "200", mine, "f");
 }
 
 static void claim_answers(struct fake_rule *rule, const char *epoch)

@@ -154,10 +154,10 @@ static void a_job_as_the_table_has_it(void **state)
 		"column_name", "column_type", "collation", "default_expr", "value", "fill_where", "sync", "not_null",
 		"adopted", "exact_type", "fast_default", "volatile_value", "rows_estimate", "throttled_ms",
 		"hold_add", "hold_fill", "hold_seal", "batch_ms", "workers", "max_lag_ms", "lock_timeout_ms",
-		"ddl_lock_timeout_ms", "mine", NULL);
+		"ddl_lock_timeout_ms", "mine", "elsewhere", NULL);
 	fake_row(rule, "7", "5", "sealing", "pause", "4294967295", "public.users", "public, pg_temp", "v", NULL,
 		NULL, "0", NULL, NULL, "auto", "t", "t", "text", "f", "t", NULL, "12", "f", "t", "t", "50", "4",
-		"2000", "120", "300", "t");
+		"2000", "120", "300", "t", "f");
 	set->read = read_entry;
 	queue_look(set->scene.task.control, "here", &defaults, answered, set);
 	scene_run_to_end(&set->scene);

@@ -60,8 +60,6 @@ static void what_is_made_and_dropped(void **state)
 		"\"My Schema\".backfill_derive_7()");
 	trigger_add_drop(&sql, &fill, TRIGGER_UPDATE);
 	expect("its trigger goes", &sql, "DROP TRIGGER \"~backfill_7_update\" ON public.\"Users\"");
-	trigger_add_drop_function(&sql, &fill, "public");
-	expect("and its function", &sql, "DROP FUNCTION public.backfill_fill_7()");
 	trigger_add_close_function(&sql, &fill, "public");
 	expect("nobody else calls it", &sql, "REVOKE ALL ON FUNCTION public.backfill_fill_7() FROM PUBLIC");
 	text_free(&sql);

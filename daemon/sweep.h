@@ -1,0 +1,46 @@
+/*
+ * sweep: what a walk over the table proves, and what comes next.
+ *
+ * Walk 0 is the fill itself; every walk after it is a sweep. A sweep proves something only when it was walked
+ * as a whole, turned no pending row into a filled one, and left none for being locked.
+ */
+#ifndef BACKFILLD_DAEMON_SWEEP_H
+#define BACKFILLD_DAEMON_SWEEP_H
+
+#include "common/base.h"
+#include "daemon/job.h"
+
+struct sweep_walk {
+	int number;         /* 0: the fill itself */
+	bool whole;         /* false: found under way, its first part is not known */
+	int64_t rows_found; /* pending rows that it filled */
+	bool skipped;       /* rows were left because somebody had them locked */
+};
+
+struct sweep_table {
+	double rows;              /* pg_class.reltuples; below 0: not known */
+	bool own_update_triggers; /* of the user's: they may keep a row from being updated, without an error */
+};
+
+enum sweep_verdict {
+	SWEEP_WATCH,    /* the fill is over: watch UPDATEs from now on, then sweep */
+	SWEEP_AGAIN,    /* sweep once more */
+	SWEEP_COUNT,    /* done as far as can be; count what is still pending */
+	SWEEP_DONE,     /* nothing is pending */
+	SWEEP_HOPELESS, /* sweep after sweep fills most of the table: the value never agrees with itself */
+};
+
+/* With sync = none rows written meanwhile are the application's own: no more sweeps than this. */
+#define SWEEP_MOST_WITHOUT_SYNC 3
+
+/* No application rewrites most of a table during so many sweeps in a row. */
+#define SWEEP_HOPELESS_AFTER 10
+
+enum sweep_verdict sweep_judge(
+	const struct job *job, const struct sweep_table *table, const struct sweep_walk *walk) MUST_USE;
+
+/* Milliseconds before the next sweep comes for locked rows: 1 s after the first that skipped some, doubling
+ * up to 30 s. */
+int64_t sweep_pause_ms(int skipping_sweeps) MUST_USE;
+
+#endif
