@@ -24,7 +24,7 @@ struct batch_order {
 
 struct batch_outcome {
 	int64_t rows;    /* that have a value now */
-	int64_t updated; /* as the server's statistics count them; -1: it counts nothing (track_counts is off) */
+	int64_t updated; /* as the server's statistics count them: 0 where track_counts is off */
 	int64_t hot;     /* of these, updated in place */
 	double ms;       /* execution, without commit */
 	int64_t wal_bytes;

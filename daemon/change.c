@@ -266,7 +266,8 @@ static bool next_sealing(const struct job *job, const struct relation *relation,
 
 	if (job->not_null && !relation->column_not_null && !constrained)
 		*ret_step = step_check(job, relation);
-	else if (relation->not_null_unvalidated || (relation->check_exists && !relation->check_valid))
+	else if ((job->not_null && relation->not_null_unvalidated) ||
+			 (relation->check_exists && !relation->check_valid))
 		*ret_step = step_validate(job, relation);
 	else if (job->not_null && !relation->column_not_null)
 		*ret_step = step_set_not_null(job);

@@ -327,7 +327,6 @@ static void abandon_lost(struct director *director, const struct reply *reply)
 static void give_back(struct director *director, const struct job *job)
 {
 	queue_release(director->control, job->id, job->epoch, NULL, NULL, NULL);
-	director->look_again = true;
 }
 
 static bool take_look(struct director *director, const struct reply *reply)

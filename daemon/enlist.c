@@ -15,6 +15,7 @@ struct enlist {
 	task_done *done;
 	void *owner;
 	struct loop_timer *timer;
+	bool asked_again;
 	void (*next)(struct enlist *enlist); /* what the timer goes on with */
 };
 
@@ -98,6 +99,12 @@ static void recorded(void *owner, const struct reply *reply)
 	if (queue_read_enlist(reply)) {
 		task_wait_for(enlist->task, NULL);
 		enlist->done(enlist->owner, NULL);
+		return;
+	}
+	/* A session that was just terminated, and does not know it yet, looks the same. */
+	if (!enlist->asked_again) {
+		enlist->asked_again = true;
+		after(enlist, CONTROL_RETRY_MS, record);
 		return;
 	}
 	fault_set(&why, FAULT_JOB, "the worker login's session (pid %d) is not among the server's",

@@ -22,6 +22,9 @@
 /* Doublings of it end here: somebody who keeps cancelling must not make it overflow. */
 #define PATIENCE_MOST 64
 
+/* A batch that is refused so often for something else than a lock says so. */
+#define RETRIES_UNTOLD 5
+
 enum at { AT_LINK, AT_WINDOW, AT_BATCH, AT_IDLE, AT_REST };
 
 struct filler {
@@ -42,6 +45,7 @@ struct filler {
 	struct window_batch batch;
 	struct pace_sizer sizer;
 	int refusals; /* lock timeouts of this stretch in a row */
+	int retries;  /* of this stretch, for whatever passing fault */
 	int patience; /* doubles when a single page takes too long */
 	int64_t window_rows;
 	int64_t window_since_ms;
@@ -288,6 +292,7 @@ static void batch_went_well(struct filler *filler, const struct reply *reply)
 	if (filler->refusals >= 2)
 		filler->shared->skipped = true;
 	filler->refusals = 0;
+	filler->retries = 0;
 	filler->patience = 1;
 	filler->window_rows += outcome.rows;
 	filler->shared->rows_found += outcome.rows;
@@ -347,6 +352,8 @@ static void batch_was_refused(struct filler *filler, const struct fault *why)
 
 	if (lock)
 		filler->refusals++;
+	else if (++filler->retries > RETRIES_UNTOLD)
+		task_wait_for(filler->task, why->message);
 	if (filler->refusals > 2)
 		ddl_ask_holders(filler->task->control, &filler->task->job, "ROW EXCLUSIVE",
 			session_backend_pid(filler->session), got_holders, filler);

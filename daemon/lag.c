@@ -18,13 +18,15 @@ int64_t lag_of(const struct lag_ring *ring, int64_t now_ms, uint64_t replay_lsn)
 {
 	size_t kept = ring->count < LAG_POSITIONS ? ring->count : LAG_POSITIONS;
 	int64_t oldest_beyond_ms = now_ms;
+	bool wrapped = ring->count > LAG_POSITIONS;
 
 	for (size_t back = 1; back <= kept; back++) {
 		size_t i = (ring->count - back) % LAG_POSITIONS;
 
 		if (ring->positions[i].lsn <= replay_lsn)
-			break;
+			return now_ms - oldest_beyond_ms;
 		oldest_beyond_ms = ring->positions[i].at_ms;
 	}
-	return now_ms - oldest_beyond_ms;
+	/* A full ring tells at least how old its oldest position is. */
+	return kept == 0 || wrapped ? now_ms - oldest_beyond_ms : -1;
 }

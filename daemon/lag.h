@@ -27,7 +27,10 @@ struct lag_ring {
  */
 void lag_note(struct lag_ring *ring, int64_t now_ms, uint64_t lsn);
 
-/* Milliseconds by which a replica that replayed up to `replay_lsn` is behind. */
+/*
+ * Milliseconds by which a replica that replayed up to `replay_lsn` is behind; -1 while that is not known: it
+ * lacks even what the ring knew first, and may lack hours more.
+ */
 int64_t lag_of(const struct lag_ring *ring, int64_t now_ms, uint64_t replay_lsn) MUST_USE;
 
 #endif

@@ -108,14 +108,6 @@ static void tell_alive(void *owner)
 	loop_timer_after(program->alive, service_watchdog_ms());
 }
 
-static void stop_now(void *owner)
-{
-	struct program *program = owner;
-
-	log_warning(NULL, "stopping without waiting longer: the server ends what is still in flight");
-	loop_stop(program->loop);
-}
-
 static void free_directors(struct program *program)
 {
 	for (size_t i = 0; i < program->directors_count; i++) {
@@ -164,8 +156,9 @@ static void finish_reload(void *owner)
 {
 	struct program *program = owner;
 
-	if (program->stopping)
+	if (program->stopping || !program->reloading)
 		return;
+	loop_timer_stop(program->hard_stop);
 	free_directors(program);
 	options_free(&program->options);
 	program->options = program->next;
@@ -175,6 +168,19 @@ static void finish_reload(void *owner)
 	start_directors(program);
 	log_info(NULL, "the config %s was read again and took effect", program->config);
 	service_ready();
+}
+
+/* A stop or a reload that takes too long, with a server that does not answer: what is in flight is closed. */
+static void stop_now(void *owner)
+{
+	struct program *program = owner;
+
+	log_warning(NULL, "%s without waiting longer: the server ends what is still in flight",
+		program->stopping ? "stopping" : "reloading");
+	if (program->stopping)
+		loop_stop(program->loop);
+	else
+		finish_reload(program);
 }
 
 static void when_stopped(struct program *program)
@@ -258,6 +264,7 @@ static void on_reload_signal(void *owner)
 		return;
 	}
 	program->reloading = true;
+	loop_timer_after(program->hard_stop, STOP_WITHIN_MS);
 	for (size_t i = 0; i < program->directors_count; i++) {
 		program->idle[i] = false;
 		director_stop(program->directors[i]);

@@ -11,6 +11,9 @@
 #include <string.h>
 
 #define SAMPLE_EVERY_MS 250
+/* The first samples come quicker: until there are some nothing may be filled. */
+#define FIRST_SAMPLES 8
+#define FIRST_SAMPLES_EVERY_MS 50
 
 struct replica {
 	char *name;
@@ -25,6 +28,7 @@ struct monitor {
 	struct loop_timer *timer;
 	struct lag_ring ring;
 	int64_t sampled_ms;
+	int samples; /* since the connection stands */
 	struct replica *replicas;
 	size_t replicas_count;
 	struct pace_replica *told; /* what the signals point to */
@@ -67,6 +71,8 @@ static void opened(void *owner)
 {
 	struct monitor *monitor = owner;
 
+	monitor->ring.count = 0; /* it may be another server now */
+	monitor->samples = 0;
 	loop_timer_after(monitor->timer, 0);
 }
 
@@ -110,15 +116,20 @@ static bool listed(const struct options_database *database, const char *name)
 	return false;
 }
 
+static struct replica *find_replica(const struct monitor *monitor, const char *name)
+{
+	for (size_t i = 0; i < monitor->replicas_count; i++) {
+		if (strcmp(monitor->replicas[i].name, name) == 0)
+			return &monitor->replicas[i];
+	}
+	return NULL;
+}
+
 /* Replicas of one name are one replica: the slowest of them. */
 static void note_replica(struct monitor *monitor, const char *name, uint64_t replayed, int64_t now_ms)
 {
-	struct replica *replica = NULL;
+	struct replica *replica = find_replica(monitor, name);
 
-	for (size_t i = 0; i < monitor->replicas_count && !replica; i++) {
-		if (strcmp(monitor->replicas[i].name, name) == 0)
-			replica = &monitor->replicas[i];
-	}
 	if (!replica) {
 		monitor->replicas =
 			memory_resize(monitor->replicas, (monitor->replicas_count + 1) * sizeof(monitor->replicas[0]));
@@ -128,6 +139,28 @@ static void note_replica(struct monitor *monitor, const char *name, uint64_t rep
 	if (replica->seen_ms != now_ms || replayed < replica->replayed)
 		replica->replayed = replayed;
 	replica->seen_ms = now_ms;
+}
+
+static void tell_gone(struct monitor *monitor, const char *name)
+{
+	char *sentence =
+		memory_textf("replica %s has been gone for %d s (replica_grace_s) and is no longer waited for", name,
+			monitor->database->replica_grace_s);
+
+	log_warning(&(struct log_about){.database = monitor->database->name}, "%s", sentence);
+	pressure_tell(monitor->session, "replica", sentence);
+	free(sentence);
+}
+
+/* One that must be kept close and is not there at all counts as gone from now on. */
+static void miss_listed(struct monitor *monitor, int64_t now_ms)
+{
+	const struct options_database *database = monitor->database;
+
+	for (size_t i = 0; !database->replicas_all && i < database->replicas_count; i++) {
+		if (!find_replica(monitor, database->replicas[i]))
+			note_replica(monitor, database->replicas[i], 0, now_ms - 1);
+	}
 }
 
 /* A replica that vanished is not a replica without lag; after the grace it is no longer waited for. */
@@ -143,9 +176,7 @@ static void drop_long_gone(struct monitor *monitor, int64_t now_ms)
 			monitor->replicas[kept++] = *replica;
 			continue;
 		}
-		log_warning(&(struct log_about){.database = monitor->database->name},
-			"replica %s has been gone for %d s (replica_grace_s) and is no longer waited for", replica->name,
-			monitor->database->replica_grace_s);
+		tell_gone(monitor, replica->name);
 		free(replica->name);
 	}
 	monitor->replicas_count = kept;
@@ -158,7 +189,8 @@ static void sampled(void *owner, const struct reply *reply)
 	const char *name;
 	uint64_t replayed;
 
-	loop_timer_after(monitor->timer, SAMPLE_EVERY_MS);
+	loop_timer_after(
+		monitor->timer, monitor->samples++ < FIRST_SAMPLES ? FIRST_SAMPLES_EVERY_MS : SAMPLE_EVERY_MS);
 	if (reply_fault(reply)) {
 		log_debug(&(struct log_about){.database = monitor->database->name}, "no lag sample: %s",
 			reply_fault(reply)->message);
@@ -169,6 +201,8 @@ static void sampled(void *owner, const struct reply *reply)
 		if (listed(monitor->database, name))
 			note_replica(monitor, name, replayed, now_ms);
 	}
+	if (monitor->sampled_ms == 0)
+		miss_listed(monitor, now_ms);
 	drop_long_gone(monitor, now_ms);
 	monitor->sampled_ms = now_ms;
 }

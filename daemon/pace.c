@@ -108,13 +108,10 @@ static bool signals_forbid(
 	return false;
 }
 
-static void close_gate(struct pace_gate *gate, int64_t now_ms)
+static void close_gate(struct pace_gate *gate)
 {
 	gate->good_samples = 0;
-	if (gate->closed)
-		return;
 	gate->closed = true;
-	gate->since_ms = now_ms;
 }
 
 bool pace_gate_may_go(
@@ -127,7 +124,7 @@ bool pace_gate_may_go(
 
 	gate->judged_ms = signals->sampled_ms;
 	if (signals_forbid(signals, limit_ms, now_ms, &reason)) {
-		close_gate(gate, now_ms);
+		close_gate(gate);
 		text_free(&gate->reason);
 		gate->reason = reason;
 		return false;

@@ -51,9 +51,8 @@ struct pace_signals {
 
 struct pace_gate {
 	bool closed;
-	int64_t since_ms;   /* clock when it closed */
 	int64_t judged_ms;  /* sample it was last judged by */
-	int good_samples;   /* fresh samples in a row below half of the limit */
+	int good_samples;   /* fresh samples in a row of at most half of the limit */
 	struct text reason; /* a sentence; empty while open */
 };
 

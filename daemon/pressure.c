@@ -14,6 +14,16 @@ void pressure_ask(struct session *session, session_answer *answer, void *owner)
 	session_ask(session, script, PRESSURE_DEADLINE_MS, answer, owner);
 }
 
+void pressure_tell(struct session *session, const char *kind, const char *detail)
+{
+	struct script *script = script_new();
+
+	script_add(script, sql_note);
+	script_bind(script, kind);
+	script_bind(script, detail);
+	session_ask(session, script, PRESSURE_DEADLINE_MS, NULL, NULL);
+}
+
 uint64_t pressure_read_flushed(const struct reply *reply)
 {
 	return (uint64_t)reply_int(reply, SAMPLE_AT, 0, "flush_lsn", 0);

@@ -13,6 +13,9 @@
 /* Samples, and commits a heartbeat first: a standby reports its position only when something was flushed. */
 void pressure_ask(struct session *session, session_answer *answer, void *owner);
 
+/* A row of history that belongs to no job. */
+void pressure_tell(struct session *session, const char *kind, const char *detail);
+
 /* The primary's flush position. */
 uint64_t pressure_read_flushed(const struct reply *reply) MUST_USE;
 

@@ -332,17 +332,32 @@ static void log_move(const struct worker *worker)
 
 static void report(struct worker *worker);
 
+/* The move must be on record before anything else: a user may have the row locked, or the connection is lost.
+ */
+static void move_failed(struct worker *worker, const struct fault *why)
+{
+	struct log_about about = task_about(&worker->task);
+
+	if (task_may_retry(why)) {
+		task_wait_for(&worker->task, why->message);
+		after(worker, CONTROL_RETRY_MS, move);
+		return;
+	}
+	log_error(&about, "the control tables do not take that job %" PRId64 " is %s: %s", worker->task.job.id,
+		stage_name(worker->to), why->message);
+	worker_abandon(worker);
+}
+
 static void moved(void *owner, const struct reply *reply)
 {
 	struct worker *worker = owner;
 
 	if (reply_fault(reply)) {
-		/* A user who holds the row's lock, or a lost connection: the move must be on record before anything
-		 * else. */
-		after(worker, CONTROL_RETRY_MS, move);
+		move_failed(worker, reply_fault(reply));
 		return;
 	}
 	worker->moving = false;
+	task_wait_for(&worker->task, NULL);
 	if (reply_rows(reply, 0) == 0) {
 		worker_abandon(worker);
 		return;
@@ -398,6 +413,12 @@ void worker_stop(struct worker *worker)
 	after(worker, 0, settle);
 }
 
+/* Also when the stop came while that was being put on record. */
+static bool has_failed(const struct worker *worker)
+{
+	return worker->task.job.stage == STAGE_FAILED || (worker->moving && worker->to == STAGE_FAILED);
+}
+
 static void released(void *owner, const struct reply *reply)
 {
 	struct worker *worker = owner;
@@ -405,7 +426,7 @@ static void released(void *owner, const struct reply *reply)
 	if (reply_fault(reply) && task_may_retry(reply_fault(reply)))
 		after(worker, CONTROL_RETRY_MS, put_down);
 	else
-		worker->ended(worker->owner, worker, worker->task.job.stage == STAGE_FAILED);
+		worker->ended(worker->owner, worker, has_failed(worker));
 }
 
 static void put_down(struct worker *worker)

@@ -140,6 +140,7 @@ static void content_server(void)
 	fake_columns(rule, "login", NULL);
 	fake_row(rule, "worker");
 	fake_affected(fake_on(ASK_EVENT), 1);
+	fake_on("INSERT INTO backfill.event (kind");
 	fake_on(ASK_WINDOW);
 	fake_on(ASK_HOLDERS);
 	scene_catalogue(fake_on(ASK_CATALOGUE), &(struct scene_catalogue){.column_exists = "t"});
