@@ -40,7 +40,7 @@ wait_until 10 "the renamed table is followed, or the job says so" \
 note "$(sql main "SELECT name, stage, error, error_hint FROM backfill.job")"
 sql -U shop_owner main "ALTER TABLE another RENAME TO renamed"
 sql -U shop_owner main "UPDATE backfill.job SET wanted = 'run' WHERE name = 'renamed' AND stage = 'failed'"
-job_reaches renamed "done" 25
+job_reaches renamed "done" 90
 expect_sql "renamed back, every row has its value" 0 "SELECT count(*) FROM renamed WHERE c IS DISTINCT FROM body"
 daemon_stop
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # The main job: a column is added and filled on a table with a replica, and becomes NOT NULL.
+# shellcheck disable=SC2119 # our functions have their own arguments
 # shellcheck source=tests/server/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -13,7 +14,7 @@ sql -U shop_owner main "CREATE TABLE users (id bigint PRIMARY KEY, email text NO
 daemon_start
 sql -U shop_owner main "INSERT INTO backfill.job (name, table_name, column_name, column_type, value, not_null)
 	VALUES ('users-upper', 'users', 'email_upper', 'text', 'upper(email)', true)"
-job_reaches users-upper done 60
+job_reaches users-upper "done" 60
 expect_sql "every row has its value" 0 "SELECT count(*) FROM users WHERE email_upper IS DISTINCT FROM upper(email)"
 expect_sql "the column is NOT NULL" t "SELECT attnotnull FROM pg_attribute WHERE attrelid = 'users'::regclass AND attname = 'email_upper'"
 expect_sql "no constraint, trigger or function of ours is left" 0 \
