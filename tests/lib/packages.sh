@@ -34,7 +34,7 @@ packages_missing() {
 }
 
 packages_install() {
-	local missing=() as_root=()
+	local missing=() as_root=() said
 	if ! type -P apt-get dpkg-query >/dev/null; then
 		echo "This is no Debian: make sure yourself that what these packages hold is there: $*"
 		return
@@ -54,12 +54,12 @@ packages_install() {
 	if ! "${as_root[@]}" apt-get -q -o Acquire::Retries=3 update >/dev/null; then
 		echo "apt-get update failed; trying with the lists that are there" >&2
 	fi
-	if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" \
-		>"${TMPDIR:-/tmp}/backfilld-packages.$$"; then
-		cat "${TMPDIR:-/tmp}/backfilld-packages.$$" >&2
-		rm -f "${TMPDIR:-/tmp}/backfilld-packages.$$"
+	said=$(mktemp)
+	if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" >"$said"; then
+		cat "$said" >&2
+		rm -f "$said"
 		echo "Packages could not be installed: ${missing[*]}" >&2
 		return 1
 	fi
-	rm -f "${TMPDIR:-/tmp}/backfilld-packages.$$"
+	rm -f "$said"
 }
