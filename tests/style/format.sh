@@ -50,6 +50,21 @@ check_c() {
 	done < <(files '*.c' '*.h')
 }
 
+# What a formatter does to comments, and files that have become too long; the house aims at 400 lines.
+check_comments_and_lengths() {
+	local sources file lines long=()
+	mapfile -t sources < <(files '*.c' '*.h')
+	no_line "no head comment is broken by a formatter" '^ \*[^[:blank:]/]' "${sources[@]}"
+	mapfile -t sources < <(printf '%s\n' "${sources[@]}" | grep -E '^(daemon|common)/')
+	for file in "${sources[@]}"; do
+		lines=$(wc -l <"$file")
+		if ((lines > 500)); then
+			long+=("$file has $lines")
+		fi
+	done
+	expect_equal "no file of daemon/ or common/ is longer than 500 lines (aim at 400)" "" "$(printf '%s\n' "${long[@]}")"
+}
+
 check_shell() {
 	local file scripts
 	mapfile -t scripts < <(files '*.sh' 'run' | grep -E '\.sh$|^\.ci/run$')
@@ -92,6 +107,7 @@ check_leftovers() {
 }
 
 check_c
+check_comments_and_lengths
 check_shell
 check_blanks
 check_leftovers
