@@ -21,9 +21,9 @@ bool dial_hosts(const char *conninfo, struct hosts *ret_hosts, struct fault *why
  * Begins to connect without waiting.
  *	name		application_name unless the conninfo sets one
  *	hosts		where to, in this order, instead of what the conninfo says. libpq looks up, and waits for,
- *each name that has no address: see hosts_expand() What the conninfo leaves open: TCP keepalives that notice
- *a silent peer within half a minute. Encoding is always UTF8. `ret_conn` is the caller's, to be polled and
- *finished.
+ * each name that has no address: see hosts_expand() What the conninfo leaves open: TCP keepalives that notice
+ * a silent peer within half a minute. Encoding is always UTF8. `ret_conn` is the caller's, to be polled and
+ * finished.
  */
 bool dial_start(const char *conninfo, const char *name, const struct hosts *hosts, PGconn **ret_conn,
 	struct fault *why) MUST_USE;

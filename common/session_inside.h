@@ -3,7 +3,7 @@
  *
  * The life of a session: resting → resolving → connecting → greeting → open, and after every loss back to
  * resting, until it is closed. Without host names to look up there is no resolving. One question at a time is
- *`current` (sent, being answered); the others wait in a queue.
+ * `current` (sent, being answered); the others wait in a queue.
  *
  *	session.c	what others call; the queue, deadlines
  *	session_link.c	connecting, losing, resting

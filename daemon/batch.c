@@ -19,7 +19,6 @@ enum {
 /* $1: the table. Statistics of the transactions before are still in there: the difference is ours. */
 static const char *const sql_measure =
 	"SELECT pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000 AS ms,"
-	" pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_catalog.pg_lsn AS lsn,"
 	" pg_catalog.pg_stat_get_xact_tuples_updated($1) AS updated,"
 	" pg_catalog.pg_stat_get_xact_tuples_hot_updated($1) AS hot";
 
@@ -98,6 +97,5 @@ void batch_read(const struct reply *reply, struct batch_outcome *ret_outcome)
 		.updated = difference(reply, "updated"),
 		.hot = difference(reply, "hot"),
 		.ms = reply_real(reply, AFTER_AT, 0, "ms", 0) - reply_real(reply, BEFORE_AT, 0, "ms", 0),
-		.wal_bytes = difference(reply, "lsn"),
 	};
 }

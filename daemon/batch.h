@@ -27,7 +27,6 @@ struct batch_outcome {
 	int64_t updated; /* as the server's statistics count them: 0 where track_counts is off */
 	int64_t hot;     /* of these, updated in place */
 	double ms;       /* execution, without commit */
-	int64_t wal_bytes;
 };
 
 void batch_ask(struct session *session, const struct batch_order *order, session_answer *answer, void *owner);

@@ -28,6 +28,7 @@ struct builder {
 	enum change_kind taken;                /* the step that succeeded last */
 	int times;                             /* in a row; 0: none yet */
 	int64_t backoff_ms;
+	bool refused;            /* this step, at least once */
 	int64_t waited_since_ms; /* when this step was first ready to go */
 	bool stopping;
 	bool in_flight;   /* a step was sent and not answered */
@@ -202,6 +203,7 @@ static void got_catalogue(void *owner, const struct reply *reply)
 		return;
 	}
 	builder->backoff_ms = BACKOFF_LEAST_MS;
+	builder->refused = false;
 	builder->waited_since_ms = clock_ms();
 	if (builder->step.kind == CHANGE_CHECK)
 		catalog_ask_null_row(task->session, &task->job, &task->relation, looked_for_null, builder);
@@ -245,7 +247,9 @@ static void got_holders(void *owner, const struct reply *reply)
 		task_wait_for(task, text_is(&sentence));
 		after(builder, LOOK_AGAIN_MS, look_at_holders);
 	} else {
-		task_wait_for(task, NULL);
+		/* What an attempt was refused for stays told until one succeeds. */
+		if (!builder->refused)
+			task_wait_for(task, NULL);
 		take_step(builder);
 	}
 	text_free(&sentence);
@@ -270,6 +274,9 @@ static void back_off(struct builder *builder, const struct fault *why)
 
 	task_wait_for(task, sentence);
 	free(sentence);
+	if (!builder->refused)
+		tell(builder, "refused", why->message, NULL, NULL);
+	builder->refused = true;
 	builder->backoff_ms =
 		2 * builder->backoff_ms < BACKOFF_MOST_MS ? 2 * builder->backoff_ms : BACKOFF_MOST_MS;
 	after(builder, delay_ms, look_at_holders);
@@ -321,6 +328,7 @@ static void took_step(void *owner, const struct reply *reply)
 		step_failed(builder, why);
 		return;
 	}
+	task_wait_for(builder->task, NULL);
 	ddl_read(reply, &builder->step, &outcome);
 	tell(builder, "statement", change_name(builder->step.kind), &outcome, NULL);
 	builder->times = builder->taken == builder->step.kind ? builder->times + 1 : 1;

@@ -1,12 +1,12 @@
 /*
  * builder: a stage that changes the catalogue (adding, sealing, analyzing), step by step until nothing is
- *missing.
+ * missing.
  *
  *	catalogue → change_next → intent → who holds the table? → the step, with a short lock_timeout → outcome →
- *catalogue …
+ * catalogue …
  *
  * It asks for a lock only when nobody holds a conflicting one for long, and gives up the wait itself before
- *anyone notices: then it backs off, with full jitter up to 30 s, for as long as it takes.
+ * anyone notices: then it backs off, with full jitter up to 30 s, for as long as it takes.
  */
 #ifndef BACKFILLD_DAEMON_BUILDER_H
 #define BACKFILLD_DAEMON_BUILDER_H

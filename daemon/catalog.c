@@ -37,6 +37,9 @@ void catalog_ask(struct session *control, const struct job *job, session_answer 
 	bind_name(script, &name);
 	text_addf(&name, "backfill_%" PRId64 "_not_null", job->id);
 	bind_name(script, &name);
+	trigger_add_marker(&name, job);
+	bind_name(script, &name);
+	script_bind_int(script, job->id);
 	text_free(&name);
 	session_ask(control, script, DEADLINE_MS, answer, owner);
 }
@@ -53,6 +56,7 @@ static void read_table(const struct reply *reply, struct relation *relation)
 	relation->owner = text_of(reply, "owner");
 	relation->kind = reply_text(reply, 0, 0, "relkind")[0];
 	relation->has_children = reply_bool(reply, 0, 0, "has_children");
+	relation->requester_may = reply_bool(reply, 0, 0, "requester_may");
 	relation->forced_row_security = reply_bool(reply, 0, 0, "relforcerowsecurity");
 	relation->update_triggers = text_of(reply, "update_triggers");
 	relation->update_rules = text_of(reply, "update_rules");

@@ -8,6 +8,13 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+/* Changing the catalogue takes milliseconds once there is the lock. */
+#define CATALOGUE_TIMEOUT_MS 30000
+/* A sample of the table, however wide its rows and slow its disk. */
+#define ANALYZE_TIMEOUT_MS (INT64_C(2) * 3600 * 1000)
+/* A scan of the biggest table there is; it blocks neither readers nor writers meanwhile. */
+#define VALIDATE_TIMEOUT_MS (INT64_C(3) * 24 * 3600 * 1000)
+
 #define NATIVE_NOT_NULL 180000 /* PostgreSQL 18 knows NOT NULL … NOT VALID */
 
 const char *change_name(enum change_kind kind)
@@ -35,7 +42,8 @@ const char *change_name(enum change_kind kind)
 
 static struct change_step make_step(enum change_kind kind, const char *lock_mode)
 {
-	return (struct change_step){.kind = kind, .lock_mode = lock_mode, .script = script_new()};
+	return (struct change_step){
+		.kind = kind, .lock_mode = lock_mode, .timeout_ms = CATALOGUE_TIMEOUT_MS, .script = script_new()};
 }
 
 /* Adds what was composed to the step and empties it. */
@@ -166,6 +174,7 @@ static struct change_step step_validate(const struct job *job, const struct rela
 	struct text sql = {0};
 
 	step.scans = true;
+	step.timeout_ms = VALIDATE_TIMEOUT_MS;
 	start_alter(&sql, job);
 	text_add(&sql, "VALIDATE CONSTRAINT ");
 	if (relation->not_null_unvalidated)
@@ -231,6 +240,7 @@ static struct change_step step_analyze(const struct job *job)
 	struct change_step step = make_step(CHANGE_ANALYZE, "SHARE UPDATE EXCLUSIVE");
 	struct text sql = {0};
 
+	step.timeout_ms = ANALYZE_TIMEOUT_MS;
 	text_addf(&sql, "ANALYZE %s (", job->table_name);
 	quote_name(&sql, job->column_name);
 	text_add(&sql, ")");

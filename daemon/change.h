@@ -32,6 +32,7 @@ struct change_step {
 	enum change_kind kind;
 	struct script *script; /* the statements, one transaction; owned by the step */
 	const char *lock_mode; /* "ACCESS EXCLUSIVE", …: the strongest on the table */
+	int64_t timeout_ms;    /* of each statement */
 	bool scans;            /* reads the whole table, under a lock that blocks neither reads nor writes */
 };
 

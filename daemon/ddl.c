@@ -7,11 +7,8 @@
 #include <string.h>
 
 #define LOOK_DEADLINE_MS 10000
-/* Catalogue changes take milliseconds once they have their lock. */
-#define CHANGE_DEADLINE_MS 60000
-#define CHANGE_TIMEOUT_MS 30000
-/* A scan of the biggest table there is; it blocks nobody meanwhile. */
-#define SCAN_DEADLINE_MS (INT64_C(7) * 24 * 3600 * 1000)
+/* Beyond the statement's own timeout only a dead server stays silent. */
+#define DEADLINE_BEYOND_MS 30000
 
 static const char *const sql_clock =
 	"SELECT (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000)::bigint AS ms";
@@ -69,7 +66,7 @@ void ddl_ask(struct session *session, const struct job *job, const struct relati
 								.owner = relation->owner,
 								.search_path = job->search_path,
 								.lock_timeout_ms = job->knobs.ddl_lock_timeout_ms,
-								.statement_timeout_ms = step->scans ? 0 : CHANGE_TIMEOUT_MS,
+								.statement_timeout_ms = (int)step->timeout_ms,
 							});
 	script_add(script, sql_clock);
 	script_addf(script, "LOCK TABLE ONLY %s IN %s MODE", job->table_name, step->lock_mode);
@@ -78,7 +75,7 @@ void ddl_ask(struct session *session, const struct job *job, const struct relati
 		script_add(script, step->script->statements[i].sql);
 	script_add(script, sql_clock);
 	script_add(script, "COMMIT");
-	session_ask(session, script, step->scans ? SCAN_DEADLINE_MS : CHANGE_DEADLINE_MS, answer, owner);
+	session_ask(session, script, step->timeout_ms + DEADLINE_BEYOND_MS, answer, owner);
 }
 
 void ddl_read(const struct reply *reply, const struct change_step *step, struct ddl_outcome *ret_outcome)

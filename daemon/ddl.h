@@ -4,6 +4,9 @@
  * First a look at who holds the table (on the control session), then the step itself with a short
  * lock_timeout, as the table's owner, in one transaction and one pipeline: no round trip happens under its
  * lock.
+ *
+ * VALIDATE and ANALYZE share that transaction with nothing but its settings and the lock they would take
+ * themselves; their timeouts are their own.
  */
 #ifndef BACKFILLD_DAEMON_DDL_H
 #define BACKFILLD_DAEMON_DDL_H

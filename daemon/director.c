@@ -413,7 +413,8 @@ static void look(struct director *director)
 		director->looked_ms = clock_ms();
 		queue_seen(director->control, director->holder);
 		queue_renew(director->control, director->holder, NULL, NULL);
-		queue_explain_waiting(director->control);
+		queue_explain_waiting(
+			director->control, director->workers_count >= (size_t)director->options->jobs_at_once);
 	}
 	queue_look(director->control, director->holder, &defaults, looked, director);
 }
@@ -460,11 +461,6 @@ const char *director_trouble(const struct director *director)
 int director_failures(const struct director *director)
 {
 	return director->failures;
-}
-
-size_t director_running(const struct director *director)
-{
-	return director->workers_count;
 }
 
 void director_describe(const struct director *director, struct text *lines)

@@ -35,7 +35,6 @@ const char *director_trouble(const struct director *director) MUST_USE;
 
 /* Jobs that failed under this director. */
 int director_failures(const struct director *director) MUST_USE;
-size_t director_running(const struct director *director) MUST_USE;
 
 /* Adds a line for each running job. */
 void director_describe(const struct director *director, struct text *lines);

@@ -313,8 +313,9 @@ static void got_row(void *owner, const struct reply *reply)
 
 	if (row)
 		fault_add_context(&filler->why, "%s", row);
-	fault_set_hint(&filler->why,
-		"Mend the row or the expression, then set wanted = 'run'; everything filled so far stays.");
+	fault_set_hint(&filler->why, "Mend the row, then set wanted = 'run'; or delete the job and insert it "
+								 "with another expression (a job's own cannot "
+								 "be changed). Everything filled so far stays.");
 	free(row);
 	fail(filler, &filler->why);
 }

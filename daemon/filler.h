@@ -5,7 +5,7 @@
  *
  * It never fails a job for load: locks, deadlocks, cancelled statements and lost connections are tried again,
  * smaller; rows that stay locked are left to the sweep. A row that makes the expression fail is found by
- *halving.
+ * halving.
  */
 #ifndef BACKFILLD_DAEMON_FILLER_H
 #define BACKFILLD_DAEMON_FILLER_H

@@ -1,5 +1,6 @@
 #include "daemon/filling.h"
 
+#include "common/clock.h"
 #include "common/memory.h"
 #include "daemon/builder.h"
 #include "daemon/catalog.h"
@@ -25,15 +26,17 @@ struct filling {
 	struct queue_walk walk;
 	struct filler **fillers;
 	size_t fillers_count;
-	int64_t rows_before; /* found in walks that are over */
-	int sweep;           /* to start next */
-	int skipping_sweeps; /* in a row */
-	int counts;          /* of what is left pending */
-	bool walking;        /* a walk is under way; false between walks, whatever the fillers say */
+	int64_t rows_before;   /* found in walks that are over */
+	int sweep;             /* to start next */
+	int64_t rows_of_sweep; /* found by the last one */
+	int skipping_sweeps;   /* in a row */
+	int counts;            /* of what is left pending */
+	bool walking;          /* a walk is under way; false between walks, whatever the fillers say */
 	bool stopping;
 	struct builder *builder; /* between the fill and its first sweep */
 	bool vacuuming;          /* on the task's session, beside the fillers */
-	struct fault why;        /* a filler failed: told when all are at rest */
+	int64_t vacuuming_since_ms;
+	struct fault why; /* a filler failed: told when all are at rest */
 };
 
 static void read_size(struct filling *filling);
@@ -175,11 +178,12 @@ static void watch_updates(struct filling *filling)
 static void value_never_agrees(struct filling *filling)
 {
 	fault_set(&filling->why, FAULT_JOB,
-		"sweep %d still had to fill %" PRId64 " rows: the value differs from itself", filling->walk.sweep,
+		"sweep %d still found %" PRId64 " rows to fill, no fewer than the one before", filling->walk.sweep,
 		filling->shared.rows_found);
-	fault_set_hint(&filling->why,
-		"A function in value is declared IMMUTABLE or STABLE and is not: mend it, then set "
-		"wanted = 'run'.");
+	fault_set_hint(&filling->why, "Either value gives another result each time (a function declared "
+								  "IMMUTABLE or STABLE that is not), or rows are "
+								  "written past the trigger (logical replication, session_replication_role): "
+								  "mend that, then set wanted = 'run'.");
 	filling->done(filling->owner, &filling->why);
 }
 
@@ -198,16 +202,18 @@ static void tell_sweep(struct filling *filling, const struct sweep_walk *walk)
 static void walk_is_over(struct filling *filling)
 {
 	const struct relation *relation = &filling->task->relation;
-	struct sweep_table table = {.rows = relation->rows, .own_update_triggers = relation->update_triggers};
+	struct sweep_table table = {.own_update_triggers = relation->update_triggers};
 	struct sweep_walk walk = {
 		.number = filling->walk.sweep,
 		.whole = filling->walk.fresh,
 		.rows_found = filling->shared.rows_found,
+		.rows_before = filling->rows_of_sweep,
 		.skipped = filling->shared.skipped,
 	};
 
 	if (walk.number > 0)
 		tell_sweep(filling, &walk);
+	filling->rows_of_sweep = walk.rows_found;
 	switch (sweep_judge(&filling->task->job, &table, &walk)) {
 	case SWEEP_WATCH:
 		watch_updates(filling);
@@ -237,13 +243,34 @@ static void filler_idle(void *owner)
 	walk_is_over(filling);
 }
 
+static void tell_vacuum(struct filling *filling, const char *kind, const char *detail, int64_t duration_ms)
+{
+	char *statement = vacuum_statement(&filling->task->job);
+
+	queue_tell(filling->task->control, &filling->task->job,
+		&(struct queue_event){
+			.kind = kind,
+			.detail = detail,
+			.statement = statement,
+			.lock_wait_ms = -1,
+			.duration_ms = duration_ms,
+			.rows = -1,
+		},
+		NULL, NULL);
+	free(statement);
+}
+
 static void vacuumed(void *owner, const struct reply *reply)
 {
 	struct filling *filling = owner;
 	const struct fault *why = reply_fault(reply);
+	int64_t duration_ms = clock_ms() - filling->vacuuming_since_ms;
 
 	filling->vacuuming = false;
-	tell(filling, "vacuum", why ? why->message : "index entries of moved rows are taken away", -1);
+	if (why)
+		tell_vacuum(filling, "error", why->message, duration_ms);
+	else
+		tell_vacuum(filling, "vacuum", "index entries of moved rows are taken away", duration_ms);
 }
 
 /* Without it an index over values in no order doubles. */
@@ -261,7 +288,9 @@ static void filler_progressed(void *owner)
 	if (task->relation.rows <= 0 || moved < VACUUM_AFTER_SHARE * task->relation.rows)
 		return;
 	filling->vacuuming = true;
+	filling->vacuuming_since_ms = clock_ms();
 	filling->shared.rows_moved = 0;
+	tell_vacuum(filling, "intent", "take away the index entries of moved rows", -1);
 	vacuum_ask(task->session, &task->job, &task->relation, vacuumed, filling);
 }
 
@@ -363,6 +392,7 @@ static void count_left(struct filling *filling)
 {
 	struct task *task = filling->task;
 
+	task_wait_for(task, "the rows that are still pending to be counted");
 	leftover_ask(task->session, &task->job, &task->relation, counted_left, filling);
 }
 

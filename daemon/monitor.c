@@ -93,6 +93,9 @@ void monitor_watch(struct monitor *monitor, bool on)
 	if (on == (monitor->session != NULL))
 		return;
 	if (on) {
+		/* Those that were there when it last looked are missed from now on, should they be gone. */
+		for (size_t i = 0; i < monitor->replicas_count; i++)
+			monitor->replicas[i].seen_ms = clock_ms();
 		monitor->session = session_new(
 			monitor->loop, monitor->database->conninfo, "backfilld monitor", greeting(), &events, monitor);
 		return;
@@ -102,7 +105,6 @@ void monitor_watch(struct monitor *monitor, bool on)
 	monitor->session = NULL;
 	monitor->sampled_ms = 0;
 	monitor->ring.count = 0;
-	forget_replicas(monitor);
 }
 
 static bool listed(const struct options_database *database, const char *name)

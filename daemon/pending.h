@@ -6,7 +6,7 @@
  *
  * The last test of the first row is left out when the value is volatile. `(v IS NULL) IS TRUE` cannot be
  * turned into an index scan. The server evaluates conditions in the order of their cost, not as written, so
- *the user's expressions stand in a CASE behind the cheap ones.
+ * the user's expressions stand in a CASE behind the cheap ones.
  */
 #ifndef BACKFILLD_DAEMON_PENDING_H
 #define BACKFILLD_DAEMON_PENDING_H

@@ -323,6 +323,9 @@ bool plan_read_probe(const struct reply *reply, const struct plan_probe *probe, 
 		if (at < probe->count && probe->about[at])
 			fault_add_context(why, "%s", probe->about[at]);
 		hint_at_temporary(why, relation);
+		if (!why->hint)
+			fault_set_hint(why,
+				"A job's expressions cannot be changed: delete this job and insert it with the right one.");
 		/* An expression that does not even parse on an empty table fails the job, whatever its SQLSTATE. */
 		if (why->kind == FAULT_DATA)
 			why->kind = FAULT_JOB;

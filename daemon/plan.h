@@ -44,4 +44,7 @@ void plan_probe_free(struct plan_probe *probe);
 void plan_store(struct session *control, const struct job *job, const struct relation *relation,
 	session_answer *answer, void *owner);
 
+/* False: the job is no longer held under this epoch, nothing was written. */
+bool plan_read_stored(const struct reply *reply) MUST_USE;
+
 #endif

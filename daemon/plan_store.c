@@ -22,10 +22,10 @@ struct step_row {
 };
 
 /* Takes the row's texts. */
-static void add_row(struct script *script, int64_t job_id, int *step, struct step_row row)
+static void add_row(struct script *script, const struct job *job, int *step, struct step_row row)
 {
 	script_add(script, sql_plan_step);
-	script_bind_int(script, job_id);
+	script_bind_int(script, job->id);
 	script_bind_int(script, ++*step);
 	script_bind(script, row.statement);
 	script_bind(script, row.lock_mode);
@@ -33,6 +33,7 @@ static void add_row(struct script *script, int64_t job_id, int *step, struct ste
 	script_bind_bool(script, row.blocks_writes);
 	script_bind_bool(script, row.scans);
 	script_bind(script, row.note);
+	script_bind_int(script, job->epoch);
 	free(row.statement);
 	free(row.note);
 }
@@ -43,7 +44,7 @@ static void add_changes(
 	struct change_step step;
 
 	while (change_next(job, assumed, stage, &step)) {
-		add_row(script, job->id, number,
+		add_row(script, job, number,
 			(struct step_row){
 				.statement = change_text(&step),
 				.lock_mode = step.lock_mode,
@@ -78,7 +79,7 @@ static void add_fill(
 	quote_name(&sql, job->column_name);
 	text_addf(&sql, " = (%s\n) WHERE ctid >= … AND ctid < … AND ", job_fill_expression(job));
 	pending_add(&sql, job);
-	add_row(script, job->id, number,
+	add_row(script, job, number,
 		(struct step_row){
 			.statement = text_take(&sql),
 			.lock_mode = "ROW EXCLUSIVE",
@@ -135,6 +136,7 @@ void plan_store(struct session *control, const struct job *job, const struct rel
 	add_findings(script, job, relation);
 	script_add(script, sql_plan_forget);
 	script_bind_int(script, job->id);
+	script_bind_int(script, job->epoch);
 	add_changes(script, job, &assumed, STAGE_ADDING, &number);
 	if (job_fills(job)) {
 		add_fill(script, job, relation, &number);
@@ -145,4 +147,9 @@ void plan_store(struct session *control, const struct job *job, const struct rel
 	script_add(script, "COMMIT");
 	relation_clear(&assumed);
 	session_ask(control, script, DEADLINE_MS, answer, owner);
+}
+
+bool plan_read_stored(const struct reply *reply)
+{
+	return reply_rows(reply, 1) == 1;
 }

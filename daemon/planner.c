@@ -139,6 +139,8 @@ static void stored(void *owner, const struct reply *reply)
 
 	if (why && task_may_retry(why))
 		after(planner, RETRY_MS, store);
+	else if (!why && !plan_read_stored(reply))
+		end(planner, &(struct fault){.kind = FAULT_FENCED});
 	else
 		end(planner, why);
 }

@@ -151,9 +151,12 @@ void queue_entry_clear(struct queue_entry *entry)
 	*entry = (struct queue_entry){0};
 }
 
-void queue_explain_waiting(struct session *control)
+void queue_explain_waiting(struct session *control, bool no_place_free)
 {
-	ask(control, script_of(sql_waiting), NULL, NULL);
+	struct script *script = script_of(sql_waiting);
+
+	script_bind_bool(script, no_place_free);
+	ask(control, script, NULL, NULL);
 }
 
 void queue_claim(

@@ -57,7 +57,7 @@ void queue_read_look(const struct reply *reply, size_t row, struct queue_entry *
 void queue_entry_clear(struct queue_entry *entry);
 
 /* Says of the jobs nobody works on what they wait for. */
-void queue_explain_waiting(struct session *control);
+void queue_explain_waiting(struct session *control, bool no_place_free);
 
 void queue_claim(
 	struct session *control, int64_t job_id, const char *holder, session_answer *answer, void *owner);

@@ -12,11 +12,12 @@
 struct relation {
 	int server_version; /* 150018 */
 	bool exists;
-	char *table_name;  /* format('%I.%I') as it is called now */
-	char *schema_name; /* quoted */
-	char *owner;       /* bare */
-	char kind;         /* pg_class.relkind */
-	bool has_children; /* partitions or inheritance children */
+	char *table_name;   /* format('%I.%I') as it is called now */
+	char *schema_name;  /* quoted */
+	char *owner;        /* bare */
+	bool requester_may; /* who asked for the job still has the owner's privileges */
+	char kind;          /* pg_class.relkind */
+	bool has_children;  /* partitions or inheritance children */
 	bool forced_row_security;
 	char *update_triggers;  /* names of user triggers that fire for each updated row; NULL: none */
 	char *publication;      /* one that would refuse updates for want of a replica identity; NULL: none */

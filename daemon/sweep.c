@@ -3,10 +3,10 @@
 #define PAUSE_LEAST_MS 1000
 #define PAUSE_MOST_MS 30000
 
-static bool is_hopeless(const struct sweep_table *table, const struct sweep_walk *walk)
+static bool is_hopeless(const struct sweep_walk *walk)
 {
-	return walk->number >= SWEEP_HOPELESS_AFTER && table->rows > 0 &&
-		   (double)walk->rows_found > table->rows / 2;
+	return walk->number >= SWEEP_HOPELESS_AFTER && walk->rows_found > 0 &&
+		   walk->rows_found >= walk->rows_before;
 }
 
 enum sweep_verdict sweep_judge(
@@ -23,7 +23,7 @@ enum sweep_verdict sweep_judge(
 		return SWEEP_DONE;
 	if (job->sync == JOB_SYNC_NONE && walk->number >= SWEEP_MOST_WITHOUT_SYNC && !walk->skipped)
 		return SWEEP_COUNT;
-	return is_hopeless(table, walk) ? SWEEP_HOPELESS : SWEEP_AGAIN;
+	return is_hopeless(walk) ? SWEEP_HOPELESS : SWEEP_AGAIN;
 }
 
 int64_t sweep_pause_ms(int skipping_sweeps)

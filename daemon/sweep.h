@@ -11,14 +11,14 @@
 #include "daemon/job.h"
 
 struct sweep_walk {
-	int number;         /* 0: the fill itself */
-	bool whole;         /* false: found under way, its first part is not known */
-	int64_t rows_found; /* pending rows that it filled */
-	bool skipped;       /* rows were left because somebody had them locked */
+	int number;          /* 0: the fill itself */
+	bool whole;          /* false: found under way, its first part is not known */
+	int64_t rows_found;  /* pending rows that it filled */
+	int64_t rows_before; /* that the sweep before it filled */
+	bool skipped;        /* rows were left because somebody had them locked */
 };
 
 struct sweep_table {
-	double rows;              /* pg_class.reltuples; below 0: not known */
 	bool own_update_triggers; /* of the user's: they may keep a row from being updated, without an error */
 };
 
@@ -27,13 +27,14 @@ enum sweep_verdict {
 	SWEEP_AGAIN,    /* sweep once more */
 	SWEEP_COUNT,    /* done as far as can be; count what is still pending */
 	SWEEP_DONE,     /* nothing is pending */
-	SWEEP_HOPELESS, /* sweep after sweep fills most of the table: the value never agrees with itself */
+	SWEEP_HOPELESS, /* sweep after sweep finds no fewer rows than the one before */
 };
 
 /* With sync = none rows written meanwhile are the application's own: no more sweeps than this. */
 #define SWEEP_MOST_WITHOUT_SYNC 3
 
-/* No application rewrites most of a table during so many sweeps in a row. */
+/* By then a fill that gets anywhere finds fewer rows from sweep to sweep: triggers help whoever writes
+ * meanwhile. */
 #define SWEEP_HOPELESS_AFTER 10
 
 enum sweep_verdict sweep_judge(

@@ -48,11 +48,18 @@ static void add_assignment(struct text *body, const struct job *job)
 	text_add(body, ";\n");
 }
 
+void trigger_add_marker(struct text *marker, const struct job *job)
+{
+	text_addf(marker, "-- made by backfilld for job %" PRId64 ", column ", job->id);
+	quote_name(marker, job->column_name);
+}
+
 /* Parentheses end on a line of their own: a user's expression may end in a comment. */
 static void add_body(struct text *body, const struct job *job)
 {
-	text_addf(
-		body, "\n-- made by backfilld for job %" PRId64 "\n#variable_conflict use_column\nBEGIN\n", job->id);
+	text_add(body, "\n");
+	trigger_add_marker(body, job);
+	text_add(body, "\n#variable_conflict use_column\nBEGIN\n");
 	if (job->fill_where) {
 		text_add(body, "\tIF NOT EXISTS (SELECT ");
 		add_row_source(body, job);

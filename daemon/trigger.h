@@ -32,6 +32,12 @@ void trigger_add_name(struct text *name, int64_t job_id, enum trigger_event even
 /* "backfill_fill_7" or "backfill_derive_7", without schema. */
 void trigger_add_function_name(struct text *name, const struct job *job);
 
+/*
+ * The comment by which our function is known again: its name alone could be that of a job of another time,
+ * from before a restore or a new install.
+ */
+void trigger_add_marker(struct text *marker, const struct job *job);
+
 /* CREATE FUNCTION in schema `schema_name` (quoted). */
 void trigger_add_create_function(struct text *sql, const struct job *job, const char *schema_name);
 /* Takes it from PUBLIC: on a table of their own others could see through it what its owner sees. */

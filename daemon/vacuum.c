@@ -1,5 +1,9 @@
 #include "daemon/vacuum.h"
 
+#include "common/memory.h"
+
+#include <stdlib.h>
+
 #define SHORT_DEADLINE_MS 10000
 #define DEADLINE_MS (INT64_C(7) * 24 * 3600 * 1000)
 
@@ -16,14 +20,21 @@ static struct script *settings(const char *role, const char *cost_delay)
 	return script;
 }
 
+char *vacuum_statement(const struct job *job)
+{
+	return memory_textf(
+		"VACUUM (INDEX_CLEANUP ON, TRUNCATE OFF, PROCESS_TOAST OFF, PARALLEL 0, SKIP_LOCKED) %s",
+		job->table_name);
+}
+
 void vacuum_ask(struct session *session, const struct job *job, const struct relation *relation,
 	session_answer *answer, void *owner)
 {
 	struct script *script = script_new();
+	char *statement = vacuum_statement(job);
 
-	script_addf(script,
-		"VACUUM (INDEX_CLEANUP ON, TRUNCATE OFF, PROCESS_TOAST OFF, PARALLEL 0, SKIP_LOCKED) %s",
-		job->table_name);
+	script_add(script, statement);
+	free(statement);
 	session_ask(session, settings(relation->owner, "2ms"), SHORT_DEADLINE_MS, NULL, NULL);
 	session_ask(session, script, DEADLINE_MS, answer, owner);
 	session_ask(session, settings("none", "0"), DEADLINE_MS, NULL, NULL);

@@ -20,6 +20,9 @@
  * leaf. */
 #define VACUUM_AFTER_SHARE 0.06
 
+/* The statement, for history; to be freed. */
+char *vacuum_statement(const struct job *job) MUST_USE;
+
 /*
  * Asked on a session that does nothing else meanwhile. A table that is being vacuumed or altered is passed
  * over. It yields the processor as autovacuum does, ten times as fast; it truncates nothing, so it never asks

@@ -12,6 +12,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define CONTROL_RETRY_MS 500
 #define TICK_MS 1000
@@ -49,6 +50,7 @@ static void work(struct worker *worker);
 static void move(struct worker *worker);
 static void put_down(struct worker *worker);
 static void tick(void *owner);
+static void report(struct worker *worker);
 
 static void go_on(void *owner)
 {
@@ -123,6 +125,7 @@ static void fail(struct worker *worker, const struct fault *why)
 {
 	fault_copy(&worker->why, why);
 	worker->to = STAGE_FAILED;
+	report(worker);
 	end_parts(worker);
 	move(worker);
 }
@@ -139,6 +142,23 @@ static bool control_failed(struct worker *worker, const struct fault *why, void 
 	return true;
 }
 
+/* The INSERT was checked; owners and memberships change. */
+static void refuse_requester(struct worker *worker)
+{
+	const struct task *task = &worker->task;
+	struct fault why = {0};
+
+	fault_set(&why, FAULT_JOB,
+		"who asked for the job no longer has the privileges of %s, the owner of table %s",
+		task->relation.owner, task->job.table_name);
+	fault_set_hint(&why,
+		"GRANT %s to the role in requested_by and set wanted = 'run', or let the owner enqueue the job.",
+		task->relation.owner);
+	memcpy(why.sqlstate, "42501", sizeof("42501"));
+	fail(worker, &why);
+	fault_clear(&why);
+}
+
 static void got_catalogue(void *owner, const struct reply *reply)
 {
 	struct worker *worker = owner;
@@ -148,6 +168,10 @@ static void got_catalogue(void *owner, const struct reply *reply)
 	if (control_failed(worker, reply_fault(reply), read_catalogue))
 		return;
 	catalog_read(reply, worker->context->server_version, &task->relation);
+	if (task->relation.exists && !task->relation.requester_may) {
+		refuse_requester(worker);
+		return;
+	}
 	if (task->relation.exists) {
 		/* It may have been renamed since the job was asked for. */
 		memory_set_text(&task->job.table_name, task->relation.table_name);
@@ -268,6 +292,7 @@ static void part_ended(void *owner, const struct fault *why)
 
 	if (why)
 		fault_copy(&copy, why);
+	report(worker);
 	end_parts(worker);
 	if (copy.kind == FAULT_FENCED)
 		worker_abandon(worker);
@@ -329,8 +354,6 @@ static void log_move(const struct worker *worker)
 		worker->task.job.table_name, worker->task.job.column_name, stage_name(worker->task.job.stage),
 		worker->why.message);
 }
-
-static void report(struct worker *worker);
 
 /* The move must be on record before anything else: a user may have the row locked, or the connection is lost.
  */

@@ -2,10 +2,10 @@
  * worker: one job, from claimed to done, failed or put down.
  *
  *	claimed → catalogue → worker session, put on record after a former holder's have ended → stage → stage → …
- *→ put down
+ * → put down
  *
  * The row in the database is the state: a job that is paused or held is simply put down, and claimed again
- *when it may go on; so is one whose daemon stops or dies.
+ * when it may go on; so is one whose daemon stops or dies.
  */
 #ifndef BACKFILLD_DAEMON_WORKER_H
 #define BACKFILLD_DAEMON_WORKER_H

@@ -1,8 +1,12 @@
--- What the catalogue says of table $1 and its column $2; $3, $4: our triggers for INSERT and UPDATE, $5: our function, $6: our CHECK.
+-- What the catalogue says of table $1 and its column $2; $3, $4: our triggers for INSERT and UPDATE, $5: our function, $6: our CHECK,
+-- $7: the comment in our function, $8: the job.
 -- No row: the table is gone.
 SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS table_name,
        pg_catalog.quote_ident(n.nspname) AS schema_name,
        pg_catalog.pg_get_userbyid(c.relowner) AS owner,
+       coalesce((SELECT pg_catalog.pg_has_role(r.oid, c.relowner, 'USAGE')
+                   FROM backfill.job j JOIN pg_catalog.pg_roles r ON r.rolname = j.requested_by
+                  WHERE j.id = $8), false) AS requester_may,
        c.relkind, c.relforcerowsecurity, c.reltuples,
        EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid) AS has_children,
        pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::bigint AS pages,
@@ -48,12 +52,14 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS table_name,
        (SELECT pg_catalog.quote_ident(k.conname)
           FROM pg_catalog.pg_constraint k
          WHERE k.conrelid = c.oid AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum] AND NOT k.convalidated) AS not_null_unvalidated,
-       EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = $3) AS insert_trigger_exists,
-       EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = $4) AS update_trigger_exists,
+       EXISTS (SELECT FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc f ON f.oid = t.tgfoid
+                WHERE t.tgrelid = c.oid AND t.tgname = $3 AND pg_catalog.strpos(f.prosrc, $7) > 0) AS insert_trigger_exists,
+       EXISTS (SELECT FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc f ON f.oid = t.tgfoid
+                WHERE t.tgrelid = c.oid AND t.tgname = $4 AND pg_catalog.strpos(f.prosrc, $7) > 0) AS update_trigger_exists,
        (SELECT pg_catalog.format('%I.%I', fn.nspname, f.proname)
           FROM pg_catalog.pg_proc f
           JOIN pg_catalog.pg_namespace fn ON fn.oid = f.pronamespace
-         WHERE f.proname = $5 AND f.pronargs = 0 AND f.prosrc LIKE '%-- made by backfilld for job %'
+         WHERE f.proname = $5 AND f.pronargs = 0 AND pg_catalog.strpos(f.prosrc, $7) > 0
            AND (f.pronamespace = n.oid
                 OR EXISTS (SELECT FROM pg_catalog.pg_trigger t
                             WHERE t.tgrelid = c.oid AND t.tgname IN ($3, $4) AND t.tgfoid = f.oid))

@@ -1,4 +1,4 @@
--- Says of the jobs that nobody works on what they wait for, where that changed.
+-- Says of the jobs that nobody works on what they wait for, where that changed. $1: this daemon has no place free.
 WITH reason AS (
 	SELECT j.id, j.waiting_for AS before,
 	       CASE
@@ -9,7 +9,7 @@ WITH reason AS (
 	       WHEN j.not_before > pg_catalog.now() THEN pg_catalog.format('not before %s', j.not_before)
 	       WHEN other.job_id IS NOT NULL THEN
 	            pg_catalog.format('job %s works on the same table', other.job_id)
-	       ELSE 'a free place: jobs_at_once jobs of this database are running'
+	       WHEN $1 THEN 'a free place: jobs_at_once jobs of this database are running'
 	       END AS now
 	  FROM backfill.job j
 	  LEFT JOIN backfill.claim c ON c.job_id = j.id

@@ -87,13 +87,14 @@ void scene_done(void *owner, const struct fault *why)
 
 void scene_catalogue(struct fake_rule *rule, const struct scene_catalogue *says)
 {
-	fake_columns(rule, "table_name", "schema_name", "owner", "relkind", "has_children", "relforcerowsecurity",
-		"update_triggers", "publication", "key_columns", "stored_generated", "pages", "reltuples",
-		"secondary_indexes", "column_indexed", "column_generated", "column_type", "not_null_unvalidated",
-		"update_rules", "function_name", "column_exists", "column_default", "insert_trigger_exists",
-		"update_trigger_exists", "column_not_null", "check_exists", "check_valid", NULL);
-	fake_row(rule, "public.users", "public", "shop_owner", "r", "f", "f", NULL, NULL, "id", NULL, "4", "400",
-		"1", "f", "f", "text", NULL, NULL,
+	fake_columns(rule, "table_name", "schema_name", "owner", "requester_may", "relkind", "has_children",
+		"relforcerowsecurity", "update_triggers", "publication", "key_columns", "stored_generated", "pages",
+		"reltuples", "secondary_indexes", "column_indexed", "column_generated", "column_type",
+		"not_null_unvalidated", "update_rules", "function_name", "column_exists", "column_default",
+		"insert_trigger_exists", "update_trigger_exists", "column_not_null", "check_exists", "check_valid",
+		NULL);
+	fake_row(rule, "public.users", "public", "shop_owner", "t", "r", "f", "f", NULL, NULL, "id", NULL, "4",
+		"400", "1", "f", "f", "text", NULL, NULL,
 		says->insert_trigger && says->insert_trigger[0] == 't' ? "public.backfill_fill_7" : NULL,
 		says->column_exists, says->column_default, says->insert_trigger, says->update_trigger,
 		says->column_not_null, says->check_exists, says->check_valid);
@@ -122,7 +123,7 @@ void scene_batch(struct fake_rule *rule, const char *rows)
 {
 	fake_columns(rule, "rows", NULL);
 	fake_row(rule, rows);
-	fake_statement(rule, "pg_current_wal_insert_lsn");
+	fake_statement(rule, "pg_stat_get_xact_tuples_updated");
 	fake_columns(rule, "ms", "lsn", "updated", "hot", NULL);
 	fake_row(rule, "1000", "1000", "0", "0");
 }

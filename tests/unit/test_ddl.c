@@ -105,9 +105,9 @@ static void took(void *owner, const struct reply *reply)
 static void a_step_is_one_pipeline_with_a_short_wait(void **state)
 {
 	static const struct {
-		bool scans;
+		int64_t timeout_ms;
 		const char *statement_timeout;
-	} cases[] = {{false, "30000"}, {true, "0"}};
+	} cases[] = {{30000, "30000"}, {7200000, "7200000"}};
 	struct stage_set *set = *state;
 	struct task *task = &set->scene.task;
 
@@ -119,7 +119,7 @@ static void a_step_is_one_pipeline_with_a_short_wait(void **state)
 		fake_columns(rule, "ms", NULL);
 		fake_row(rule, "1000");
 		set->step = (struct change_step){
-			.script = script_new(), .lock_mode = "SHARE UPDATE EXCLUSIVE", .scans = cases[i].scans};
+			.script = script_new(), .lock_mode = "SHARE UPDATE EXCLUSIVE", .timeout_ms = cases[i].timeout_ms};
 		script_add(set->step.script, "ALTER one");
 		script_add(set->step.script, "ALTER two");
 		set->scene.ended = false;

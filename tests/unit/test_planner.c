@@ -55,7 +55,10 @@ static void content_answers(void)
 	fake_statement(rule, "AS subquery");
 	fake_columns(rule, "volatile", "subquery", "moment", "generated", NULL);
 	fake_row(rule, "f", "f", "f", NULL);
-	fake_on(ASK_STORE);
+	rule = fake_on(ASK_STORE);
+	fake_statement(rule, "SET exact_type");
+	fake_columns(rule, "id", NULL);
+	fake_row(rule, "7");
 }
 
 static void start(struct stage_set *set)
