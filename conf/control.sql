@@ -208,6 +208,15 @@ BEGIN
 				'analyzing', 'rolling_back')),
 			changed_by name NOT NULL DEFAULT current_user
 		) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+		-- Earlier jobs, of a schema that was dropped or not restored, have left triggers, functions and checks named after
+		-- their ids: the ids go on after them.
+		PERFORM setval(pg_get_serial_sequence('backfill.job', 'id'), max(substring(l.name FROM '[0-9]+')::bigint))
+		   FROM (SELECT t.tgname AS name FROM pg_trigger t WHERE t.tgname ~ '^~backfill_[0-9]{1,18}_(insert|update)$'
+		         UNION ALL
+		         SELECT p.proname FROM pg_proc p WHERE p.proname ~ '^backfill_(fill|derive)_[0-9]{1,18}$'
+		         UNION ALL
+		         SELECT c.conname FROM pg_constraint c WHERE c.conname ~ '^backfill_[0-9]{1,18}_not_null$') l
+		 HAVING max(substring(l.name FROM '[0-9]+')::bigint) > 0;
 		CREATE UNIQUE INDEX job_live_column ON backfill.job (table_oid, column_name)
 			WHERE stage NOT IN ('done', 'cancelled', 'rolled_back');
 
@@ -978,8 +987,11 @@ DECLARE
 	lists CONSTANT text[] := '{hold_before,released}';
 BEGIN
 	IF TG_OP = 'DELETE' THEN
+		-- There is no new row to note current_user in, and here that is the definer. "role" is what the session has SET
+		-- ROLE to: never a role that it may not become.
 		INSERT INTO backfill.event (job_id, name, actor, kind, stage, detail)
-		VALUES (OLD.id, OLD.name, session_user, 'job', OLD.stage, format('deleted: column %I of table %s', OLD.column_name, OLD.table_name));
+		VALUES (OLD.id, OLD.name, coalesce(nullif(current_setting('role'), 'none'), session_user), 'job', OLD.stage,
+		        format('deleted: column %I of table %s', OLD.column_name, OLD.table_name));
 		RETURN NULL;
 	END IF;
 
@@ -1279,18 +1291,83 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- What this version does for a job, as a patient DBA would write it.
+-- The steps of a job that is not planned yet, as far as its own row tells them.
+CREATE OR REPLACE FUNCTION backfill.job_sketch(job backfill.job) RETURNS SETOF backfill.plan_step
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	sync CONSTANT text := CASE WHEN job.sync = 'auto' THEN CASE WHEN job.value IS NULL THEN 'none' ELSE 'fill' END ELSE job.sync END;
+	expr CONSTANT text := coalesce(job.value, job.default_expr);
+	path CONSTANT text[] := parse_ident(job.table_name);
+	fn CONSTANT text := format('%I.%I', path[1], 'sync_' || job.id);
+	trg CONSTANT text := quote_ident('~sync_' || job.id);
+	chk CONSTANT text := quote_ident('not_null_' || job.id);
+	v CONSTANT text := quote_ident(job.column_name);
+	s record;
+	body text;
+	tag text := '$body$';
+	step backfill.plan_step;
+BEGIN
+	-- a sub-select over the new row gives its columns the names that the expressions know
+	body := E'\n#variable_conflict use_column\nBEGIN\n'
+	  || CASE WHEN job.fill_where IS NULL THEN ''
+	          ELSE format(E'\tIF NOT EXISTS (SELECT FROM (SELECT NEW.*) AS %I WHERE (%s\n)) THEN\n\t\tRETURN NEW;\n\tEND IF;\n', path[2],
+	                      job.fill_where) END
+	  || format(E'\tSELECT (%s\n) INTO NEW.%s FROM (SELECT NEW.*) AS %I;\n', expr, v, path[2])
+	  || E'\tRETURN NEW;\nEND\n';
+	WHILE strpos(body || '$', tag) > 0 LOOP
+		tag := format('$body%s$', length(tag));
+	END LOOP;
+
+	step.job_id := job.id;
+	step.step := 0;
+	FOR s IN
+		SELECT w.note, w.statement FROM (VALUES
+			('add the column', NOT job.adopted,
+			 format(E'ALTER TABLE %s ADD COLUMN %s %s%s%s', job.table_name, v, coalesce(job.exact_type, job.column_type),
+			        ' COLLATE ' || job.collation,
+			        CASE WHEN job.default_expr IS NOT NULL THEN format(E', ALTER COLUMN %s SET DEFAULT (%s\n)', v, job.default_expr) END)),
+			('set the default', job.adopted AND job.default_expr IS NOT NULL,
+			 format(E'ALTER TABLE %s ALTER COLUMN %s SET DEFAULT (%s\n)', job.table_name, v, job.default_expr)),
+			('fill rows that are written meanwhile', sync <> 'none',
+			 format(E'CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = %s AS %s;\n', fn,
+			        job.search_path, tag || body || tag)
+			 || format(E'REVOKE ALL ON FUNCTION %s() FROM PUBLIC;\n', fn)
+			 || format(E'CREATE TRIGGER %s BEFORE INSERT OR UPDATE ON %s FOR EACH ROW %sEXECUTE FUNCTION %s()', trg, job.table_name,
+			           CASE sync WHEN 'fill' THEN format('WHEN (NEW.%s IS NOT DISTINCT FROM NULL) ', v) END, fn)),
+			('fill existing rows in batches', expr IS NOT NULL,
+			 format(E'UPDATE ONLY %s SET %s = (%s\n) WHERE ctid >= ? AND ctid < ? AND ', job.table_name, v, expr)
+			 || CASE sync WHEN 'derive' THEN '' ELSE format('(%s IS NOT DISTINCT FROM NULL) IS TRUE AND ', v) END
+			 || CASE WHEN job.fill_where IS NULL THEN '' ELSE format(E'(%s\n) IS TRUE AND ', job.fill_where) END
+			 || format(E'%s IS DISTINCT FROM (%s\n)', v, expr)),
+			('require NOT NULL of new rows', job.not_null,
+			 format('ALTER TABLE %s ADD CONSTRAINT %s CHECK (%s IS DISTINCT FROM NULL) NOT VALID', job.table_name, chk, v)),
+			('validate NOT NULL', job.not_null, format('ALTER TABLE %s VALIDATE CONSTRAINT %s', job.table_name, chk)),
+			('set NOT NULL', job.not_null, format('ALTER TABLE %s ALTER COLUMN %s SET NOT NULL', job.table_name, v)),
+			('drop the CHECK that NOT NULL replaces', job.not_null, format('ALTER TABLE %s DROP CONSTRAINT %s', job.table_name, chk)),
+			('drop the fill trigger', sync = 'fill', format(E'DROP TRIGGER %s ON %s;\nDROP FUNCTION %s()', trg, job.table_name, fn)),
+			('analyze the column', true, format('ANALYZE %s (%s)', job.table_name, v))
+		) AS w (note, wanted, statement)
+		WHERE w.wanted
+	LOOP
+		step.step := step.step + 1;
+		step.statement := s.statement;
+		step.note := s.note;
+		RETURN NEXT step;
+	END LOOP;
+END $$;
+
 CREATE OR REPLACE FUNCTION backfill.as_sql(job_id bigint) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	j backfill.job;
-	sync text;
-	expr text;
-	cond text;
-	v text;
-	fn text;
-	trg text;
-	chk text;
-	path text[];
+	step backfill.plan_step;
+	steps backfill.plan_step[];
+	planned boolean;
+	parts text[];
+	again text;
+	tag text;
+	tags int := 0;
+	number int := 0;
 	s text;
 BEGIN
 	SELECT * INTO j FROM backfill.job b WHERE b.id = as_sql.job_id;
@@ -1300,63 +1377,52 @@ BEGIN
 			DETAIL = 'It was never inserted, or it has been deleted.',
 			HINT = 'SELECT id, name FROM backfill.status lists what there is.';
 	END IF;
-	v := quote_ident(j.column_name);
-	path := parse_ident(j.table_name);
-	expr := coalesce(j.value, j.default_expr);
-	sync := CASE j.sync WHEN 'auto' THEN CASE WHEN j.value IS NULL THEN 'none' ELSE 'fill' END ELSE j.sync END;
-	fn := format('%I.%I', path[1], 'sync_' || j.id);
-	trg := quote_ident('zz_sync_' || j.id);
-	chk := quote_ident('not_null_' || j.id);
-
-	s := format(E'-- Job %s%s: what backfilld does, written by hand.\n', j.id, ' ("' || translate(j.name, E'\r\n', '  ') || '")')
-	  || format(E'SET search_path = %s;\n\n', j.search_path);
-
-	s := s || E'-- 1. Column, default and trigger, in one short lock. Try again when the lock is not to be had at once.\n'
-	  || E'BEGIN;\n'
-	  || format(E'SET LOCAL lock_timeout = ''%sms'';\n', coalesce(j.ddl_lock_timeout_ms, 200));
-	IF NOT j.adopted THEN
-		s := s || format(E'ALTER TABLE %s ADD COLUMN %s %s%s%s;\n', j.table_name, v, coalesce(j.exact_type, j.column_type),
-		                 ' COLLATE ' || j.collation, CASE WHEN j.fast_default THEN format(E' DEFAULT (%s\n)', j.default_expr) END);
-	END IF;
-	IF j.default_expr IS NOT NULL AND NOT j.fast_default THEN
-		s := s || format(E'ALTER TABLE %s ALTER COLUMN %s SET DEFAULT (%s\n);\n', j.table_name, v, j.default_expr);
-	END IF;
-	IF sync IN ('fill', 'derive') THEN
-		-- a sub-select over the new row gives its columns the names that the expressions know
-		cond := concat_ws(' AND ', CASE sync WHEN 'fill' THEN format('NEW.%s IS NULL', v) END,
-		                  '(SELECT (' || j.fill_where || format(E'\n) FROM (SELECT NEW.*) AS %I)', path[2]));
-		s := s || format(E'CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER\nSET search_path = %s AS $sync$\nBEGIN\n',
-		                 fn, j.search_path)
-		  || CASE WHEN cond = '' THEN '' ELSE format(E'\tIF %s THEN\n', cond) END
-		  || format(E'\tSELECT (%s\n) INTO NEW.%s FROM (SELECT NEW.*) AS %I;\n', expr, v, path[2])
-		  || CASE WHEN cond = '' THEN '' ELSE E'\tEND IF;\n' END
-		  || E'\tRETURN NEW;\nEND $sync$;\n'
-		  || format(E'CREATE TRIGGER %s BEFORE INSERT OR UPDATE ON %s\n\tFOR EACH ROW EXECUTE FUNCTION %s();\n', trg, j.table_name, fn);
-	END IF;
-	s := s || E'COMMIT;\n\n';
-
-	IF expr IS NOT NULL AND NOT j.fast_default THEN
-		s := s || E'-- 2. The rows that were there, some pages at a time, each stretch a transaction of its own; afterwards the whole\n'
-		  || E'--    table again, until nothing is found. Between them look at replica lag.\n'
-		  || format(E'UPDATE ONLY %s SET %s = (%s\n)\n', j.table_name, v, expr)
-		  || E' WHERE ctid >= ''(0,0)'' AND ctid < ''(128,0)''  -- then (128,0) to (256,0), ...\n'
-		  || CASE sync WHEN 'derive' THEN format(E'   AND %s IS DISTINCT FROM (%s\n)', v, expr)
-		               ELSE format('   AND (%s IS NULL) IS TRUE', v) END
-		  || CASE WHEN j.fill_where IS NULL THEN '' ELSE format(E'\n   AND (%s\n)', j.fill_where) END || E';\n\n';
+	SELECT array_agg(p ORDER BY p.step) INTO steps FROM backfill.plan_step p WHERE p.job_id = j.id;
+	planned := steps IS NOT NULL;
+	IF NOT planned THEN
+		SELECT array_agg(p ORDER BY p.step) INTO steps FROM backfill.job_sketch(j) p;
 	END IF;
 
-	IF j.not_null THEN
-		s := s || E'-- 3. NOT NULL without a scan under the lock: the checked constraint stands in for it.\n'
-		  || format(E'ALTER TABLE %s ADD CONSTRAINT %s CHECK (%s IS NOT NULL) NOT VALID;\n', j.table_name, chk, v)
-		  || format(E'ALTER TABLE %s VALIDATE CONSTRAINT %s;\n', j.table_name, chk)
-		  || format(E'ALTER TABLE %s ALTER COLUMN %s SET NOT NULL;\n', j.table_name, v)
-		  || format(E'ALTER TABLE %s DROP CONSTRAINT %s;\n\n', j.table_name, chk);
-	END IF;
-	IF sync = 'fill' THEN
-		s := s || E'-- 4. The trigger has done its work.\n'
-		  || format(E'DROP TRIGGER %s ON %s;\nDROP FUNCTION %s();\n\n', trg, j.table_name, fn);
-	END IF;
-	RETURN s || E'-- 5. The planner learns of the column.\n' || format('ANALYZE %s (%s);', j.table_name, v);
+	-- the texts that dollar quotes have to hold
+	LOOP
+		tag := format('$byhand%s$', tags);
+		EXIT WHEN NOT EXISTS (SELECT FROM unnest(steps) p WHERE strpos(p.statement || '$', tag) > 0);
+		tags := tags + 1;
+	END LOOP;
+
+	s := format(E'-- Job %s%s by hand: with psql -f, as the owner of the table, outside of a transaction.\n',
+	            j.id, ' ("' || translate(j.name, E'\r\n', '  ') || '")')
+	  || CASE WHEN planned THEN E'-- The statements are those of backfill.plan_step. Where a lock is not to be had in time, repeat that step.\n'
+	          ELSE E'-- The job is not planned yet: this is a sketch. Its expressions have not been tried, nor has the catalogue been read.\n' END
+	  || format(E'SET search_path = %s;\n', j.search_path);
+	FOREACH step IN ARRAY steps LOOP
+		number := number + 1;
+		s := s || format(E'\n-- %s. %s\n', number, translate(step.note, E'\r\n', '  '));
+		-- PostgreSQL 18 names the constraint only when it is made
+		IF step.statement LIKE '% VALIDATE CONSTRAINT (its name);' THEN
+			s := s || E'-- (should the server have shortened the name or found it taken: see \\d)\n';
+			step.statement := replace(step.statement, '(its name)',
+			                          quote_ident((parse_ident(j.table_name))[2] || '_' || j.column_name || '_not_null'));
+		END IF;
+		parts := regexp_match(step.statement, '^(UPDATE ONLY .*?\n\)) WHERE ctid >= \S+ AND ctid < \S+ AND (.*)$');
+		IF parts IS NULL THEN
+			s := s || format(E'BEGIN;\nSET LOCAL lock_timeout = ''%sms'';\n%s;\nCOMMIT;\n',
+			                 coalesce(j.ddl_lock_timeout_ms, 200), rtrim(step.statement, E'; \n'));
+			IF again IS NOT NULL AND step.statement LIKE 'CREATE TRIGGER %' THEN
+				number := number + 1;
+				s := s || format(E'\n-- %s. once more: what was left NULL before that trigger\n', number) || again;
+			END IF;
+		ELSE
+			again := format(E'DO %1$s\n#variable_conflict use_column\nDECLARE\n\tbackfill_page bigint := 0;\nBEGIN\n'
+				|| E'\tWHILE backfill_page * pg_catalog.current_setting(''block_size'')::bigint < pg_catalog.pg_relation_size(%2$L) LOOP\n'
+				|| E'\t\t%3$s\n\t\t WHERE ctid >= pg_catalog.format(''(%%s,0)'', backfill_page)::tid'
+				|| E' AND ctid < pg_catalog.format(''(%%s,0)'', backfill_page + 128)::tid AND %4$s;\n'
+				|| E'\t\tCOMMIT; -- look at replica lag here\n\t\tbackfill_page := backfill_page + 128;\n\tEND LOOP;\nEND %1$s;\n',
+				tag, j.table_name, parts[1], parts[2]);
+			s := s || again;
+		END IF;
+	END LOOP;
+	RETURN s;
 END $$;
 
 ------------------------------------------------------------------------------------------------------- views
@@ -1429,7 +1495,7 @@ GRANT EXECUTE ON FUNCTION backfill.move_bookmark TO PUBLIC;
 GRANT EXECUTE ON ROUTINE backfill.proceed, backfill.pause_all, backfill.resume_all, backfill.purge, backfill.wait_for,
 	backfill.history(bigint), backfill.history(text), backfill.as_sql, backfill.may_steer, backfill.check_admin, backfill.wait_look,
 	backfill.job_not_built, backfill.job_bad_knob, backfill.job_check_limits, backfill.job_check_table, backfill.job_check_type,
-	backfill.job_check_column, backfill.job_check_wishes TO backfill_user;
+	backfill.job_check_column, backfill.job_check_wishes, backfill.job_sketch TO backfill_user;
 GRANT INSERT (name, note, table_name, column_name, column_type, "collation", identity, default_expr, value, fill_where, field, sync,
 	not_null, is_unique, check_expr, foreign_key, index, index_where, seal_after_quiet, rehearse, hold_on_plan_regression, depends_on,
 	skip_triggers, hold_before, priority, not_before, daily_window, workers, batch_ms, max_lag_ms, lag_target_ms, max_impact,
@@ -1636,6 +1702,7 @@ BEGIN
 			('FUNCTION backfill.wait_look', 'Internal: one look of wait_for.'),
 			('FUNCTION backfill.job_not_built', 'Internal: what a job asks for that this version cannot do.'),
 			('FUNCTION backfill.job_bad_knob', 'Internal: knobs of a job outside their range.'),
+			('FUNCTION backfill.job_sketch', 'Internal: the steps of a job that is not planned yet.'),
 			('FUNCTION backfill.job_check_limits', 'Internal: raises when a job asks for what is not built or out of range.'),
 			('FUNCTION backfill.job_check_table', 'Internal: raises when the job''s table cannot take a column from this submitter.'),
 			('FUNCTION backfill.job_check_type', 'Internal: raises when a column of the job''s type cannot be added without a rewrite.'),

@@ -142,18 +142,46 @@ sql -U backfilld main "UPDATE backfill.job SET stage = 'failed', resume_stage = 
 expect_match "a failed job may be deleted, with a warning" 'leaves on table public.orders what it has added.*column w' \
 	"$(sql -U shop_owner main "DELETE FROM backfill.job" 2>&1)"
 
-# By hand: what as_sql writes does what the job says
-sql -U shop_owner main 'CREATE TABLE public."Odd Name" (id int PRIMARY KEY, email text, n int); INSERT INTO public."Odd Name" SELECT i, chr(64 + i), i FROM generate_series(1, 9) i'
-sql -U shop_owner main "INSERT INTO backfill.job (name, table_name, column_name, column_type, \"collation\", value, default_expr, fill_where, not_null, sync) VALUES
-	('by hand', '\"Odd Name\"', 'Low Er', 'text', 'C', 'lower(email) -- of course', '''none''', 'id < 100', true, 'auto'),
-	('derived', '\"Odd Name\"', 'twice', 'numeric(10,2)', NULL, '\"Odd Name\".n * 2', NULL, NULL, false, 'derive')"
-sql -U shop_owner main "SELECT backfill.as_sql(id) FROM backfill.job WHERE name = 'by hand'" >"$WORK/byhand.sql"
-check "what as_sql writes can be run" psql_at main -U shop_owner -q -f "$WORK/byhand.sql"
-expect_sql "it fills" "abcdefghi|t" "SELECT string_agg(\"Low Er\", '' ORDER BY id), (SELECT attnotnull FROM pg_attribute WHERE attrelid = '\"Odd Name\"'::regclass AND attname = 'Low Er') FROM \"Odd Name\""
-expect_sql "and leaves nothing behind" 0 "SELECT count(*) FROM pg_trigger WHERE tgrelid = '\"Odd Name\"'::regclass"
-sql -U shop_owner main "SELECT backfill.as_sql(id) FROM backfill.job WHERE name = 'derived'" >"$WORK/derived.sql"
-check "with derive too" psql_at main -U shop_owner -q -f "$WORK/derived.sql"
-# shellcheck disable=SC2016 # $$ is SQL's
-sql -U shop_owner main 'INSERT INTO public."Odd Name" (id, n, "Low Er") VALUES (10, 50, $$x$$); UPDATE public."Odd Name" SET n = 7 WHERE id = 1'
-expect_sql "the trigger stays and computes" "14.00 4.00 100.00" "SELECT string_agg(twice::text, ' ' ORDER BY id) FROM \"Odd Name\" WHERE id IN (1, 2, 10)"
+# By hand: what as_sql writes does what the job says, sketched or planned
+steps_of() {
+	sed -n 's/^-- \([0-9]*\)\. .*/\1/p' "$1" | tr '\n' ' '
+}
+
+# by_hand KIND: runs the scripts of the two jobs and looks at the table.
+by_hand() {
+	local name
+	for name in filled derived; do
+		sql -U shop_owner main "SELECT backfill.as_sql(id) FROM backfill.job WHERE name = '$name'" >"$WORK/$name.sql"
+		check "$1: the script of $name can be run" psql_at main -U shop_owner -q -f "$WORK/$name.sql"
+		expect_equal "$1: the steps of $name are numbered without gaps" "$(seq -s ' ' "$(steps_of "$WORK/$name.sql" | wc -w)") " "$(steps_of "$WORK/$name.sql")"
+	done
+	expect_sql "$1: it fills" "abcdefghi|t" "SELECT string_agg(\"Low Er\", '' ORDER BY id), (SELECT attnotnull FROM pg_attribute WHERE attrelid = '\"Odd Name\"'::regclass AND attname = 'Low Er') FROM \"Odd Name\""
+	expect_sql "$1: and leaves no trigger but those of derive" "$2" "SELECT count(*) FROM pg_trigger WHERE tgrelid = '\"Odd Name\"'::regclass"
+	# shellcheck disable=SC2016 # $$ is SQL's
+	sql -U shop_owner main 'INSERT INTO public."Odd Name" (id, n, "Low Er") VALUES (10, 50, $$x$$); UPDATE public."Odd Name" SET n = 7 WHERE id = 1'
+	expect_sql "$1: derive stays and computes" "14.00\$body\$ 4.00\$body\$ 100.00\$body\$" "SELECT string_agg(twice, ' ' ORDER BY id) FROM \"Odd Name\" WHERE id IN (1, 2, 10)"
+}
+
+odd_table() {
+	sql -U shop_owner main 'DROP TABLE IF EXISTS public."Odd Name"; CREATE TABLE public."Odd Name" (id int PRIMARY KEY, email text, n numeric(10,2)); INSERT INTO public."Odd Name" SELECT i, chr(64 + i), i FROM generate_series(1, 9) i'
+	# shellcheck disable=SC2016 # dollar quotes are SQL's
+	sql -U shop_owner main "INSERT INTO backfill.job (name, table_name, column_name, column_type, \"collation\", value, default_expr, fill_where, not_null, sync, hold_before) VALUES
+		('filled', '\"Odd Name\"', 'Low Er', 'text', 'C', 'lower(email) -- of course', '''none''', 'id < 100', true, 'auto', '{add}'),
+		('derived', '\"Odd Name\"', 'twice', 'text', NULL, '(\"Odd Name\".n * 2)::text || ''\$body\$'' || substr(''\$byhand0\$'', 10)', NULL, NULL, false, 'derive', '{add}')"
+}
+
+odd_table
+expect_match "a job that is not planned says so" 'not planned yet: this is a sketch' \
+	"$(sql -U shop_owner main "SELECT backfill.as_sql(id) FROM backfill.job WHERE name = 'filled'")"
+by_hand sketched 1
+sql -U shop_owner main "UPDATE backfill.job SET wanted = 'cancel' WHERE name IN ('filled', 'derived'); DELETE FROM backfill.job WHERE name IN ('filled', 'derived')"
+odd_table
+daemon_start daemon
+for name in filled derived; do
+	wait_until 20 "$name is planned and held" "(SELECT held_at = 'add' FROM backfill.job WHERE name = '$name')"
+done
+daemon_stop daemon
+expect_match "a planned one has the daemon's statements" 'those of backfill.plan_step.*backfill_fill_[0-9]+\(\)' \
+	"$(sql -U shop_owner main "SELECT backfill.as_sql(id) FROM backfill.job WHERE name = 'filled'")"
+by_hand planned 2
 expect_error "no such job" 42704 'there is no job 999' -U alice "SELECT backfill.as_sql(999)"

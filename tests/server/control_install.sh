@@ -92,6 +92,17 @@ install_refused "over a newer version" 'is version 2, this backfilld brings vers
 expect_sql "and nothing is changed then" 2 "SELECT version FROM backfill.schema_version"
 sql main "UPDATE backfill.schema_version SET version = 1"
 
+# What jobs of a schema that is gone have left: their ids are not used again
+sql main "DROP SCHEMA backfill CASCADE; CREATE FUNCTION public.backfill_derive_41() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+	CREATE TRIGGER \"~backfill_40_insert\" BEFORE INSERT ON public.orders FOR EACH ROW EXECUTE FUNCTION public.backfill_derive_41();
+	CREATE FUNCTION public.backfill_fill_x() RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE FUNCTION public.backfill_fill_() RETURNS int LANGUAGE sql AS 'SELECT 1'"
+expect_equal "an install beside leftovers of earlier jobs" "" "$(control_install)"
+sql main "GRANT backfill_user TO shop_owner"
+expect_equal "starts after the highest of their ids" 42 "$(enqueue shop_owner after orders v text)"
+sql main "ALTER TRIGGER \"~backfill_40_insert\" ON public.orders RENAME TO \"~backfill_50_update\"; DROP SCHEMA backfill CASCADE"
+control_install >/dev/null
+expect_equal "whatever has it" 51 "$(enqueue shop_owner after orders v text)"
+
 # Several databases at once share the roles
 sql main "REVOKE backfill_user FROM backfill_admin, shop_owner; DROP SCHEMA backfill CASCADE; DROP OWNED BY backfill_user, backfill_admin; DROP ROLE backfill_user, backfill_admin"
 for database in one two three; do

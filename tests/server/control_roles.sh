@@ -24,6 +24,10 @@ expect_sql "the owner of everything cannot forge it either" "postgres|queued|0" 
 	VALUES ('alice.items', 'w', 'text', 'alice', 'done', 99) RETURNING requested_by, stage, rows_filled; ROLLBACK"
 expect_sql "after SET ROLE it is that role" alice "BEGIN; SET LOCAL ROLE alice;
 	INSERT INTO backfill.job (table_name, column_name, column_type) VALUES ('alice.items', 'w', 'text') RETURNING requested_by; ROLLBACK"
+sql main "SET ROLE alice; INSERT INTO backfill.job (name, table_name, column_name, column_type) VALUES ('passing', 'alice.items', 'p', 'text');
+	UPDATE backfill.job SET wanted = 'cancel' WHERE name = 'passing';
+	DELETE FROM backfill.job WHERE name = 'passing' RETURNING set_config('backfill.deleted_by', 'boss', true)" >/dev/null
+expect_sql "and so it is when a job is deleted" alice "SELECT actor FROM backfill.event WHERE name = 'passing' AND detail LIKE 'deleted: %'"
 expect_error "another's table is refused" 42501 'role bob may not add a column to table alice.items.*belongs to role alice.*GRANT alice TO bob' -U postgres \
 	"GRANT USAGE ON SCHEMA alice TO bob; SET ROLE bob;
 	INSERT INTO backfill.job (table_name, column_name, column_type) VALUES ('alice.items', 'w', 'text')"
