@@ -94,12 +94,12 @@ start_servers() {
 	cluster_start primary fsync=on shared_buffers=256MB max_wal_size=2GB min_wal_size=1GB maintenance_work_mem=128MB
 	step_done "PostgreSQL $(sql primary "SHOW server_version" | cut -d ' ' -f 1) in $WORK"
 	step "filling public.orders"
-	shop_fill primary "$ROWS"
+	quietly "the table can be filled" shop_fill primary "$ROWS"
 	step_done "$(sql primary "SELECT pg_catalog.format('public.orders: %s rows, table %s, 4 indexes %s', '$(thousands "$ROWS")',
 		pg_catalog.pg_size_pretty(pg_catalog.pg_table_size('public.orders')),
 		pg_catalog.pg_size_pretty(pg_catalog.pg_indexes_size('public.orders')))")"
 	step "writing WAL files that a server in service would have"
-	wal_files_ready primary 1000
+	quietly "the files can be written" wal_files_ready primary 1000
 	step_done
 	step "starting a streaming replica"
 	replica_start standby primary standby
@@ -175,9 +175,10 @@ VALUES ('orders-email-key', 'public.orders', 'email_key', 'text', 'lower(email)'
 
 # look_at_rows CLUSTER: all of them.
 look_at_rows() {
-	local rows wrong
-	IFS='|' read -r rows wrong < <(sql "$1" "SELECT count(*), count(*) FILTER (WHERE email_key IS DISTINCT FROM pg_catalog.lower(email))
-		FROM public.orders")
+	local rows wrong said
+	said=$(sql "$1" "SELECT count(*), count(*) FILTER (WHERE email_key IS DISTINCT FROM pg_catalog.lower(email))
+		FROM public.orders" 2>&1) || give_up "the rows on the $1 cannot be looked at" "$said"
+	IFS='|' read -r rows wrong <<<"$said"
 	if [[ $wrong != 0 ]]; then
 		give_up "on the $1, $wrong of $rows rows have not got the value they should have"
 	fi
@@ -235,7 +236,7 @@ show_more() {
 			"TABLE backfill.event;                           -- everything that was done, with lock waits" \
 			"INSERT INTO backfill.job (name, table_name, column_name, column_type, value)" \
 			"VALUES ('note-length', 'orders', 'note_length', 'int', 'length(note)');" \
-			"UPDATE backfill.job SET wanted = 'pause' WHERE name = 'note-length';   -- run, cancel, roll_back" "" \
+			"UPDATE backfill.job SET wanted = 'pause' WHERE name = 'note-length';   -- and 'run'" "" \
 			"The daemon's log: $(daemon_log)" \
 			"To stop and remove it all: ${BOLD}tests/quickstart.sh --stop $WORK$PLAIN"
 	else
