@@ -50,9 +50,9 @@ expect_failed "one that fails" failing filling 'division by zero'
 expect_sql "every statement has an intent before and an outcome after, in turn" "" "
 	SELECT concat_ws(' ', name, id, kind, statement)
 	  FROM (SELECT *, lag(kind) OVER w AS former, lag(statement) OVER w AS former_statement, lead(kind) OVER w AS following
-	          FROM backfill.event WHERE kind IN ('intent', 'statement') WINDOW w AS (PARTITION BY job_id ORDER BY id)) e
-	 WHERE kind = 'statement' AND (former IS DISTINCT FROM 'intent' OR former_statement IS DISTINCT FROM statement)
-	    OR kind = 'intent' AND following IS DISTINCT FROM 'statement'"
+	          FROM backfill.event WHERE kind IN ('intent', 'statement', 'vacuum') WINDOW w AS (PARTITION BY job_id, statement ORDER BY id)) e
+	 WHERE kind <> 'intent' AND (former IS DISTINCT FROM 'intent' OR former_statement IS DISTINCT FROM statement)
+	    OR kind = 'intent' AND coalesce(following, '') NOT IN ('statement', 'vacuum')"
 expect_sql "outcomes tell how long was waited and how long it took" 0 "SELECT count(*) FROM backfill.event WHERE kind = 'statement' AND (lock_wait_ms IS NULL OR duration_ms IS NULL)"
 expect_sql "every job was planned, and no planned step rewrites, or scans under a lock that blocks readers" "0|0" "
 	SELECT (SELECT count(*) FROM backfill.job j WHERE NOT EXISTS (SELECT FROM backfill.plan_step p WHERE p.job_id = j.id)),
