@@ -1,14 +1,13 @@
 #include "daemon/filling.h"
 
-#include "common/clock.h"
 #include "common/memory.h"
 #include "daemon/builder.h"
 #include "daemon/catalog.h"
+#include "daemon/cleaner.h"
 #include "daemon/filler.h"
 #include "daemon/leftover.h"
 #include "daemon/queue.h"
 #include "daemon/sweep.h"
-#include "daemon/vacuum.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -34,8 +33,7 @@ struct filling {
 	bool walking;          /* a walk is under way; false between walks, whatever the fillers say */
 	bool stopping;
 	struct builder *builder; /* between the fill and its first sweep */
-	bool vacuuming;          /* on the task's session, beside the fillers */
-	int64_t vacuuming_since_ms;
+	struct cleaner *cleaner;
 	struct fault why; /* a filler failed: told when all are at rest */
 };
 
@@ -67,6 +65,7 @@ struct filling *filling_new(struct task *task, task_done *done, void *owner)
 
 	*filling = (struct filling){.task = task, .done = done, .owner = owner, .shared = {.task = task}};
 	filling->timer = loop_timer_new(task->loop, go_on, filling);
+	filling->cleaner = cleaner_new(task);
 	window_course_start(&filling->shared.course,
 		relation->column_indexed ? 1 : window_passes_for(rows_per_page, relation->secondary_indexes));
 	after(filling, 0, read_size);
@@ -80,6 +79,7 @@ void filling_free(struct filling *filling)
 	session_forget(filling->task->control, filling);
 	session_forget(filling->task->session, filling);
 	builder_free(filling->builder);
+	cleaner_free(filling->cleaner);
 	for (size_t i = 0; i < filling->fillers_count; i++)
 		filler_free(filling->fillers[i]);
 	free(filling->fillers);
@@ -168,7 +168,7 @@ static void watched_updates(void *owner, const struct fault *why)
 /* From here on nothing becomes pending again behind a sweep's back. */
 static void watch_updates(struct filling *filling)
 {
-	if (filling->vacuuming) {
+	if (cleaner_is_busy(filling->cleaner)) {
 		after(filling, VACUUM_AGAIN_MS, watch_updates);
 		return;
 	}
@@ -243,55 +243,16 @@ static void filler_idle(void *owner)
 	walk_is_over(filling);
 }
 
-static void tell_vacuum(struct filling *filling, const char *kind, const char *detail, int64_t duration_ms)
-{
-	char *statement = vacuum_statement(&filling->task->job);
-
-	queue_tell(filling->task->control, &filling->task->job,
-		&(struct queue_event){
-			.kind = kind,
-			.detail = detail,
-			.statement = statement,
-			.lock_wait_ms = -1,
-			.duration_ms = duration_ms,
-			.rows = -1,
-		},
-		NULL, NULL);
-	free(statement);
-}
-
-static void vacuumed(void *owner, const struct reply *reply)
-{
-	struct filling *filling = owner;
-	const struct fault *why = reply_fault(reply);
-	int64_t duration_ms = clock_ms() - filling->vacuuming_since_ms;
-
-	filling->vacuuming = false;
-	if (why)
-		tell_vacuum(filling, "error", why->message, duration_ms);
-	else
-		tell_vacuum(filling, "vacuum", "index entries of moved rows are taken away", duration_ms);
-}
-
-/* Without it an index over values in no order doubles. */
+/* Without vacuums an index over values in no order doubles; while the horizon stands still they take nothing
+ * away. */
 static void filler_progressed(void *owner)
 {
 	struct filling *filling = owner;
-	struct task *task = filling->task;
-	double moved = (double)filling->shared.rows_moved;
 
-	if (filling->vacuuming || filling->stopping || !session_is_open(task->session))
+	if (filling->stopping || filling->shared.course.stuck)
 		return;
-	/* While the horizon stands still there is nothing that a vacuum could take away. */
-	if (filling->shared.course.stuck)
-		return;
-	if (task->relation.rows <= 0 || moved < VACUUM_AFTER_SHARE * task->relation.rows)
-		return;
-	filling->vacuuming = true;
-	filling->vacuuming_since_ms = clock_ms();
-	filling->shared.rows_moved = 0;
-	tell_vacuum(filling, "intent", "take away the index entries of moved rows", -1);
-	vacuum_ask(task->session, &task->job, &task->relation, vacuumed, filling);
+	if (cleaner_consider(filling->cleaner, filling->shared.rows_moved))
+		filling->shared.rows_moved = 0;
 }
 
 static void filler_failed(void *owner, const struct fault *why)
@@ -399,7 +360,7 @@ static void count_left(struct filling *filling)
 /* The table's lock and the session are the vacuum's until it is through. */
 static void tell_end(struct filling *filling)
 {
-	if (filling->vacuuming) {
+	if (cleaner_is_busy(filling->cleaner)) {
 		task_wait_for(filling->task, "the vacuum of the table to end");
 		after(filling, VACUUM_AGAIN_MS, tell_end);
 		return;

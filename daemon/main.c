@@ -7,12 +7,12 @@
 #include "common/memory.h"
 #include "common/service.h"
 #include "common/text.h"
+#include "daemon/arguments.h"
 #include "daemon/check.h"
 #include "daemon/director.h"
 #include "daemon/install.h"
 #include "daemon/options.h"
 
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,8 +26,6 @@ enum exit_code { EXIT_DONE = 0, EXIT_JOB_FAILED = 1, EXIT_BAD_OPTIONS = 2, EXIT_
 #define STATUS_EVERY_MS 1000
 /* --once does not wait for ever for a database that cannot be served. */
 #define ONCE_PATIENCE_MS 30000
-
-enum mode { MODE_SERVE, MODE_ONCE, MODE_CHECK, MODE_INSTALL, MODE_UNINSTALL };
 
 struct program {
 	const char *config;
@@ -51,35 +49,6 @@ struct program {
 
 static void start_directors(struct program *program);
 static void when_stopped(struct program *program);
-
-static const char usage[] =
-	"Usage: backfilld [OPTION]...\n"
-	"Adds columns to big, busy PostgreSQL tables: INSERT a job into backfill.job, watch it in "
-	"backfill.status.\n"
-	"\n"
-	"  --config FILE  read this YAML file (default: " BACKFILLD_CONFIG ")\n"
-	"  --install      create or upgrade schema backfill in every configured database, then exit\n"
-	"  --check        connect, check privileges, replicas and schema version, one line a finding; changes "
-	"nothing\n"
-	"  --once         serve until no job is runnable; exit 1 if a job failed\n"
-	"  --uninstall    remove schema backfill where no job is live\n"
-	"  --version      print the version\n"
-	"  --help         print this text\n"
-	"\n"
-	"Exit codes: 0 done, 1 a job or a check failed, 2 bad options or config, 3 cannot go on.\n"
-	"SIGTERM and SIGINT leave every job resumable and end within 2 s; SIGHUP reads the config again.\n"
-	"\n"
-	"The config file:\n\n";
-
-static int print_help(void)
-{
-	struct text options = {0};
-
-	options_describe(&options);
-	printf("%s%s", usage, text_is(&options));
-	text_free(&options);
-	return EXIT_DONE;
-}
 
 static void tell_status(void *owner)
 {
@@ -335,74 +304,19 @@ static int serve(struct program *program)
 	return code;
 }
 
-/* False: `*ret_code` is what to exit with. */
-static bool read_arguments(
-	int count, char **values, struct program *program, enum mode *ret_mode, int *ret_code)
-{
-	static const struct option known[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"install", no_argument, NULL, 'i'},
-		{"check", no_argument, NULL, 'k'},
-		{"once", no_argument, NULL, 'o'},
-		{"uninstall", no_argument, NULL, 'u'},
-		{"version", no_argument, NULL, 'v'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
-	int option;
-
-	*ret_mode = MODE_SERVE;
-	*ret_code = EXIT_DONE;
-	while ((option = getopt_long(count, values, "c:h", known, NULL)) != -1) {
-		switch (option) {
-		case 'c':
-			program->config = optarg;
-			break;
-		case 'i':
-			*ret_mode = MODE_INSTALL;
-			break;
-		case 'k':
-			*ret_mode = MODE_CHECK;
-			break;
-		case 'o':
-			*ret_mode = MODE_ONCE;
-			break;
-		case 'u':
-			*ret_mode = MODE_UNINSTALL;
-			break;
-		case 'v':
-			puts("backfilld " BACKFILLD_VERSION);
-			return false;
-		case 'h':
-			*ret_code = print_help();
-			return false;
-		default:
-			fputs("Try 'backfilld --help'.\n", stderr);
-			*ret_code = EXIT_BAD_OPTIONS;
-			return false;
-		}
-	}
-	if (optind < count) {
-		fprintf(stderr, "backfilld: unexpected argument '%s'\nTry 'backfilld --help'.\n", values[optind]);
-		*ret_code = EXIT_BAD_OPTIONS;
-		return false;
-	}
-	return true;
-}
-
-static int run(struct program *program, enum mode mode)
+static int run(struct program *program, enum arguments_mode mode)
 {
 	switch (mode) {
-	case MODE_INSTALL:
+	case ARGUMENTS_INSTALL:
 		return install_run(&program->options);
-	case MODE_UNINSTALL:
+	case ARGUMENTS_UNINSTALL:
 		return install_undo(&program->options);
-	case MODE_CHECK:
+	case ARGUMENTS_CHECK:
 		return check_run(&program->options);
-	case MODE_ONCE:
+	case ARGUMENTS_ONCE:
 		program->once = true;
 		return serve(program);
-	case MODE_SERVE:
+	case ARGUMENTS_SERVE:
 		return serve(program);
 	}
 	return EXIT_BAD_OPTIONS;
@@ -410,13 +324,14 @@ static int run(struct program *program, enum mode mode)
 
 int main(int count, char **values)
 {
-	struct program program = {.config = BACKFILLD_CONFIG};
+	struct program program = {0};
+	struct arguments arguments;
 	struct fault why = {0};
-	enum mode mode;
 	int code;
 
-	if (!read_arguments(count, values, &program, &mode, &code))
+	if (!arguments_read(count, values, &arguments, &code))
 		return code;
+	program.config = arguments.config;
 	if (!options_read(program.config, &program.options, &why)) {
 		fprintf(
 			stderr, "backfilld: %s%s%s\n", why.message, why.hint ? "\nhint: " : "", why.hint ? why.hint : "");
@@ -424,7 +339,7 @@ int main(int count, char **values)
 		return EXIT_BAD_OPTIONS;
 	}
 	log_open(program.options.log_level);
-	code = run(&program, mode);
+	code = run(&program, arguments.mode);
 	options_free(&program.next);
 	options_free(&program.options);
 	return code;

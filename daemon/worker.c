@@ -6,6 +6,7 @@
 #include "daemon/catalog.h"
 #include "daemon/enlist.h"
 #include "daemon/filling.h"
+#include "daemon/move.h"
 #include "daemon/planner.h"
 #include "daemon/progress.h"
 #include "daemon/task.h"
@@ -31,11 +32,9 @@ struct worker {
 	struct planner *planner; /* at most one of the three works */
 	struct builder *builder;
 	struct filling *filling;
-	enum stage to;         /* of the move being asked for */
-	bool moving;           /* the move is not on record yet: nothing else starts */
+	struct move *move;     /* is not on record yet: nothing else starts */
 	struct enlist *enlist; /* while the session is being put on record */
 	bool enlisted;         /* the session, as it is connected now, is on record as ours */
-	struct fault why;
 	enum stage_hold held_at;
 	bool stopping;
 	int64_t stopping_since_ms;
@@ -47,7 +46,7 @@ static void read_catalogue(struct worker *worker);
 static void open_session(struct worker *worker);
 static void enlist(struct worker *worker);
 static void work(struct worker *worker);
-static void move(struct worker *worker);
+static void start_move(struct worker *worker, enum stage to, const struct fault *why);
 static void put_down(struct worker *worker);
 static void tick(void *owner);
 static void report(struct worker *worker);
@@ -114,7 +113,7 @@ void worker_free(struct worker *worker)
 	session_free(worker->task.session);
 	loop_timer_free(worker->timer);
 	loop_timer_free(worker->tick);
-	fault_clear(&worker->why);
+	move_free(worker->move);
 	text_free(&worker->task.waiting_for);
 	relation_clear(&worker->task.relation);
 	job_clear(&worker->task.job);
@@ -123,11 +122,9 @@ void worker_free(struct worker *worker)
 
 static void fail(struct worker *worker, const struct fault *why)
 {
-	fault_copy(&worker->why, why);
-	worker->to = STAGE_FAILED;
 	report(worker);
 	end_parts(worker);
-	move(worker);
+	start_move(worker, STAGE_FAILED, why);
 }
 
 /* Of the control session. True: the fault was dealt with. */
@@ -200,7 +197,7 @@ static void opened(void *owner)
 	worker->planner = NULL;
 	worker->builder = NULL;
 	worker->enlisted = false;
-	if (!worker->stopping && !worker->moving)
+	if (!worker->stopping && !worker->move)
 		enlist(worker);
 }
 
@@ -281,8 +278,7 @@ static void leave_stage(struct worker *worker)
 		worker_stop(worker);
 		return;
 	}
-	worker->to = to;
-	move(worker);
+	start_move(worker, to, NULL);
 }
 
 static void part_ended(void *owner, const struct fault *why)
@@ -340,65 +336,30 @@ static void work(struct worker *worker)
 	}
 }
 
-static void log_move(const struct worker *worker)
-{
-	struct log_about about = task_about(&worker->task);
-
-	if (worker->to != STAGE_FAILED) {
-		log_info(&about, "job %" PRId64 " on %s.%s: %s", worker->task.job.id, worker->task.job.table_name,
-			worker->task.job.column_name, stage_name(worker->to));
-		return;
-	}
-	about.sqlstate = worker->why.sqlstate;
-	log_error(&about, "job %" PRId64 " on %s.%s failed while %s: %s", worker->task.job.id,
-		worker->task.job.table_name, worker->task.job.column_name, stage_name(worker->task.job.stage),
-		worker->why.message);
-}
-
-/* The move must be on record before anything else: a user may have the row locked, or the connection is lost.
- */
-static void move_failed(struct worker *worker, const struct fault *why)
-{
-	struct log_about about = task_about(&worker->task);
-
-	if (task_may_retry(why)) {
-		task_wait_for(&worker->task, why->message);
-		after(worker, CONTROL_RETRY_MS, move);
-		return;
-	}
-	log_error(&about, "the control tables do not take that job %" PRId64 " is %s: %s", worker->task.job.id,
-		stage_name(worker->to), why->message);
-	worker_abandon(worker);
-}
-
-static void moved(void *owner, const struct reply *reply)
+static void moved(void *owner, const struct fault *why)
 {
 	struct worker *worker = owner;
+	struct log_about about = task_about(&worker->task);
 
-	if (reply_fault(reply)) {
-		move_failed(worker, reply_fault(reply));
-		return;
-	}
-	worker->moving = false;
-	task_wait_for(&worker->task, NULL);
-	if (reply_rows(reply, 0) == 0) {
+	if (why && why->kind != FAULT_FENCED)
+		log_error(&about, "the control tables do not take that job %" PRId64 " is %s: %s",
+			worker->task.job.id, stage_name(move_to(worker->move)), why->message);
+	move_free(worker->move);
+	worker->move = NULL;
+	if (why) {
 		worker_abandon(worker);
 		return;
 	}
-	log_move(worker);
-	worker->task.job.stage = worker->to;
 	report(worker);
-	if (worker->to == STAGE_DONE || worker->to == STAGE_FAILED)
+	if (worker->task.job.stage == STAGE_DONE || worker->task.job.stage == STAGE_FAILED)
 		worker_stop(worker);
 	else
 		work(worker);
 }
 
-static void move(struct worker *worker)
+static void start_move(struct worker *worker, enum stage to, const struct fault *why)
 {
-	worker->moving = true;
-	queue_move(worker->task.control, &worker->task.job, worker->to,
-		worker->to == STAGE_FAILED ? &worker->why : NULL, moved, worker);
+	worker->move = move_new(&worker->task, to, why, moved, worker);
 }
 
 /* The way out: parts at rest, then the claim is given back. */
@@ -439,7 +400,7 @@ void worker_stop(struct worker *worker)
 /* Also when the stop came while that was being put on record. */
 static bool has_failed(const struct worker *worker)
 {
-	return worker->task.job.stage == STAGE_FAILED || (worker->moving && worker->to == STAGE_FAILED);
+	return worker->task.job.stage == STAGE_FAILED || (worker->move && move_to(worker->move) == STAGE_FAILED);
 }
 
 static void released(void *owner, const struct reply *reply)

@@ -1,0 +1,80 @@
+#include "daemon/cleaner.h"
+
+#include "common/clock.h"
+#include "common/memory.h"
+#include "daemon/queue.h"
+#include "daemon/vacuum.h"
+
+#include <stdlib.h>
+
+struct cleaner {
+	struct task *task;
+	bool busy;
+	int64_t since_ms;
+};
+
+struct cleaner *cleaner_new(struct task *task)
+{
+	struct cleaner *cleaner = memory_new(sizeof(*cleaner));
+
+	cleaner->task = task;
+	return cleaner;
+}
+
+void cleaner_free(struct cleaner *cleaner)
+{
+	if (!cleaner)
+		return;
+	session_forget(cleaner->task->session, cleaner);
+	free(cleaner);
+}
+
+static void tell(struct cleaner *cleaner, const char *kind, const char *detail, int64_t duration_ms)
+{
+	char *statement = vacuum_statement(&cleaner->task->job);
+
+	queue_tell(cleaner->task->control, &cleaner->task->job,
+		&(struct queue_event){
+			.kind = kind,
+			.detail = detail,
+			.statement = statement,
+			.lock_wait_ms = -1,
+			.duration_ms = duration_ms,
+			.rows = -1,
+		},
+		NULL, NULL);
+	free(statement);
+}
+
+static void vacuumed(void *owner, const struct reply *reply)
+{
+	struct cleaner *cleaner = owner;
+	const struct fault *why = reply_fault(reply);
+	int64_t duration_ms = clock_ms() - cleaner->since_ms;
+
+	cleaner->busy = false;
+	if (why)
+		tell(cleaner, "error", why->message, duration_ms);
+	else
+		tell(cleaner, "vacuum", "index entries of moved rows are taken away", duration_ms);
+}
+
+bool cleaner_consider(struct cleaner *cleaner, int64_t rows_moved)
+{
+	struct task *task = cleaner->task;
+
+	if (cleaner->busy || !session_is_open(task->session))
+		return false;
+	if (task->relation.rows <= 0 || (double)rows_moved < VACUUM_AFTER_SHARE * task->relation.rows)
+		return false;
+	cleaner->busy = true;
+	cleaner->since_ms = clock_ms();
+	tell(cleaner, "intent", "take away the index entries of moved rows", -1);
+	vacuum_ask(task->session, &task->job, &task->relation, vacuumed, cleaner);
+	return true;
+}
+
+bool cleaner_is_busy(const struct cleaner *cleaner)
+{
+	return cleaner->busy;
+}

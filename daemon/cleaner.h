@@ -1,0 +1,22 @@
+/*
+ * cleaner: vacuums the table beside the fill, on the task's session, each time enough rows have moved
+ * (vacuum.h).
+ */
+#ifndef BACKFILLD_DAEMON_CLEANER_H
+#define BACKFILLD_DAEMON_CLEANER_H
+
+#include "common/base.h"
+#include "daemon/task.h"
+
+struct cleaner;
+
+struct cleaner *cleaner_new(struct task *task) MUST_USE;
+void cleaner_free(struct cleaner *cleaner);
+
+/* Starts a vacuum when `rows_moved` since the last one are enough, and none is running. True: started. */
+bool cleaner_consider(struct cleaner *cleaner, int64_t rows_moved);
+
+/* The session, and the table's lock for such things, are the vacuum's until it is through. */
+bool cleaner_is_busy(const struct cleaner *cleaner) MUST_USE;
+
+#endif

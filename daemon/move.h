@@ -1,0 +1,27 @@
+/*
+ * move: one move of a job from stage to stage, put on record before anything else happens.
+ *
+ * A user may have the job's row locked, or the control connection may be lost: it is tried until it is on
+ * record.
+ */
+#ifndef BACKFILLD_DAEMON_MOVE_H
+#define BACKFILLD_DAEMON_MOVE_H
+
+#include "common/base.h"
+#include "daemon/task.h"
+
+struct move;
+
+/*
+ * Asks at once. `why`: the fault that the job failed with, copied; NULL unless `to` is failed. `done` is
+ * called from the loop, once, unless the move is freed before: NULL when task->job.stage is `to`;
+ * FAULT_FENCED when the job is no longer ours; else what waiting does not mend.
+ */
+struct move *move_new(
+	struct task *task, enum stage to, const struct fault *why, task_done *done, void *owner) MUST_USE;
+void move_free(struct move *move);
+
+/* Where it goes. */
+enum stage move_to(const struct move *move) MUST_USE;
+
+#endif
