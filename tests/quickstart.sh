@@ -15,7 +15,7 @@ usage() {
 }
 
 TOP=$(cd "$(dirname "$0")/.." && pwd)
-for part in terminal packages build cluster daemon shop; do
+for part in script terminal packages build cluster daemon shop; do
 	# shellcheck source=/dev/null
 	. "$TOP/tests/lib/$part.sh"
 done
@@ -42,40 +42,16 @@ while (($# > 0)); do
 		exit
 		;;
 	--rows)
-		[[ ${2:-} =~ ^[1-9][0-9]*$ ]] || { echo "--rows needs a number" >&2 && exit 2; }
+		script_number "$@"
 		ROWS=$2
 		shift
 		;;
-	--help)
-		usage
-		exit
-		;;
-	*)
-		echo "unknown option $1" >&2
-		usage >&2
-		exit 2
-		;;
+	*) script_option "$1" ;;
 	esac
 	shift
 done
 
-clean_up() {
-	local status=$?
-	trap - EXIT
-	trap '' INT TERM HUP
-	if [[ -n $STEP ]] && ((status > 0 && status < 128)); then
-		printf '%s✗ while: %s\n' "$CLEAR" "$STEP" >&2
-	fi
-	if ((status != 0)) && [[ -n $WORK && -s $WORK/daemon.log && $status -lt 128 ]]; then
-		printf '\nWhat the daemon said last:\n' >&2
-		tail -n 20 "$WORK/daemon.log" >&2
-	fi
-	work_end
-	exit "$status"
-}
-trap clean_up EXIT
-trap 'printf "\nStopping.\n"; exit 130' INT
-trap 'exit 143' TERM HUP
+script_guard
 
 make_ready() {
 	local folder

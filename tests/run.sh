@@ -15,6 +15,8 @@ usage() {
 }
 
 TOP=$(cd "$(dirname "$0")/.." && pwd)
+# shellcheck source=tests/lib/script.sh
+. "$TOP/tests/lib/script.sh"
 # shellcheck source=tests/lib/packages.sh
 . "$TOP/tests/lib/packages.sh"
 # shellcheck source=tests/lib/build.sh
@@ -36,15 +38,7 @@ while (($# > 0)); do
 		SUITES+=("$2")
 		shift
 		;;
-	--help)
-		usage
-		exit
-		;;
-	*)
-		echo "unknown option $1" >&2
-		usage >&2
-		exit 2
-		;;
+	*) script_option "$1" ;;
 	esac
 	shift
 done

@@ -17,7 +17,7 @@ usage() {
 }
 
 TOP=$(cd "$(dirname "$0")/../.." && pwd)
-for part in terminal cluster daemon shop; do
+for part in script terminal cluster daemon shop; do
 	# shellcheck source=/dev/null
 	. "$TOP/tests/lib/$part.sh"
 done
@@ -30,36 +30,16 @@ MISSED=0
 while (($# > 0)); do
 	case $1 in
 	--rows | --rounds)
-		[[ ${2:-} =~ ^[1-9][0-9]*$ ]] || { echo "$1 needs a number" >&2 && exit 2; }
+		script_number "$@"
 		if [[ $1 == --rows ]]; then ROWS=$2; else ROUNDS=$2; fi
 		shift
 		;;
-	--help)
-		usage
-		exit
-		;;
-	*)
-		echo "unknown option $1" >&2
-		usage >&2
-		exit 2
-		;;
+	*) script_option "$1" ;;
 	esac
 	shift
 done
 
-clean_up() {
-	local status=$?
-	trap - EXIT
-	trap '' INT TERM HUP
-	if ((status > 1 && status < 128)) && [[ -n $WORK && -s $WORK/daemon.log ]]; then
-		tail -n 20 "$WORK/daemon.log" >&2
-	fi
-	work_end
-	exit "$status"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+script_guard
 
 make_source() {
 	sql -U shop_owner main <<-SQL
@@ -281,4 +261,6 @@ for ((round = 1; round <= ROUNDS; round++)); do
 	done
 done
 report
+# shellcheck disable=SC2034 # script_end looks at it
+SCRIPT_EXPLAINED=yes
 ((MISSED == 0))
