@@ -247,12 +247,12 @@ static void judge_role(struct check *check, const struct reply *reply, size_t ro
 	find(check, "ok", "login %s serves tables of %s", login, role);
 	if (!reply_bool(reply, 0, row, "temp"))
 		find(check, "bad",
-			"%s lacks TEMP on this database, which planning needs: GRANT TEMPORARY ON DATABASE … TO %s", role,
-			role);
+			"%s lacks TEMP on this database, which planning needs: GRANT TEMPORARY ON DATABASE ... TO %s",
+			role, role);
 	if (lacking)
 		find(check, "bad",
 			"%s lacks CREATE on schema %s, where its trigger functions and indexes go: GRANT CREATE ON "
-			"SCHEMA … TO %s",
+			"SCHEMA ... TO %s",
 			role, lacking, role);
 }
 

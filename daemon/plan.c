@@ -35,19 +35,20 @@ static bool allows_table(const struct job *job, const struct relation *relation,
 			"Enqueue a job for each leaf table, or wait for a version that fills partitioned tables.");
 	if (relation->update_rules) {
 		fault_set(why, FAULT_JOB, "rule %s rewrites every UPDATE of the table", relation->update_rules);
-		fault_set_hint(why, "ALTER TABLE … DISABLE RULE for the time of the job, then set wanted = 'run'.");
+		fault_set_hint(why, "ALTER TABLE ... DISABLE RULE for the time of the job, then set wanted = 'run'.");
 		return false;
 	}
 	if (relation->forced_row_security)
 		return refuse(why,
 			"the table has FORCE ROW LEVEL SECURITY: its policies would hide rows from its own owner",
-			"ALTER TABLE … NO FORCE ROW LEVEL SECURITY for the time of the job, then set wanted = 'run'.");
+			"ALTER TABLE ... NO FORCE ROW LEVEL SECURITY for the time of the job, then set wanted = 'run'.");
 	if (relation->publication) {
 		fault_set(why, FAULT_JOB,
 			"publication %s publishes updates of the table, which has no replica identity",
 			relation->publication);
 		fault_set_hint(why,
-			"ALTER TABLE %s REPLICA IDENTITY … (a primary key, an index, or FULL); every UPDATE of it fails "
+			"ALTER TABLE %s REPLICA IDENTITY ... (a primary key, an index, or FULL); every UPDATE of it "
+			"fails "
 			"now.",
 			job->table_name);
 		return false;
@@ -105,7 +106,7 @@ static void hint_at_temporary(struct fault *why, const struct relation *relation
 {
 	if (strcmp(why->sqlstate, "42501") == 0 && strstr(why->message, "temporary"))
 		fault_set_hint(why,
-			"GRANT TEMPORARY ON DATABASE … TO %s: planning tries the job on an empty temporary copy.",
+			"GRANT TEMPORARY ON DATABASE ... TO %s: planning tries the job on an empty temporary copy.",
 			relation->owner);
 }
 
@@ -309,7 +310,7 @@ static bool default_fits(const struct reply *reply, size_t at, const struct job 
 	fault_set(why, FAULT_JOB, "column %s exists with the default %s, the job asks for %s", job->column_name,
 		present, job->default_expr);
 	fault_set_hint(
-		why, "Leave default_expr out to keep the column's own, or ALTER TABLE … SET DEFAULT first.");
+		why, "Leave default_expr out to keep the column's own, or ALTER TABLE ... SET DEFAULT first.");
 	return false;
 }
 

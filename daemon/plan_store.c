@@ -77,7 +77,7 @@ static void add_fill(
 
 	text_addf(&sql, "UPDATE ONLY %s SET ", job->table_name);
 	quote_name(&sql, job->column_name);
-	text_addf(&sql, " = (%s\n) WHERE ctid >= … AND ctid < … AND ", job_fill_expression(job));
+	text_addf(&sql, " = (%s\n) WHERE ctid >= ... AND ctid < ... AND ", job_fill_expression(job));
 	pending_add(&sql, job);
 	add_row(script, job, number,
 		(struct step_row){

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Turns SQL files into C string constants: embed.sh OUT.c OUT.h FILE.sql …; sql/claim.sql becomes `sql_claim`.
+# Turns SQL files into C string constants, without their comment lines, which not every database's encoding can carry: embed.sh OUT.c OUT.h FILE.sql …; sql/claim.sql becomes `sql_claim`.
 set -eu
 source=$1
 header=$2
@@ -18,7 +18,7 @@ shift 2
 	echo '#include "sql.h"'
 	for file; do
 		echo "const char sql_$(basename "$file" .sql)[] ="
-		sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/\t/\\t/g' -e 's/^/\t"/' -e 's/$/\\n"/' "$file"
+		sed -e '/^--/d' -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/\t/\\t/g' -e 's/^/\t"/' -e 's/$/\\n"/' "$file"
 		echo '	"";'
 	done
 } >"$source"

@@ -11,7 +11,9 @@ daemon_install
 as_server tee "$WORK/gone.yaml" >/dev/null <<-YAML
 	databases:
 	  - {name: gone, conninfo: "host=$WORK/nowhere dbname=shop user=backfilld"}
-	  - {name: shop, conninfo: "$(conninfo main backfilld)"}
+	  - name: shop
+	    conninfo: "$(conninfo main backfilld)"
+	    logins: [{roles: [shop_owner], conninfo: "$(conninfo main backfilld_shop)"}]
 	http: "off"
 YAML
 binary=$(daemon_binary)
