@@ -1,5 +1,6 @@
 #!/bin/sh
-# Turns SQL files into C string constants, without their comment lines, which not every database's encoding can carry: embed.sh OUT.c OUT.h FILE.sql …; sql/claim.sql becomes `sql_claim`.
+# Turns SQL files into C string constants: embed.sh OUT.c OUT.h FILE.sql …; sql/claim.sql becomes `sql_claim`. Their comment lines
+# are left out: not every database's encoding can carry them.
 set -eu
 source=$1
 header=$2

@@ -1,0 +1,92 @@
+#include "daemon/sweep.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static const char *name_of(enum sweep_verdict verdict)
+{
+	switch (verdict) {
+	case SWEEP_WATCH:
+		return "watch";
+	case SWEEP_AGAIN:
+		return "again";
+	case SWEEP_COUNT:
+		return "count";
+	case SWEEP_DONE:
+		return "done";
+	case SWEEP_HOPELESS:
+		return "hopeless";
+	}
+	return "?";
+}
+
+static void what_a_walk_proves(void **state)
+{
+	static const struct {
+		const char *what;
+		enum job_sync sync;
+		bool volatile_value;
+		bool own_update_triggers;
+		struct sweep_walk walk;
+		enum sweep_verdict verdict;
+	} cases[] = {
+		{"the fill itself proves nothing yet", JOB_SYNC_FILL, false, false, {0, true, 500, 0, false},
+			SWEEP_WATCH},
+		{"... also when it found nothing", JOB_SYNC_NONE, false, false, {0, true, 0, 0, false}, SWEEP_WATCH},
+		{"a whole sweep that found nothing is the proof", JOB_SYNC_FILL, false, false,
+			{1, true, 0, 500, false}, SWEEP_DONE},
+		{"one that was interrupted is none", JOB_SYNC_FILL, false, false, {1, false, 0, 0, false},
+			SWEEP_AGAIN},
+		{"one that left locked rows is none", JOB_SYNC_FILL, false, false, {1, true, 0, 0, true},
+			SWEEP_AGAIN},
+		{"one that filled a row is followed by another", JOB_SYNC_FILL, false, false, {1, true, 1, 9, false},
+			SWEEP_AGAIN},
+		{"a trigger of the user's may have kept rows: count", JOB_SYNC_FILL, false, true,
+			{1, true, 0, 9, false}, SWEEP_COUNT},
+		{"a volatile value cannot be counted on", JOB_SYNC_FILL, true, true, {1, true, 0, 9, false},
+			SWEEP_DONE},
+		{"without sync the third sweep is the last", JOB_SYNC_NONE, false, false, {3, true, 4, 4, false},
+			SWEEP_COUNT},
+		{"... not the second", JOB_SYNC_NONE, false, false, {2, true, 4, 4, false}, SWEEP_AGAIN},
+		{"... and not while rows are locked", JOB_SYNC_NONE, false, false, {3, true, 4, 4, true},
+			SWEEP_AGAIN},
+		{"a tenth sweep that finds no fewer rows is hopeless", JOB_SYNC_DERIVE, false, false,
+			{10, true, 40, 40, false}, SWEEP_HOPELESS},
+		{"one that finds fewer gets somewhere", JOB_SYNC_DERIVE, false, false, {10, true, 39, 40, false},
+			SWEEP_AGAIN},
+		{"locked rows alone are never hopeless", JOB_SYNC_FILL, false, false, {50, true, 0, 0, true},
+			SWEEP_AGAIN},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct job job = {.sync = cases[i].sync, .volatile_value = cases[i].volatile_value};
+		struct sweep_table table = {.own_update_triggers = cases[i].own_update_triggers};
+		enum sweep_verdict verdict = sweep_judge(&job, &table, &cases[i].walk);
+
+		if (verdict != cases[i].verdict)
+			fail_msg("%s: %s", cases[i].what, name_of(verdict));
+	}
+}
+
+static void locked_rows_are_come_back_for_ever_more_rarely(void **state)
+{
+	static const int64_t pauses_ms[] = {1000, 1000, 2000, 4000, 8000, 16000, 30000, 30000};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(pauses_ms); i++)
+		assert_int_equal(sweep_pause_ms((int)i), pauses_ms[i]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_a_walk_proves),
+		cmocka_unit_test(locked_rows_are_come_back_for_ever_more_rarely),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
