@@ -5,8 +5,12 @@
 /* Fewer updates than this say nothing about a share. */
 #define TALLY_LEAST 100
 
-/* After so many windows in one pass, see whether the horizon moves again. */
-#define SINGLES_BEFORE_RETRY 4
+/*
+ * After so many windows in one pass, see whether the horizon moves again. A try costs little, since passes
+ * that find no room are left out; a snapshot of a second (an autoanalyze) must not cost the rest of a table
+ * its passes.
+ */
+#define SINGLES_BEFORE_RETRY 1
 
 static int64_t least(int64_t a, int64_t b)
 {
