@@ -5,7 +5,7 @@
  * the application's write: an error inside leaves the value NULL, and the sweep then names the row.
  *
  * INSERT and UPDATE have a trigger each. For a table with any BEFORE UPDATE trigger the server locks every
- * row before it updates it: 60 bytes of WAL and a tenth of the time for each row filled, and a cost to the
+ * row before it updates it: some 60 bytes of WAL and some time for each row filled, and a cost to the
  * application as well. So a `fill` job gets that one only when the fill proper is over, before the first
  * sweep: what an UPDATE left NULL until then the sweep finds. A `derive` job has both from the start, since a
  * stale value could be taken for a right one.
