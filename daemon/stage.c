@@ -105,12 +105,3 @@ const char *stage_hold_name(enum stage_hold hold)
 	}
 	return "";
 }
-
-enum stage_hold stage_hold_parse(const char *name)
-{
-	for (size_t i = 0; i < COUNT_OF(holds); i++) {
-		if (strcmp(holds[i].name, name) == 0)
-			return holds[i].hold;
-	}
-	return STAGE_HOLD_NONE;
-}

@@ -54,7 +54,4 @@ enum stage_hold stage_hold_before(enum stage stage) MUST_USE;
 /* "add", "fill", "seal"; "" for none. */
 const char *stage_hold_name(enum stage_hold hold) MUST_USE;
 
-/* The hold of that name; STAGE_HOLD_NONE for any other text. */
-enum stage_hold stage_hold_parse(const char *name) MUST_USE;
-
 #endif
