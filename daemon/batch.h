@@ -1,7 +1,7 @@
 /*
  * batch: one transaction that fills the pending rows of a stretch of pages and moves the bookmark with them.
  *
- * Fill and bookmark are one statement, so they cannot come apart; the whole transaction is one pipeline.
+ * Fill and bookmark are one transaction, so they cannot come apart; the whole transaction is one pipeline.
  */
 #ifndef BACKFILLD_DAEMON_BATCH_H
 #define BACKFILLD_DAEMON_BATCH_H
@@ -19,13 +19,15 @@ struct batch_order {
 	int filler;
 	const char *synchronous_commit;
 	int statement_timeout_ms;
-	bool skip_locked; /* leave rows that somebody else has locked to the sweep */
+	bool server_counts; /* the outcome before said that its statistics do */
+	bool skip_locked;   /* leave rows that somebody else has locked to the sweep */
 };
 
 struct batch_outcome {
 	int64_t rows;    /* that have a value now */
-	int64_t updated; /* as the server's statistics count them: 0 where track_counts is off */
+	int64_t updated; /* as the server's statistics count them: 0 where they do not */
 	int64_t hot;     /* of these, updated in place */
+	bool counted;    /* track_counts is on */
 	double ms;       /* execution, without commit */
 };
 

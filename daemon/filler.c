@@ -44,6 +44,7 @@ struct filler {
 	bool owes_window; /* one may have been given and is not finished, also while the connection is lost */
 	struct window_batch batch;
 	struct pace_sizer sizer;
+	bool server_counts;
 	int refusals; /* lock timeouts of this stretch in a row */
 	int retries;  /* of this stretch, for whatever passing fault */
 	int patience; /* doubles when a single page takes too long */
@@ -106,6 +107,17 @@ static struct script *greeting(void)
 	return script;
 }
 
+/*
+ * Rows that a batch leaves behind free no room while a neighbour's open batch may still see them. All open
+ * batches together span at most a quarter of a window, so a pass has gone on long before the next one comes.
+ */
+static int64_t pages_most(const struct task *task)
+{
+	int64_t pages = task->window_pages / (4 * (int64_t)task->job.knobs.workers);
+
+	return pages > 0 ? pages : 1;
+}
+
 struct filler *filler_new(
 	struct filler_shared *shared, int number, const struct filler_events *events, void *owner)
 {
@@ -117,7 +129,7 @@ struct filler *filler_new(
 		.shared = shared, .task = task, .number = number, .events = events, .owner = owner, .patience = 1};
 	filler->timer = loop_timer_new(task->loop, go_on, filler);
 	filler->session = session_new(task->loop, task->conninfo, name, greeting(), &session_events, filler);
-	pace_sizer_start(&filler->sizer, FIRST_BATCH_PAGES, task->window_pages / 8, task->job.knobs.batch_ms);
+	pace_sizer_start(&filler->sizer, FIRST_BATCH_PAGES, pages_most(task), task->job.knobs.batch_ms);
 	free(name);
 	return filler;
 }
@@ -294,11 +306,13 @@ static void batch_went_well(struct filler *filler, const struct reply *reply)
 	filler->refusals = 0;
 	filler->retries = 0;
 	filler->patience = 1;
+	filler->server_counts = outcome.counted;
 	filler->window_rows += outcome.rows;
 	filler->shared->rows_found += outcome.rows;
 	filler->shared->rows_moved += outcome.updated - outcome.hot;
 	filler->events->progressed(filler->owner);
 	filler->sizer.target_ms = filler->task->job.knobs.batch_ms;
+	filler->sizer.pages_most = pages_most(filler->task);
 	if (batch->end_page > batch->from_page)
 		pace_sizer_learn(&filler->sizer, batch->end_page - batch->from_page, outcome.ms, clock_ms());
 	window_done(&filler->window, batch, outcome.updated, outcome.hot);
@@ -432,6 +446,7 @@ static void ask_batch(struct filler *filler)
 			.filler = filler->number,
 			.synchronous_commit = task->synchronous_commit,
 			.statement_timeout_ms = timeout_ms(filler),
+			.server_counts = filler->server_counts,
 			.skip_locked = filler->refusals >= 2,
 		},
 		got_batch, filler);

@@ -142,7 +142,7 @@ bool window_narrow(struct window *window, const struct window_batch *batch)
 
 int window_passes_for(double rows_per_page, int secondary_indexes)
 {
-	double passes = rows_per_page / (secondary_indexes > 0 ? 4.0 : 16.0);
+	double passes = rows_per_page / (secondary_indexes > 0 ? 6.0 : 16.0);
 	double most = secondary_indexes > 0 ? WINDOW_PASSES_MOST : 4.0;
 	double fewest = secondary_indexes > 0 ? 8.0 : 2.0;
 

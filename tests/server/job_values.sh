@@ -131,6 +131,15 @@ jobs_settle 40
 expect_done big
 expect_sql "two workers evaluate a volatile value once a row" "40000|40000|40000" "SELECT count(DISTINCT v), max(v), (SELECT last_value FROM big_counted) FROM big"
 
+# Statistics that count nothing are not believed.
+sql main "ALTER ROLE backfilld_shop SET track_counts = off"
+enqueue uncounted table_name=big column_name=w column_type=text value='upper(name)' workers=2 batch_ms=5
+jobs_settle 40
+expect_done uncounted
+expect_sql "without the server's statistics rows are counted too" "40000|40000" \
+	"SELECT count(w), (SELECT rows_filled FROM backfill.job WHERE name = 'uncounted') FROM big"
+sql main "ALTER ROLE backfilld_shop RESET track_counts"
+
 replica_caught_up standby1 main
 for table in t1 t6 t8 t10 t19; do
 	hash="SELECT md5(string_agg(x::text, ',' ORDER BY id)) FROM $table x"

@@ -121,11 +121,12 @@ void scene_window(struct fake_rule *rule, const struct window_bookmark *bookmark
 
 void scene_batch(struct fake_rule *rule, const char *rows)
 {
-	fake_columns(rule, "rows", NULL);
-	fake_row(rule, rows);
-	fake_statement(rule, "pg_stat_get_xact_tuples_updated");
-	fake_columns(rule, "ms", "lsn", "updated", "hot", NULL);
-	fake_row(rule, "1000", "1000", "0", "0");
+	fake_statement(rule, ASK_BATCH);
+	fake_columns(rule, "ms", "updated", "hot", "rows", NULL);
+	fake_row(rule, "1010", "0", "0", rows);
+	fake_statement(rule, "AS counted");
+	fake_columns(rule, "ms", "updated", "hot", "counted", NULL);
+	fake_row(rule, "1000", "0", "0", "t");
 }
 
 static void content_server(void)

@@ -20,7 +20,7 @@
 #define ASK_WALK "INSERT INTO backfill.walk"
 #define ASK_WINDOW "INSERT INTO backfill.bookmark"
 #define ASK_HOLDERS "pg_prepared_xacts"
-#define ASK_BATCH "AS has_value"
+#define ASK_BATCH "backfill.move_bookmark($2"
 
 struct scene {
 	struct loop *loop;

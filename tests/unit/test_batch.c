@@ -1,5 +1,5 @@
 /*
- * batch: fill and bookmark are one statement of one transaction in one pipeline.
+ * batch: fill and bookmark are one transaction in one pipeline, and how its rows are counted.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +10,7 @@
 
 #include "tests/unit/lead_scene.h"
 
+#include "common/memory.h"
 #include "daemon/authority.h"
 #include "daemon/batch.h"
 
@@ -46,7 +47,8 @@ static void answered(void *owner, const struct reply *reply)
 	set->scene.ended = true;
 }
 
-static const struct script *ask(struct stage_set *set, bool skip_locked)
+/* As in a job's first batch, or when the server is known to count. */
+static const struct script *ask(struct stage_set *set, bool skip_locked, bool server_counts)
 {
 	struct task *task = &set->scene.task;
 
@@ -61,6 +63,7 @@ static const struct script *ask(struct stage_set *set, bool skip_locked)
 			.filler = 2,
 			.synchronous_commit = "off",
 			.statement_timeout_ms = 2000,
+			.server_counts = server_counts,
 			.skip_locked = skip_locked,
 		},
 		answered, set);
@@ -71,26 +74,39 @@ static const struct script *ask(struct stage_set *set, bool skip_locked)
 #define PENDING                                                                                              \
 	STRETCH("8,0", "16,0")                                                                                   \
 	" AND (\"v\" IS NOT DISTINCT FROM NULL) IS TRUE AND (upper(email)\n) IS DISTINCT FROM NULL"
-#define FILLED                                                                                               \
-	" RETURNING \"v\" IS DISTINCT FROM NULL AS has_value) SELECT backfill.move_bookmark($1, $2, $3, $4, "    \
-	"$5, "                                                                                                   \
-	"pg_catalog.count(*)) AS rows FROM filled WHERE has_value"
+#define FILL "UPDATE ONLY public.users SET \"v\" = (upper(email)\n) WHERE "
+#define COUNTED                                                                                              \
+	" RETURNING \"v\" IS DISTINCT FROM NULL AS has_value) SELECT pg_catalog.set_config('backfill.rows',"     \
+	" pg_catalog.count(*)::text, true) FROM filled WHERE has_value"
+
+static const char *fill(const struct script *script)
+{
+	return script->statements[AUTHORITY_STATEMENTS + 1].sql;
+}
+
+static bool counts_itself(const struct script *script)
+{
+	bool counting_fill = strstr(fill(script), "RETURNING") != NULL;
+	bool counting_after = strstr(script->statements[AUTHORITY_STATEMENTS + 2].sql, "'backfill.rows'") != NULL;
+
+	assert_int_equal(counting_fill, counting_after);
+	return counting_fill;
+}
 
 static void one_transaction_from_begin_to_commit(void **state)
 {
 	struct stage_set *set = *state;
-	const struct script *script = ask(set, false);
+	const struct script *script = ask(set, false, false);
 
 	assert_int_equal(script->count, AUTHORITY_STATEMENTS + 4);
 	assert_ptr_equal(strstr(script->statements[0].sql, "BEGIN"), script->statements[0].sql);
-	assert_string_equal(script->statements[AUTHORITY_STATEMENTS + 1].sql,
-		"WITH filled AS (UPDATE ONLY public.users SET \"v\" = (upper(email)\n) WHERE " PENDING FILLED);
+	assert_string_equal(fill(script), "WITH filled AS (" FILL PENDING COUNTED);
 	assert_string_equal(script->statements[script->count - 1].sql, "COMMIT");
-	assert_string_equal(fake_bound(ASK_BATCH, 1), "7");
-	assert_string_equal(fake_bound(ASK_BATCH, 2), "2");
-	assert_string_equal(fake_bound(ASK_BATCH, 3), "3");
-	assert_string_equal(fake_bound(ASK_BATCH, 4), "0");
-	assert_string_equal(fake_bound(ASK_BATCH, 5), "16");
+	assert_string_equal(fake_bound(ASK_BATCH, 2), "7");
+	assert_string_equal(fake_bound(ASK_BATCH, 3), "2");
+	assert_string_equal(fake_bound(ASK_BATCH, 4), "3");
+	assert_string_equal(fake_bound(ASK_BATCH, 5), "0");
+	assert_string_equal(fake_bound(ASK_BATCH, 6), "16");
 	assert_string_equal(fake_bound("'row_security'", 5), "shop_owner");
 	assert_string_equal(fake_bound("'row_security'", 3), "2000");
 }
@@ -98,12 +114,11 @@ static void one_transaction_from_begin_to_commit(void **state)
 static void locked_rows_are_left_by_a_scan_that_stays_one_by_ctid(void **state)
 {
 	struct stage_set *set = *state;
-	const struct script *script = ask(set, true);
+	const struct script *script = ask(set, true, false);
 
-	assert_string_equal(script->statements[AUTHORITY_STATEMENTS + 1].sql,
-		"WITH filled AS (UPDATE ONLY public.users SET \"v\" = (upper(email)\n) WHERE ctid = ANY "
-		"(ARRAY(SELECT ctid "
-		"FROM ONLY public.users WHERE " PENDING " FOR NO KEY UPDATE SKIP LOCKED))" FILLED);
+	assert_string_equal(fill(script),
+		"WITH filled AS (" FILL "ctid = ANY (ARRAY(SELECT ctid FROM ONLY public.users WHERE " PENDING
+		" FOR NO KEY UPDATE SKIP LOCKED))" COUNTED);
 }
 
 static void a_derived_row_counts_also_when_it_becomes_null(void **state)
@@ -112,9 +127,30 @@ static void a_derived_row_counts_also_when_it_becomes_null(void **state)
 	const struct script *script;
 
 	set->scene.task.job.sync = JOB_SYNC_DERIVE;
-	script = ask(set, false);
-	assert_non_null(
-		strstr(script->statements[AUTHORITY_STATEMENTS + 1].sql, " RETURNING true AS has_value)"));
+	script = ask(set, false, false);
+	assert_non_null(strstr(fill(script), " RETURNING true AS has_value)"));
+}
+
+static void a_server_that_counts_is_not_asked_to_return_rows(void **state)
+{
+	struct stage_set *set = *state;
+
+	assert_string_equal(fill(ask(set, false, true)), FILL PENDING);
+	assert_false(counts_itself(fake_last(ASK_BATCH)));
+}
+
+/* The server's count says nothing of values that are NULL. */
+static void rows_that_may_stay_null_are_counted_one_by_one(void **state)
+{
+	struct stage_set *set = *state;
+	struct task *task = &set->scene.task;
+
+	assert_true(counts_itself(ask(set, false, false)));
+	task->job.volatile_value = true;
+	assert_true(counts_itself(ask(set, false, true)));
+	task->job.volatile_value = false;
+	task->relation.update_triggers = memory_text("audit");
+	assert_true(counts_itself(ask(set, false, true)));
 }
 
 static void what_came_of_it(void **state)
@@ -123,10 +159,11 @@ static void what_came_of_it(void **state)
 	struct fake_rule *rule = fake_once(ASK_BATCH);
 
 	scene_batch(rule, "123");
-	ask(set, false);
+	ask(set, false, false);
 	assert_int_equal(set->outcome.rows, 123);
 	assert_int_equal(set->outcome.updated, 0); /* the stand-in tells the same before and after */
-	assert_true(set->outcome.ms >= 0);
+	assert_true(set->outcome.counted);
+	assert_true(set->outcome.ms > 9.9 && set->outcome.ms < 10.1);
 }
 
 int main(void)
@@ -136,6 +173,8 @@ int main(void)
 		CASE(one_transaction_from_begin_to_commit),
 		CASE(locked_rows_are_left_by_a_scan_that_stays_one_by_ctid),
 		CASE(a_derived_row_counts_also_when_it_becomes_null),
+		CASE(a_server_that_counts_is_not_asked_to_return_rows),
+		CASE(rows_that_may_stay_null_are_counted_one_by_one),
 		CASE(what_came_of_it),
 	};
 

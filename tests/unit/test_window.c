@@ -290,7 +290,7 @@ static void passes_for_a_table(void **state)
 		int secondary_indexes;
 		int passes;
 	} cases[] = {
-		{"rows of 120 bytes with indexes: every fourth row", 64, 3, 16},
+		{"rows of 120 bytes with indexes: every sixth row", 64, 3, 10},
 		{"without indexes a few passes will do", 64, 0, 4},
 		{"tiny rows: not more than is worth it", 226, 1, WINDOW_PASSES_MOST},
 		{"tiny rows without indexes", 226, 0, 4},
