@@ -391,7 +391,7 @@ CREATE OR REPLACE FUNCTION backfill.job_bad_knob(job backfill.job) RETURNS TABLE
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 	SELECT r.knob, r.value, r.low, r.high, r.unit
 	  FROM (VALUES
-		('workers', job.workers::bigint, 1::bigint, 32::bigint, 'connections'),
+		('workers', job.workers::bigint, 0::bigint, 32::bigint, 'connections'),
 		('batch_ms', job.batch_ms, 1, 10000, 'ms'),
 		('max_lag_ms', job.max_lag_ms, 100, 3600000, 'ms'),
 		('lag_target_ms', job.lag_target_ms, 100, 3600000, 'ms'),

@@ -58,15 +58,13 @@ static bool check_login(
 static bool check_lag(const struct options *made, const struct settings *file, struct fault *why)
 {
 	const struct options_knobs *knobs = &made->defaults;
-	bool target_written = settings_has(file, "defaults.lag_target_ms");
 
-	if (knobs->lag_target_ms <= knobs->max_lag_ms)
+	if (knobs->lag_target_ms <= knobs->max_lag_ms || !settings_has(file, "defaults.lag_target_ms"))
 		return true;
-	settings_blame(file, target_written ? "defaults.lag_target_ms" : "defaults.max_lag_ms", why,
-		"lag_target_ms (%d%s) is above max_lag_ms (%d%s); expected a target at or below the limit, such as "
-		"half of "
-		"it",
-		knobs->lag_target_ms, target_written ? "" : ", the default", knobs->max_lag_ms,
+	settings_blame(file, "defaults.lag_target_ms", why,
+		"lag_target_ms (%d) is above max_lag_ms (%d%s); expected a target at or below the limit, such as "
+		"half of it",
+		knobs->lag_target_ms, knobs->max_lag_ms,
 		settings_has(file, "defaults.max_lag_ms") ? "" : ", the default");
 	return false;
 }
@@ -93,6 +91,9 @@ static bool understand(const struct settings *file, struct options *ret, struct 
 		options_free(&made);
 		return false;
 	}
+	/* who lowers the limit alone need not know of the target */
+	if (made.defaults.lag_target_ms > made.defaults.max_lag_ms)
+		made.defaults.lag_target_ms = made.defaults.max_lag_ms;
 	if (!options_fit_split_http(made.http, &made.http_host, &made.http_port))
 		made.http_host = NULL; /* the table lets nothing else pass that cannot be split: it is off */
 	*ret = made;
@@ -147,24 +148,9 @@ void options_describe(struct text *ret)
 	settings_describe(options_table(), ret);
 }
 
-static void add_key(struct text *keys, const char *key)
-{
-	text_addf(keys, "%s%s", keys->length > 0 ? ", " : "", key);
-}
-
-/* A limit that somebody set and relies on must not be passed over in silence. */
+/* What somebody set and relies on must not be passed over in silence. */
 void options_add_idle(const struct options *options, struct text *keys)
 {
-	const struct options_knobs *knobs = &options->defaults;
-
-	for (size_t i = 0; i < options->databases_count; i++) {
-		if (options->databases[i].throttle_query[0])
-			add_key(keys, "throttle_query");
-	}
-	if (knobs->lag_target_ms != 500)
-		add_key(keys, "lag_target_ms");
-	if (knobs->max_wal_rate != 0)
-		add_key(keys, "max_wal_rate");
-	if (knobs->max_impact != 10)
-		add_key(keys, "max_impact");
+	if (options->http_host && strcmp(options->http, "127.0.0.1:9842") != 0)
+		text_add(keys, "http");
 }

@@ -24,7 +24,7 @@ enum options_commit {
 /* What a job may override. */
 struct options_knobs {
 	int batch_ms;
-	int workers;
+	int workers; /* 0: as many as the signals allow */
 	int max_lag_ms;
 	int lag_target_ms;    /* at most max_lag_ms */
 	int64_t max_wal_rate; /* bytes per second; 0: no limit */
@@ -49,6 +49,10 @@ struct options_database {
 	bool replicas_all; /* every replica must be kept close; otherwise those of the list, which may be empty */
 	char **replicas;   /* application_name values */
 	size_t replicas_count;
+	char **delayed_replicas; /* application_name values of standbys with recovery_min_apply_delay */
+	size_t delayed_replicas_count;
+	char **cascades; /* connection strings of standbys whose own replicas must be kept close as well */
+	size_t cascades_count;
 	int min_replicas;
 	int replica_grace_s;
 	char *throttle_query; /* "": none */

@@ -47,11 +47,16 @@ bool options_fit_role(const char *text, struct fault *why)
 	return fits_name(text, "cannot be a role; expected a name of 1 to 63 bytes", why);
 }
 
+bool options_fit_application(const char *text, struct fault *why)
+{
+	return fits_name(text, "cannot be an application_name; expected 1 to 63 bytes", why);
+}
+
 bool options_fit_replica(const char *text, struct fault *why)
 {
 	if (strcmp(text, "all") == 0)
 		return unfit(why, "all stands in the list; expected it alone (replicas: all)");
-	return fits_name(text, "cannot be an application_name; expected 1 to 63 bytes", why);
+	return options_fit_application(text, why);
 }
 
 /* The server parses it; here only what can be seen without one. */

@@ -17,6 +17,8 @@ bool options_fit_conninfo(const char *text, struct fault *why) MUST_USE;
 
 bool options_fit_role(const char *text, struct fault *why) MUST_USE;
 
+bool options_fit_application(const char *text, struct fault *why) MUST_USE;
+
 /* An application_name, not the word all. */
 bool options_fit_replica(const char *text, struct fault *why) MUST_USE;
 

@@ -83,6 +83,30 @@ static const struct settings_option database_options[] = {
 		.help = "The replicas that must be kept close; [] looks at none.",
 	},
 	{
+		.key = "delayed_replicas",
+		.kind = SETTINGS_TEXTS,
+		.offset = offsetof(struct options_database, delayed_replicas),
+		.count_offset = offsetof(struct options_database, delayed_replicas_count),
+		.max = 100,
+		.initial = "[]",
+		.form = "a list of application_name values",
+		.fits = options_fit_application,
+		.help =
+			"Those of the replicas that replay late on purpose (recovery_min_apply_delay): judged by what "
+			"they have received.",
+	},
+	{
+		.key = "cascades",
+		.kind = SETTINGS_TEXTS,
+		.offset = offsetof(struct options_database, cascades),
+		.count_offset = offsetof(struct options_database, cascades_count),
+		.max = 100,
+		.initial = "[]",
+		.form = "a list of libpq connection strings without a password",
+		.fits = options_fit_conninfo,
+		.help = "Standbys whose own replicas must be kept close as well: where to ask each of them.",
+	},
+	{
 		.key = "min_replicas",
 		.kind = SETTINGS_INT,
 		.offset = offsetof(struct options_database, min_replicas),
@@ -109,8 +133,7 @@ static const struct settings_option database_options[] = {
 		.initial = "",
 		.form = "one SQL query, or empty for none",
 		.fits = options_fit_query,
-		.help = "SQL of your own: one row with a boolean (true holds the fill) and optionally a text (why). "
-				"Not asked yet.",
+		.help = "SQL of your own: one row with a boolean (true holds the fill) and optionally a text (why).",
 	},
 };
 
@@ -136,11 +159,10 @@ static const struct settings_option knob_options[] = {
 		.key = "workers",
 		.kind = SETTINGS_INT,
 		.offset = offsetof(struct options_knobs, workers),
-		.min = 1,
 		.max = 32,
 		.unit = "connections",
 		.initial = "1",
-		.help = "Connections that fill one job side by side.",
+		.help = "Connections that fill one job side by side; 0 is as many as the signals allow.",
 	},
 	{
 		.key = "max_lag_ms",
@@ -161,7 +183,7 @@ static const struct settings_option knob_options[] = {
 		.max = 3600000,
 		.unit = "ms",
 		.initial = "500",
-		.help = "The replica lag that the pacer steers towards; at most max_lag_ms. Not acted on yet.",
+		.help = "The replica lag that the pacer steers towards; at most max_lag_ms.",
 	},
 	{
 		.key = "max_wal_rate",
@@ -171,7 +193,7 @@ static const struct settings_option knob_options[] = {
 		.max = INT64_C(1000000000000),
 		.unit = "bytes/s",
 		.initial = "0",
-		.help = "The most WAL that the fill may write; 0 is no limit. Not acted on yet.",
+		.help = "The most WAL that the fill may write; 0 is no limit.",
 	},
 	{
 		.key = "max_impact",
@@ -180,8 +202,7 @@ static const struct settings_option knob_options[] = {
 		.max = 1000,
 		.unit = "%",
 		.initial = "10",
-		.help = "By how much the application's transactions may become slower; 0 does not look. Not acted on "
-				"yet.",
+		.help = "By how much the application's transactions may become slower; 0 does not look.",
 	},
 	{
 		.key = "synchronous_commit",
