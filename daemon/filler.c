@@ -6,8 +6,9 @@
 #include "daemon/catalog.h"
 #include "daemon/ddl.h"
 #include "daemon/enlist.h"
-#include "daemon/pace.h"
+#include "daemon/gate.h"
 #include "daemon/queue.h"
+#include "daemon/sizer.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -43,7 +44,7 @@ struct filler {
 	bool has_window;
 	bool owes_window; /* one may have been given and is not finished, also while the connection is lost */
 	struct window_batch batch;
-	struct pace_sizer sizer;
+	struct sizer sizer;
 	bool server_counts;
 	int refusals; /* lock timeouts of this stretch in a row */
 	int retries;  /* of this stretch, for whatever passing fault */
@@ -129,7 +130,7 @@ struct filler *filler_new(
 		.shared = shared, .task = task, .number = number, .events = events, .owner = owner, .patience = 1};
 	filler->timer = loop_timer_new(task->loop, go_on, filler);
 	filler->session = session_new(task->loop, task->conninfo, name, greeting(), &session_events, filler);
-	pace_sizer_start(&filler->sizer, FIRST_BATCH_PAGES, pages_most(task), task->job.knobs.batch_ms);
+	sizer_start(&filler->sizer, FIRST_BATCH_PAGES, pages_most(task), task->job.knobs.batch_ms);
 	free(name);
 	return filler;
 }
@@ -232,14 +233,14 @@ static void ask_window(struct filler *filler)
 static void wait_for_gate(struct filler *filler)
 {
 	struct task *task = filler->task;
-	struct pace_gate *gate = &filler->shared->gate;
+	struct gate *gate = &filler->shared->gate;
 
 	if (filler->stopping) {
 		rest(filler);
 		return;
 	}
 	filler->at = AT_BATCH;
-	if (!pace_gate_may_go(gate, monitor_signals(task->monitor), task->job.knobs.max_lag_ms, clock_ms())) {
+	if (!gate_may_go(gate, monitor_signals(task->monitor), NULL, task->job.knobs.max_lag_ms, clock_ms())) {
 		task_wait_for(task, text_is(&gate->reason));
 		after(filler, GATE_AGAIN_MS, wait_for_gate);
 		return;
@@ -314,7 +315,7 @@ static void batch_went_well(struct filler *filler, const struct reply *reply)
 	filler->sizer.target_ms = filler->task->job.knobs.batch_ms;
 	filler->sizer.pages_most = pages_most(filler->task);
 	if (batch->end_page > batch->from_page)
-		pace_sizer_learn(&filler->sizer, batch->end_page - batch->from_page, outcome.ms, clock_ms());
+		sizer_learn(&filler->sizer, batch->end_page - batch->from_page, outcome.ms, 0, clock_ms());
 	window_done(&filler->window, batch, outcome.updated, outcome.hot);
 	task_wait_for(filler->task, NULL);
 	wait_for_gate(filler);
@@ -374,7 +375,7 @@ static void batch_was_refused(struct filler *filler, const struct fault *why)
 			session_backend_pid(filler->session), got_holders, filler);
 	if (slow && filler->sizer.pages == 1)
 		filler->patience = filler->patience < PATIENCE_MOST ? 2 * filler->patience : PATIENCE_MOST;
-	pace_sizer_halve(&filler->sizer, clock_ms());
+	sizer_halve(&filler->sizer, clock_ms());
 	after(filler, filler->refusals > 2 ? 1000 : clock_jitter(20), wait_for_gate);
 }
 
@@ -456,7 +457,7 @@ void filler_resume(struct filler *filler)
 {
 	if (filler->at != AT_IDLE)
 		return;
-	pace_sizer_start(
+	sizer_start(
 		&filler->sizer, filler->sizer.pages, filler->sizer.pages_most, filler->task->job.knobs.batch_ms);
 	ask_window(filler);
 }

@@ -11,6 +11,7 @@
 #define BACKFILLD_DAEMON_FILLER_H
 
 #include "common/base.h"
+#include "daemon/gate.h"
 #include "daemon/task.h"
 #include "daemon/window.h"
 
@@ -20,7 +21,7 @@ struct filler;
 struct filler_shared {
 	struct task *task;
 	struct window_course course;
-	struct pace_gate gate;
+	struct gate gate;
 	int64_t rows_found; /* filled in this walk */
 	bool skipped;       /* rows were left because somebody had them locked */
 	double pages_done;  /* of windows finished in this walk */

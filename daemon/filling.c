@@ -84,7 +84,7 @@ void filling_free(struct filling *filling)
 		filler_free(filling->fillers[i]);
 	free(filling->fillers);
 	loop_timer_free(filling->timer);
-	pace_gate_free(&filling->shared.gate);
+	gate_free(&filling->shared.gate);
 	fault_clear(&filling->why);
 	free(filling);
 }

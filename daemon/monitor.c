@@ -31,8 +31,8 @@ struct monitor {
 	int samples; /* since the connection stands */
 	struct replica *replicas;
 	size_t replicas_count;
-	struct pace_replica *told; /* what the signals point to */
-	struct pace_signals signals;
+	struct signals_replica *told; /* what the signals point to */
+	struct signals signals;
 };
 
 static void sample(void *owner);
@@ -217,20 +217,23 @@ static void sample(void *owner)
 		pressure_ask(monitor->session, sampled, monitor);
 }
 
-const struct pace_signals *monitor_signals(struct monitor *monitor)
+const struct signals *monitor_signals(struct monitor *monitor)
 {
 	monitor->told = memory_resize(monitor->told, (monitor->replicas_count + 1) * sizeof(monitor->told[0]));
 	for (size_t i = 0; i < monitor->replicas_count; i++) {
 		const struct replica *replica = &monitor->replicas[i];
 
-		monitor->told[i] = (struct pace_replica){
+		monitor->told[i] = (struct signals_replica){
 			.name = replica->name,
 			.lag_ms = lag_of(&monitor->ring, monitor->sampled_ms, replica->replayed),
+			.replayed = replica->replayed,
 			.vanished_ago = monitor->sampled_ms - replica->seen_ms,
 		};
 	}
-	monitor->signals = (struct pace_signals){
-		.sampled_ms = monitor->sampled_ms,
+	monitor->signals = (struct signals){
+		.pulse_ms = monitor->sampled_ms,
+		.survey_ms = monitor->sampled_ms,
+		.archiver_waiting = -1,
 		.replicas = monitor->told,
 		.replicas_count = monitor->replicas_count,
 		.min_replicas = monitor->database->min_replicas,
@@ -240,7 +243,7 @@ const struct pace_signals *monitor_signals(struct monitor *monitor)
 
 int64_t monitor_lag_ms(struct monitor *monitor)
 {
-	const struct pace_signals *signals = monitor_signals(monitor);
+	const struct signals *signals = monitor_signals(monitor);
 	int64_t lag_ms = -1;
 
 	for (size_t i = 0; i < signals->replicas_count; i++) {

@@ -11,7 +11,7 @@
 #include "common/base.h"
 #include "common/loop.h"
 #include "daemon/options.h"
-#include "daemon/pace.h"
+#include "daemon/signals.h"
 
 struct monitor;
 
@@ -23,7 +23,7 @@ void monitor_free(struct monitor *monitor);
 void monitor_watch(struct monitor *monitor, bool on);
 
 /* As of the last sample; on loan until the loop's next turn. */
-const struct pace_signals *monitor_signals(struct monitor *monitor) MUST_USE;
+const struct signals *monitor_signals(struct monitor *monitor) MUST_USE;
 
 /* The largest lag of a replica that is there; -1: there is none. */
 int64_t monitor_lag_ms(struct monitor *monitor) MUST_USE;

@@ -1,72 +1,92 @@
 /*
- * pace: how big the next batch is, and whether it may go at all.
+ * pace: one cluster's pace: whether a batch may go now, how big it may be, and what is waited for.
  *
- * Pure functions of (samples, clock). The sizer servoes the execution time of a batch to `batch_ms`;
- * the gate closes on replica lag, on a lost lag signal, and while replicas that must be there are not.
- * What cannot be observed is not assumed healthy.
+ * One for each entry of `databases`, shared by its jobs. Pure: it knows samples and clocks, no I/O.
+ *
+ *	pace_sample()	a new pulse or survey: capacity, allowance and shares are judged anew
+ *	pace_ask()	before each batch: go, or how long to wait and for what
+ *	pace_spend()	after each batch: what it cost
+ *
+ * Behind it: gate (reasons to stop), pacer (the cluster's allowance in bytes of WAL a second), impact (the
+ * part of the time in which batches may execute, so that the application hardly notices), budget (who gets how
+ * much of it).
  */
 #ifndef BACKFILLD_DAEMON_PACE_H
 #define BACKFILLD_DAEMON_PACE_H
 
 #include "common/base.h"
 #include "common/text.h"
+#include "daemon/signals.h"
 
-#define PACE_SAMPLES 11
+struct pace;       /* of a cluster */
+struct pace_share; /* of one job in it */
 
-struct pace_sizer {
-	int64_t pages; /* of the next batch */
-	int64_t pages_most;
-	double target_ms;
-	double page_ms[PACE_SAMPLES]; /* ring: what a page cost in the last batches */
-	int samples;
-	int64_t no_growth_until_ms;
+/* What a job asks of the pace; all of it may change while it runs. */
+struct pace_wish {
+	int priority;
+	int max_lag_ms;
+	int lag_target_ms;
+	int max_impact;       /* per cent; 0: does not look */
+	int64_t max_wal_rate; /* bytes a second; 0: no limit */
+	const char *opens_at; /* outside its daily window: when it opens, for people; NULL: inside. On loan for
+							 the call. */
 };
 
-/* `pages`: of the first batch. */
-void pace_sizer_start(struct pace_sizer *sizer, int64_t pages, int64_t pages_most, int target_ms);
-
-/*
- * A batch of `pages` pages executed for `ms` (without lock waits, commit waits and our own pauses).
- * next = size × clamp(target / 90th percentile of the last 11, …, 1.5); above 5 × target: a tenth at
- * once. Batches of less than half the present size (a window's end) are no evidence.
- */
-void pace_sizer_learn(struct pace_sizer *sizer, int64_t pages, double ms, int64_t now_ms);
-
-/* A batch was cancelled or timed out: half, and no growth for 10 s. */
-void pace_sizer_halve(struct pace_sizer *sizer, int64_t now_ms);
-
-/* One replica as the last sample saw it. */
-struct pace_replica {
-	const char *name;
-	int64_t lag_ms;       /* -1: not known */
-	int64_t vanished_ago; /* milliseconds since it was last seen; 0: it is there */
+struct pace_verdict {
+	bool go;
+	int64_t wait_ms;     /* ask again after this; 0 when it goes */
+	const char *reason;  /* a sentence, on loan until the next call: what is waited for; NULL: only its turn
+							(less than a  second) or it goes */
+	double batch_part;   /* of batch_ms that the batch should execute: less than 1 while little is allowed */
+	int64_t batch_bytes; /* the most WAL that it should write */
 };
 
-struct pace_signals {
-	int64_t sampled_ms; /* clock of the sample; 0: never sampled */
-	const struct pace_replica *replicas;
-	size_t replicas_count;
-	int min_replicas;
+/* What a batch cost. */
+struct pace_batch {
+	int64_t wal_bytes; /* its own */
+	double ms;         /* from its BEGIN to its COMMIT, by the server's clock */
 };
 
-struct pace_gate {
-	bool closed;
-	int64_t judged_ms;  /* sample it was last judged by */
-	int good_samples;   /* fresh samples in a row of at most half of the limit */
-	struct text reason; /* a sentence; empty while open */
+struct pace *pace_new(void) MUST_USE;
+void pace_free(struct pace *pace);
+
+/* Judges anew. `signals` are on loan for the call. */
+void pace_sample(struct pace *pace, const struct signals *signals, int64_t now_ms);
+
+/* A job that fills has a share, until it leaves. pace_free() frees what is left. */
+struct pace_share *pace_join(struct pace *pace, const struct pace_wish *wish, int64_t now_ms) MUST_USE;
+void pace_change(struct pace_share *share, const struct pace_wish *wish);
+void pace_leave(struct pace_share *share);
+
+/* What was seen of the job's own table. */
+void pace_sample_table(struct pace_share *share, const struct signals_table *table);
+
+/* Whether the job's next batch may go. */
+void pace_ask(struct pace_share *share, int64_t now_ms, struct pace_verdict *ret_verdict);
+
+/* A batch of the job has ended. */
+void pace_spend(struct pace_share *share, const struct pace_batch *batch, int64_t now_ms);
+
+/* Something else of ours has kept a session busy (a VACUUM): the application's time is not to be told for a
+ * while. */
+void pace_disturb(struct pace *pace, int64_t now_ms);
+
+/* Why batches of this job do not go, for at least as long as a person would notice; NULL while they do. */
+const char *pace_held_by(const struct pace_share *share) MUST_USE;
+
+/* Milliseconds that the job's batches were made to wait, ever. */
+int64_t pace_throttled_ms(const struct pace_share *share, int64_t now_ms) MUST_USE;
+
+/* For the job's forecast and for people: what the pace knows now. */
+struct pace_view {
+	double capacity;   /* bytes of WAL a second that the slowest replica takes; -1: no limit has been seen */
+	double allowance;  /* bytes a second that all fills together may write; -1: no limit */
+	double foreground; /* bytes a second that others write */
+	double share;      /* bytes a second of this job; -1: no limit */
+	double
+		impact;  /* per cent by which the application is slower than its baseline; NAN: cannot be measured */
+	double duty; /* connections that may execute batches at one time, on average; -1: no limit */
 };
-
-/* Samples older than this are no evidence of health. */
-#define PACE_STALE_MS 1000
-
-/*
- * Judges whether a batch may go. Closes when a replica's lag is above max_lag_ms or unknown, when fewer than
- * min_replicas are there, when one that was there vanished, and when the sample is stale. Opens again after
- * two fresh samples below half of max_lag_ms.
- */
-bool pace_gate_may_go(
-	struct pace_gate *gate, const struct pace_signals *signals, int max_lag_ms, int64_t now_ms) MUST_USE;
-
-void pace_gate_free(struct pace_gate *gate);
+void pace_read(const struct pace_share *share, struct pace_view *ret_view);
 
 #endif

@@ -174,7 +174,7 @@ static void job_on_users(struct job *job)
 static bool sampled(struct scene *scene)
 {
 	return session_is_open(scene->task.control) && session_is_open(scene->task.session) &&
-		   monitor_signals(scene->task.monitor)->sampled_ms > 0;
+		   monitor_signals(scene->task.monitor)->pulse_ms > 0;
 }
 
 void scene_begin(struct scene *scene)

@@ -88,7 +88,7 @@ static int tear_down(void **state)
 	struct stage_set *set = *state;
 
 	filler_free(set->filler);
-	pace_gate_free(&set->shared.gate);
+	gate_free(&set->shared.gate);
 	scene_end(&set->scene);
 	return 0;
 }

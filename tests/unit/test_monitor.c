@@ -56,9 +56,9 @@ static void samples(struct stage_set *set, size_t count)
 	scene_run(&set->scene, one_more);
 }
 
-static const struct pace_replica *seen(struct stage_set *set, const char *name)
+static const struct signals_replica *seen(struct stage_set *set, const char *name)
 {
-	const struct pace_signals *signals = monitor_signals(set->scene.task.monitor);
+	const struct signals *signals = monitor_signals(set->scene.task.monitor);
 
 	for (size_t i = 0; i < signals->replicas_count; i++)
 		if (strcmp(signals->replicas[i].name, name) == 0)
@@ -122,11 +122,11 @@ static void one_that_vanished_is_waited_for_and_then_dropped(void **state)
 static void a_sample_that_fails_is_no_sample(void **state)
 {
 	struct stage_set *set = *state;
-	int64_t sampled_ms = monitor_signals(set->scene.task.monitor)->sampled_ms;
+	int64_t sampled_ms = monitor_signals(set->scene.task.monitor)->pulse_ms;
 
 	fake_fails(fake_on(ASK_SAMPLE), FAULT_BUSY, "57014", "canceling statement");
 	samples(set, 1);
-	assert_int_equal(monitor_signals(set->scene.task.monitor)->sampled_ms, sampled_ms);
+	assert_int_equal(monitor_signals(set->scene.task.monitor)->pulse_ms, sampled_ms);
 }
 
 static void at_rest_it_knows_nothing(void **state)
@@ -134,11 +134,11 @@ static void at_rest_it_knows_nothing(void **state)
 	struct stage_set *set = *state;
 
 	monitor_watch(set->scene.task.monitor, false);
-	assert_int_equal(monitor_signals(set->scene.task.monitor)->sampled_ms, 0);
+	assert_int_equal(monitor_signals(set->scene.task.monitor)->pulse_ms, 0);
 	monitor_watch(set->scene.task.monitor, true);
-	assert_int_equal(monitor_signals(set->scene.task.monitor)->sampled_ms, 0);
+	assert_int_equal(monitor_signals(set->scene.task.monitor)->pulse_ms, 0);
 	samples(set, 1);
-	assert_true(monitor_signals(set->scene.task.monitor)->sampled_ms > 0);
+	assert_true(monitor_signals(set->scene.task.monitor)->pulse_ms > 0);
 }
 
 int main(void)

@@ -1,0 +1,115 @@
+#include "daemon/gate.h"
+
+static bool lag_forbids(const struct signals_replica *replica, int64_t limit_ms, struct text *reason)
+{
+	if (replica->vanished_ago > 0)
+		text_addf(
+			reason, "replica %s vanished %.0f s ago", replica->name, (double)replica->vanished_ago / 1e3);
+	else if (replica->lag_ms < 0)
+		text_addf(reason, "the lag of replica %s is not known yet", replica->name);
+	else if (replica->lag_ms > limit_ms)
+		text_addf(reason, "replica %s is %.1f s behind", replica->name, (double)replica->lag_ms / 1e3);
+	return reason->length > 0;
+}
+
+static bool pulse_forbids(
+	const struct signals *signals, int64_t limit_ms, int64_t now_ms, struct text *reason)
+{
+	int present = 0;
+
+	if (signals->pulse_ms == 0 || now_ms - signals->pulse_ms > SIGNALS_PULSE_STALE_MS) {
+		text_add(reason, "the replica lag cannot be measured: no fresh sample from pg_stat_replication");
+		return true;
+	}
+	for (size_t i = 0; i < signals->replicas_count; i++) {
+		if (lag_forbids(&signals->replicas[i], limit_ms, reason))
+			return true;
+		present++;
+	}
+	if (present < signals->min_replicas)
+		text_addf(
+			reason, "%d of the %d replicas that must be there are connected", present, signals->min_replicas);
+	return reason->length > 0;
+}
+
+static bool slots_forbid(const struct signals *signals, struct text *reason)
+{
+	for (size_t i = 0; i < signals->slots_count; i++) {
+		const struct signals_slot *slot = &signals->slots[i];
+
+		if (slot->wal_status != SIGNALS_WAL_UNRESERVED)
+			continue;
+		text_addf(reason, "replication slot %s is about to be lost: the server keeps %.0f MB of WAL for it",
+			slot->name, (double)slot->retained_bytes / 1e6);
+		return true;
+	}
+	return false;
+}
+
+static bool archiver_forbids(const struct signals *signals, struct text *reason)
+{
+	if (signals->archiver_failing)
+		text_addf(reason, "archive_command keeps failing on %s", signals->archiver_failing);
+	else if (signals->archiver_waiting > GATE_ARCHIVER_WAITING)
+		text_addf(reason, "%lld WAL segments wait to be archived", (long long)signals->archiver_waiting);
+	return reason->length > 0;
+}
+
+static bool survey_forbids(const struct signals *signals, int64_t now_ms, struct text *reason)
+{
+	if (signals->unreadable)
+		text_addf(reason, "the server's health cannot be read: %s", signals->unreadable);
+	else if (signals->survey_ms == 0 || now_ms - signals->survey_ms > SIGNALS_SURVEY_STALE_MS)
+		text_add(reason, "the server's health cannot be measured: no fresh sample of its statistics");
+	return reason->length > 0 || slots_forbid(signals, reason) || archiver_forbids(signals, reason);
+}
+
+static bool operator_forbids(const struct signals *signals, struct text *reason)
+{
+	if (signals->veto != SIGNALS_HOLD)
+		return false;
+	text_addf(reason, "throttle_query holds it: %s", signals->veto_why ? signals->veto_why : "it says true");
+	return true;
+}
+
+static bool table_forbids(const struct signals_table *table, struct text *reason)
+{
+	if (!table || table->vacuum != SIGNALS_WRAPAROUND)
+		return false;
+	text_add(reason,
+		"an autovacuum of the table against wraparound of transaction ids, which must not be held up");
+	return true;
+}
+
+bool gate_may_go(struct gate *gate, const struct signals *signals, const struct signals_table *table,
+	int max_lag_ms, int64_t now_ms)
+{
+	struct text reason = {0};
+	bool fresh = signals->pulse_ms != gate->judged_ms;
+	/* Hysteresis: an open gate bears the whole limit, a closed one opens below half of it. */
+	int64_t limit_ms = gate->closed ? max_lag_ms / 2 : max_lag_ms;
+
+	gate->judged_ms = signals->pulse_ms;
+	if (pulse_forbids(signals, limit_ms, now_ms, &reason) || survey_forbids(signals, now_ms, &reason) ||
+		operator_forbids(signals, &reason) || table_forbids(table, &reason)) {
+		text_free(&gate->reason);
+		gate->reason = reason;
+		gate->good_samples = 0;
+		gate->closed = true;
+		return false;
+	}
+	text_free(&reason);
+	if (gate->closed && fresh)
+		gate->good_samples++;
+	if (gate->closed && gate->good_samples < 2)
+		return false;
+	gate->closed = false;
+	text_clear(&gate->reason);
+	return true;
+}
+
+void gate_free(struct gate *gate)
+{
+	text_free(&gate->reason);
+	*gate = (struct gate){0};
+}

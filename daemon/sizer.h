@@ -1,0 +1,44 @@
+/*
+ * sizer: how big the next batch is.
+ *
+ * Servoes the execution time of a batch to `batch_ms` and its WAL to 4 MB at most, whichever is less. Pure:
+ * (samples, clock).
+ */
+#ifndef BACKFILLD_DAEMON_SIZER_H
+#define BACKFILLD_DAEMON_SIZER_H
+
+#include "common/base.h"
+
+#define SIZER_SAMPLES 11
+
+/* A batch writes no more WAL than this: a replica takes it in without falling behind, and a cancelled one
+ * wastes little.
+ */
+#define SIZER_MOST_BYTES (INT64_C(4) << 20)
+
+struct sizer {
+	int64_t pages; /* of the next batch */
+	int64_t pages_most;
+	double target_ms;
+	int64_t most_bytes;               /* of WAL */
+	double page_ms[SIZER_SAMPLES];    /* ring: what a page cost in the last batches */
+	double page_bytes[SIZER_SAMPLES]; /* the same, of WAL */
+	int samples;
+	int64_t no_growth_until_ms;
+};
+
+/* `pages`: of the first batch. */
+void sizer_start(struct sizer *sizer, int64_t pages, int64_t pages_most, int target_ms);
+
+/*
+ * A batch of `pages` pages executed for `ms` (without lock waits, commit waits and our own pauses) and wrote
+ * `wal_bytes`. next = size × clamp(target / 90th percentile of the last 11, …, 1.5), by time and by WAL, the
+ * lesser; above 5 × target_ms: a tenth at once. Batches of less than half the present size (a window's end)
+ * are no evidence.
+ */
+void sizer_learn(struct sizer *sizer, int64_t pages, double ms, int64_t wal_bytes, int64_t now_ms);
+
+/* A batch was cancelled or timed out: half, and no growth for 10 s. */
+void sizer_halve(struct sizer *sizer, int64_t now_ms);
+
+#endif
