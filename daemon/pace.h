@@ -8,8 +8,8 @@
  *	pace_spend()	after each batch: what it cost
  *
  * Behind it: gate (reasons to stop), pacer (the cluster's allowance in bytes of WAL a second), impact (the
- * part of the time in which batches may execute, so that the application hardly notices), budget (who gets how
- * much of it).
+ * part of the time in which batches may execute, so that the application hardly notices), budget (who gets
+ * how much of it).
  */
 #ifndef BACKFILLD_DAEMON_PACE_H
 #define BACKFILLD_DAEMON_PACE_H
@@ -69,7 +69,7 @@ void pace_spend(struct pace_share *share, const struct pace_batch *batch, int64_
 
 /* Something else of ours has kept a session busy (a VACUUM): the application's time is not to be told for a
  * while. */
-void pace_disturb(struct pace *pace, int64_t now_ms);
+void pace_disturb(struct pace *pace);
 
 /* Why batches of this job do not go, for at least as long as a person would notice; NULL while they do. */
 const char *pace_held_by(const struct pace_share *share) MUST_USE;

@@ -1,0 +1,68 @@
+/*
+ * impact: the promise that the application is slowed by no more than max_impact per cent.
+ *
+ * The server counts each database's transactions and the time that its sessions were executing; less our own
+ * batches that gives the application's mean time per transaction. Its baseline is learnt in short pauses of
+ * the fill and kept fresh; what the mean is above it, while batches run, is the impact. The outer loop moves
+ * the duty, the number of connections that may execute batches at one time on average (0.5: one, half of the
+ * time):
+ *
+ *	duty = duty × clamp(0.8 × max_impact / impact, 0.3, 1.3)
+ *
+ * once for each window of 2 s; an impact that is not there lets it climb by 1.3. While fewer than 10
+ * transactions a second run it cannot be measured: then duty is not limited, and the other signals are all
+ * there is.
+ *
+ * Source of the idea: a PI controller with an online baseline estimator, as DB2's util_impact_lim has it
+ * (American Control Conference 2004). Backends hand in their counters once a second (PGSTAT_MIN_INTERVAL), so
+ * the first 1.1 s after a change belong to the time before it.
+ */
+#ifndef BACKFILLD_DAEMON_IMPACT_H
+#define BACKFILLD_DAEMON_IMPACT_H
+
+#include "common/base.h"
+#include "daemon/signals.h"
+
+/* What our batches have added to the counters, ever. */
+struct impact_own {
+	int64_t transactions;
+	double active_ms;
+};
+
+enum impact_phase {
+	IMPACT_UNKNOWN,  /* nothing is known of the application yet */
+	IMPACT_QUIET,    /* too few transactions to measure */
+	IMPACT_BASELINE, /* the fill pauses, to learn how fast the application is without it */
+	IMPACT_RUNNING,  /* the fill runs, and its impact is measured */
+};
+
+/* Sums over a window. */
+struct impact_window {
+	int64_t since_ms; /* 0: it has not begun */
+	struct signals_traffic traffic;
+	struct impact_own own;
+};
+
+struct impact {
+	enum impact_phase phase;
+	int64_t phase_since_ms;
+	struct impact_window window;
+	double baseline_ms;     /* mean time of a transaction without us; 0: not known */
+	int64_t baseline_at_ms; /* clock when it was learnt */
+	double percent;         /* NAN: cannot be measured */
+	double duty;            /* INFINITY: no limit */
+	bool disturbed;         /* something else of ours ran: this window tells nothing */
+};
+
+void impact_start(struct impact *impact, int64_t now_ms);
+
+/* A new survey. most_percent: 0 does not look; nothing is limited then. */
+void impact_sample(struct impact *impact, const struct signals_traffic *traffic, const struct impact_own *own,
+	int most_percent, int64_t now_ms);
+
+/* No batch may start: the baseline is being learnt. */
+bool impact_pauses(const struct impact *impact) MUST_USE;
+
+void impact_disturb(struct impact *impact);
+
+#endif

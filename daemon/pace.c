@@ -1,0 +1,398 @@
+#include "daemon/pace.h"
+
+#include "common/memory.h"
+#include "daemon/budget.h"
+#include "daemon/gate.h"
+#include "daemon/impact.h"
+#include "daemon/pacer.h"
+#include "daemon/sizer.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* A wait as long as this is told to people; shorter ones are only a batch's turn. */
+#define TOLD_FROM_MS 1000
+#define ASK_AGAIN_MS 100
+/* Batches shrink with what is allowed: none writes more than it may in so long. */
+#define BATCH_S 0.25
+#define LEAST_BATCH_BYTES (64.0 * 1024.0)
+#define LEAST_BATCH_PART 0.1
+/* What a share can use is what it used, and some more, unless its limit held it back. */
+#define DEMAND 1.3
+#define LEAST_DEMAND (256.0 * 1024.0)
+#define SMOOTH_S 1.0
+
+struct pace {
+	struct pacer pacer;
+	struct impact impact;
+	struct impact_own own;
+	int64_t own_bytes;
+	int64_t pulse_ms;
+	struct pace_share *shares;
+	size_t shares_count;
+	int64_t divided_ms;
+};
+
+/* One currency of a share. */
+struct account {
+	struct budget_bucket bucket;
+	double spent; /* since the last division */
+	double used;  /* a second, smoothed */
+	bool held;    /* it had to wait for this since the last division */
+};
+
+struct pace_share {
+	struct pace *pace;
+	struct pace_share *next;
+	struct pace_wish wish;
+	char *opens_at;
+	struct signals_table table;
+	struct gate gate;
+	struct account wal;
+	struct account time; /* milliseconds of execution */
+	double full_speed;   /* of time, while no autovacuum was at the table */
+	struct text reason;
+	int64_t held_since_ms; /* 0: its batches go */
+	int64_t throttled_ms;
+};
+
+struct pace *pace_new(void)
+{
+	struct pace *pace = memory_new(sizeof(*pace));
+
+	pacer_start(&pace->pacer);
+	impact_start(&pace->impact, 0);
+	return pace;
+}
+
+static void share_free(struct pace_share *share)
+{
+	gate_free(&share->gate);
+	text_free(&share->reason);
+	free(share->opens_at);
+	free(share);
+}
+
+void pace_free(struct pace *pace)
+{
+	if (!pace)
+		return;
+	while (pace->shares) {
+		struct pace_share *share = pace->shares;
+
+		pace->shares = share->next;
+		share_free(share);
+	}
+	pacer_free(&pace->pacer);
+	free(pace);
+}
+
+/* ---- who gets how much ---- */
+
+/* The strictest of the wishes that have one; `none` when none has. */
+static int least_wish(const struct pace *pace, int (*wish)(const struct pace_wish *), int none)
+{
+	int least = 0;
+
+	for (const struct pace_share *share = pace->shares; share; share = share->next) {
+		int of_share = wish(&share->wish);
+
+		if (of_share > 0 && (least == 0 || of_share < least))
+			least = of_share;
+	}
+	return least > 0 ? least : none;
+}
+
+static int wish_of_target(const struct pace_wish *wish)
+{
+	return wish->lag_target_ms < wish->max_lag_ms ? wish->lag_target_ms : wish->max_lag_ms;
+}
+
+static int wish_of_impact(const struct pace_wish *wish)
+{
+	return wish->max_impact;
+}
+
+static double demand(struct account *account, double least)
+{
+	return account->held ? INFINITY : fmax(account->used * DEMAND, least);
+}
+
+static void settle(struct account *account, double seconds)
+{
+	account->used += (account->spent / seconds - account->used) * (1.0 - exp(-seconds / SMOOTH_S));
+	account->spent = 0.0;
+}
+
+static void divide_wal(struct pace *pace, struct budget_claim *claims, int64_t now_ms)
+{
+	size_t i = 0;
+
+	for (struct pace_share *share = pace->shares; share; share = share->next)
+		claims[i++] = (struct budget_claim){
+			.priority = share->wish.priority,
+			.limit = share->wish.max_wal_rate > 0 ? (double)share->wish.max_wal_rate : INFINITY,
+			.demand = demand(&share->wal, LEAST_DEMAND),
+		};
+	budget_divide(pace->pacer.allowance, claims, i);
+	i = 0;
+	for (struct pace_share *share = pace->shares; share; share = share->next)
+		budget_set_rate(&share->wal.bucket, claims[i++].given, now_ms);
+}
+
+/* Beside an autovacuum of its table a job runs at half its speed. */
+static double time_limit(struct pace_share *share)
+{
+	if (share->table.vacuum != SIGNALS_NO_VACUUM)
+		return share->full_speed > 0.0 ? share->full_speed / 2.0 : INFINITY;
+	share->full_speed = fmax(share->full_speed * 0.99, share->time.used);
+	return INFINITY;
+}
+
+static void divide_time(struct pace *pace, struct budget_claim *claims, int64_t now_ms)
+{
+	size_t i = 0;
+
+	for (struct pace_share *share = pace->shares; share; share = share->next)
+		claims[i++] = (struct budget_claim){
+			.priority = share->wish.priority,
+			.limit = time_limit(share),
+			.demand = demand(&share->time, 1.0),
+		};
+	budget_divide(pace->impact.duty * 1000.0, claims, i);
+	i = 0;
+	for (struct pace_share *share = pace->shares; share; share = share->next)
+		budget_set_rate(&share->time.bucket, claims[i++].given, now_ms);
+}
+
+static void divide(struct pace *pace, int64_t now_ms)
+{
+	double seconds = (double)(now_ms - pace->divided_ms) / 1000.0;
+	struct budget_claim *claims;
+
+	if (pace->shares_count == 0 || seconds <= 0.0)
+		return;
+	claims = memory_new(pace->shares_count * sizeof(*claims));
+	for (struct pace_share *share = pace->shares; share; share = share->next) {
+		settle(&share->wal, seconds);
+		settle(&share->time, seconds);
+	}
+	divide_wal(pace, claims, now_ms);
+	divide_time(pace, claims, now_ms);
+	for (struct pace_share *share = pace->shares; share; share = share->next)
+		share->wal.held = share->time.held = false;
+	free(claims);
+	pace->divided_ms = now_ms;
+}
+
+/* ---- samples ---- */
+
+static void judge_gates(struct pace *pace, const struct signals *signals, int64_t now_ms)
+{
+	bool closed = false;
+
+	for (struct pace_share *share = pace->shares; share; share = share->next) {
+		bool was_closed = share->gate.closed;
+
+		if (!gate_may_go(&share->gate, signals, &share->table, share->wish.max_lag_ms, now_ms))
+			closed = closed || !was_closed;
+	}
+	if (closed)
+		pacer_overloaded(&pace->pacer);
+}
+
+void pace_sample(struct pace *pace, const struct signals *signals, int64_t now_ms)
+{
+	int64_t judged_ms = pace->pacer.judged_ms;
+
+	pace->pulse_ms = signals->pulse_ms;
+	pacer_sample(&pace->pacer, signals, pace->own_bytes, least_wish(pace, wish_of_target, 500), now_ms);
+	impact_sample(&pace->impact, &signals->traffic, &pace->own, least_wish(pace, wish_of_impact, 0), now_ms);
+	judge_gates(pace, signals, now_ms);
+	if (pace->pacer.judged_ms != judged_ms)
+		divide(pace, now_ms);
+}
+
+void pace_sample_table(struct pace_share *share, const struct signals_table *table)
+{
+	share->table = *table;
+}
+
+/* ---- jobs ---- */
+
+void pace_change(struct pace_share *share, const struct pace_wish *wish)
+{
+	free(share->opens_at);
+	share->wish = *wish;
+	share->opens_at = wish->opens_at ? memory_text(wish->opens_at) : NULL;
+	share->wish.opens_at = share->opens_at;
+}
+
+struct pace_share *pace_join(struct pace *pace, const struct pace_wish *wish, int64_t now_ms)
+{
+	struct pace_share *share = memory_new(sizeof(*share));
+
+	if (!pace->shares)
+		impact_start(&pace->impact, now_ms);
+	share->pace = pace;
+	share->next = pace->shares;
+	pace->shares = share;
+	pace->shares_count++;
+	pace_change(share, wish);
+	/* Until the first division: alone nobody limits it, beside others it waits for its part. */
+	budget_set_rate(&share->wal.bucket,
+		wish->max_wal_rate > 0 ? (double)wish->max_wal_rate
+							   : (pace->shares_count == 1 ? INFINITY : LEAST_DEMAND),
+		now_ms);
+	budget_set_rate(&share->time.bucket, INFINITY, now_ms);
+	return share;
+}
+
+void pace_leave(struct pace_share *share)
+{
+	struct pace_share **at = &share->pace->shares;
+
+	while (*at != share)
+		at = &(*at)->next;
+	*at = share->next;
+	share->pace->shares_count--;
+	share_free(share);
+}
+
+/* ---- batches ---- */
+
+static void say(struct pace_share *share, const char *sentence)
+{
+	text_clear(&share->reason);
+	text_add(&share->reason, sentence);
+}
+
+/* Reasons of the first kind: no batch may go at all. False: there is none. */
+static bool is_held(struct pace_share *share, int64_t now_ms)
+{
+	text_clear(&share->reason);
+	if (share->wish.opens_at) {
+		text_addf(&share->reason, "outside daily_window, which opens at %s", share->wish.opens_at);
+	} else if (now_ms - share->pace->pulse_ms > SIGNALS_PULSE_STALE_MS) {
+		struct signals none = {.pulse_ms = share->pace->pulse_ms};
+
+		(void)!gate_may_go(&share->gate, &none, &share->table, share->wish.max_lag_ms, now_ms);
+		say(share, text_is(&share->gate.reason));
+	} else if (share->gate.closed) {
+		say(share, text_is(&share->gate.reason));
+	} else if (impact_pauses(&share->pace->impact) && share->wish.max_impact > 0) {
+		say(share, "a short pause, to learn how fast the application is without the fill (max_impact)");
+	}
+	return share->reason.length > 0;
+}
+
+static void say_limit(struct pace_share *share, bool by_wal)
+{
+	const struct pacer *pacer = &share->pace->pacer;
+
+	if (!by_wal && share->table.vacuum != SIGNALS_NO_VACUUM)
+		say(share, "an autovacuum of the table: half speed");
+	else if (!by_wal)
+		say(share, "the application would be slowed by more than max_impact");
+	else if (share->wish.max_wal_rate > 0 && share->wal.bucket.rate >= (double)share->wish.max_wal_rate)
+		say(share, "max_wal_rate");
+	else if (pacer->slowest)
+		text_addf(
+			&share->reason, "replica %s takes no more WAL than this without falling behind", pacer->slowest);
+	else
+		say(share, "the start after an overload is slow");
+}
+
+/* Reasons of the second kind: its portion was used. */
+static int64_t turn_ms(struct pace_share *share, int64_t now_ms)
+{
+	int64_t wal_ms = budget_wait_ms(&share->wal.bucket, now_ms);
+	int64_t time_ms = share->wish.max_impact > 0 || share->table.vacuum != SIGNALS_NO_VACUUM
+						  ? budget_wait_ms(&share->time.bucket, now_ms)
+						  : 0;
+
+	share->wal.held = share->wal.held || wal_ms > 0;
+	share->time.held = share->time.held || time_ms > 0;
+	if (wal_ms >= TOLD_FROM_MS || time_ms >= TOLD_FROM_MS)
+		say_limit(share, wal_ms >= time_ms);
+	return wal_ms > time_ms ? wal_ms : time_ms;
+}
+
+static void note_held(struct pace_share *share, bool go, int64_t now_ms)
+{
+	if (!go && share->held_since_ms == 0)
+		share->held_since_ms = now_ms;
+	if (!go || share->held_since_ms == 0)
+		return;
+	share->throttled_ms += now_ms - share->held_since_ms;
+	share->held_since_ms = 0;
+}
+
+void pace_ask(struct pace_share *share, int64_t now_ms, struct pace_verdict *ret_verdict)
+{
+	double bytes = share->wal.bucket.rate * BATCH_S;
+	double part = share->time.bucket.rate / 1000.0;
+	int64_t wait_ms = is_held(share, now_ms) ? ASK_AGAIN_MS : turn_ms(share, now_ms);
+
+	note_held(share, wait_ms == 0, now_ms);
+	*ret_verdict = (struct pace_verdict){
+		.go = wait_ms == 0,
+		.wait_ms = wait_ms < ASK_AGAIN_MS ? wait_ms : ASK_AGAIN_MS,
+		.reason = share->reason.length > 0 ? text_is(&share->reason) : NULL,
+		.batch_part = fmin(fmax(part, LEAST_BATCH_PART), 1.0),
+		.batch_bytes = (int64_t)fmin(fmax(bytes, LEAST_BATCH_BYTES), (double)SIZER_MOST_BYTES),
+	};
+}
+
+static void spend(struct account *account, double amount, int64_t now_ms)
+{
+	account->spent += amount;
+	budget_take(&account->bucket, amount, now_ms);
+}
+
+void pace_spend(struct pace_share *share, const struct pace_batch *batch, int64_t now_ms)
+{
+	struct pace *pace = share->pace;
+
+	pace->own_bytes += batch->wal_bytes;
+	pace->own.active_ms += batch->ms;
+	pace->own.transactions++;
+	spend(&share->wal, (double)batch->wal_bytes, now_ms);
+	spend(&share->time, batch->ms, now_ms);
+}
+
+void pace_disturb(struct pace *pace)
+{
+	impact_disturb(&pace->impact);
+}
+
+/* ---- what people may know ---- */
+
+const char *pace_held_by(const struct pace_share *share)
+{
+	return share->held_since_ms != 0 && share->reason.length > 0 ? text_is(&share->reason) : NULL;
+}
+
+int64_t pace_throttled_ms(const struct pace_share *share, int64_t now_ms)
+{
+	return share->throttled_ms + (share->held_since_ms != 0 ? now_ms - share->held_since_ms : 0);
+}
+
+static double or_none(double value)
+{
+	return isinf(value) ? -1.0 : value;
+}
+
+void pace_read(const struct pace_share *share, struct pace_view *ret_view)
+{
+	const struct pace *pace = share->pace;
+
+	*ret_view = (struct pace_view){
+		.capacity = or_none(pace->pacer.capacity),
+		.allowance = or_none(pace->pacer.allowance),
+		.foreground = pace->pacer.foreground,
+		.share = or_none(share->wal.bucket.rate),
+		.impact = pace->impact.percent,
+		.duty = or_none(pace->impact.duty),
+	};
+}
