@@ -16,7 +16,7 @@ SET LOCAL lock_timeout = '5s';
 
 DO $$
 DECLARE
-	offered CONSTANT int := 1;
+	offered CONSTANT int := 2;
 	installed int := 0;
 	owner name;
 BEGIN
@@ -330,6 +330,7 @@ BEGIN
 		) WITH (fillfactor = 50);
 	END IF;
 
+	-- Version 2 changes functions and views only, and needs no step.
 	-- Upgrade steps, oldest first. Each changes what the step before left and keeps every job, for example:
 	--   IF installed BETWEEN 1 AND 1 THEN
 	--       ALTER TABLE backfill.job ADD COLUMN tablespace text;
@@ -373,15 +374,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 		('depends_on', cardinality(job.depends_on) > 0,
 		 'Give the earlier job a higher priority, or insert this one after CALL backfill.wait_for(...) of the other.'),
 		('skip_triggers', job.skip_triggers,
-		 'Leave it out: the table''s own UPDATE triggers fire for every row that is filled.'),
-		('daily_window', job.daily_window IS NOT NULL,
-		 'Use not_before, and UPDATE backfill.job SET wanted = ''pause'' when the window ends.'),
-		('lag_target_ms', job.lag_target_ms IS NOT NULL,
-		 'Use max_lag_ms: above it the fill waits.'),
-		('max_impact', job.max_impact IS NOT NULL,
-		 'Use a smaller batch_ms or fewer workers.'),
-		('max_wal_rate', job.max_wal_rate IS NOT NULL,
-		 'Use a smaller batch_ms, fewer workers, or max_lag_ms.')
+		 'Leave it out: the table''s own UPDATE triggers fire for every row that is filled.')
 	  ) AS r (feature, asked, instead)
 	 WHERE r.asked;
 $$;
@@ -439,6 +432,84 @@ BEGIN
 			HINT = 'Write one of run, pause, cancel, roll_back.', COLUMN = 'wanted';
 	END IF;
 END $$;
+
+-------------------------------------------------------------------------------------------------- daily window
+
+-- What a user writes as daily_window, with all of it spelt out: 22:00-05:30 Europe/Berlin. Where no zone is written, that of
+-- the session counts.
+CREATE OR REPLACE FUNCTION backfill.daily_window_read(written text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	parts CONSTANT text[] := regexp_match(btrim(written, E' \t\r\n'),
+		'^([01]?[0-9]|2[0-3]):([0-5][0-9])\s*-\s*(?:(24:00)|([01]?[0-9]|2[0-3]):([0-5][0-9]))(?:\s+(.+))?$');
+	opens CONSTANT text := lpad(parts[1], 2, '0') || ':' || parts[2];
+	closes CONSTANT text := CASE WHEN parts[3] IS NULL THEN lpad(parts[4], 2, '0') || ':' || parts[5] ELSE '00:00' END;
+	asked CONSTANT text := coalesce(parts[6], current_setting('TimeZone'));
+	zone text;
+	near text;
+BEGIN
+	IF written IS NULL THEN
+		RETURN NULL;
+	END IF;
+	IF parts IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('daily_window = %L is not a part of the day', written),
+			DETAIL = 'It opens and closes at a time of the day, 00:00 to 23:59, and may name the time zone that these are in.',
+			HINT = 'Write for example daily_window = ''22:00-05:30 Europe/Berlin''.', COLUMN = 'daily_window';
+	END IF;
+	IF opens = closes THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('daily_window = %L opens and closes at the same time', written),
+			DETAIL = format('Both of its ends are %s: that could mean all day or never.', opens),
+			HINT = 'For all day leave daily_window null; for never set wanted = ''pause''.', COLUMN = 'daily_window';
+	END IF;
+
+	SELECT z.name INTO zone FROM pg_timezone_names z WHERE lower(z.name) = lower(asked) ORDER BY z.name <> asked LIMIT 1;
+	IF zone IS NULL THEN
+		SELECT z.name INTO near FROM pg_timezone_names z
+		 WHERE z.name ~ '^[A-Z][a-z]+/' AND strpos(lower(z.name), replace(lower(asked), ' ', '_')) > 0 ORDER BY length(z.name), z.name LIMIT 1;
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('daily_window = %L: this server knows no time zone %s', written, asked),
+			DETAIL = CASE WHEN parts[6] IS NULL THEN format('No zone is written there, so that of the session counts: TimeZone is %s.', asked)
+			              ELSE 'Zones have the names of pg_timezone_names; offsets and most abbreviations do not follow summer time.' END,
+			HINT = format('Write for example daily_window = ''%s-%s %s''.', opens, closes, coalesce(near, 'Europe/Berlin')),
+			COLUMN = 'daily_window';
+	END IF;
+	RETURN format('%s-%s %s', opens, closes, zone);
+END $$;
+
+-- Whether a window as daily_window_read() spells it is open at an instant, by the clock on the wall of its zone: when that is
+-- put forward or back, the window is with it. While it is open: how far off that clock its end is; else when it opens next,
+-- for people. A zone may go away with an upgrade of the system: then the window stays shut, and the job says so.
+CREATE OR REPLACE FUNCTION backfill.daily_window_at(daily_window text, instant timestamptz)
+RETURNS TABLE (is_open boolean, closes_in interval, opens_at text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	zone CONSTANT text := substr(daily_window, 13);
+	opens CONSTANT time := substr(daily_window, 1, 5);
+	closes CONSTANT time := substr(daily_window, 7, 5);
+	wall timestamp;
+BEGIN
+	BEGIN
+		wall := instant AT TIME ZONE zone;
+	EXCEPTION WHEN invalid_parameter_value THEN
+		is_open := false;
+		opens_at := format('never: this server knows no time zone %s', zone);
+		RETURN NEXT;
+		RETURN;
+	END;
+	is_open := CASE WHEN opens < closes THEN wall::time >= opens AND wall::time < closes
+	             ELSE wall::time >= opens OR wall::time < closes END;
+	IF is_open THEN
+		closes_in := closes - wall::time;
+		closes_in := closes_in + CASE WHEN closes_in > interval '0' THEN interval '0' ELSE interval '24 hours' END;
+	ELSE
+		opens_at := to_char(wall::date + CASE WHEN wall::time < opens THEN 0 ELSE 1 END + opens, 'YYYY-MM-DD HH24:MI ') || zone;
+	END IF;
+	RETURN NEXT;
+END $$;
+
+-------------------------------------------------------------------------------------------- a new job is looked at
 
 -- First look at a new row, with the eyes of the submitter: names mean what they mean on the submitter's search_path.
 -- Therefore no SET clause, and every name and operator is qualified. It decides nothing about rights.
@@ -840,6 +911,7 @@ BEGIN
 	NEW.adopted := backfill.job_check_column(NEW);
 	PERFORM backfill.job_check_limits(NEW);
 	PERFORM backfill.job_check_wishes(NEW);
+	NEW.daily_window := backfill.daily_window_read(NEW.daily_window);
 
 	SELECT j.id, j.name, j.stage INTO other FROM backfill.job j
 	 WHERE j.table_oid = NEW.table_oid AND j.column_name = NEW.column_name
@@ -875,6 +947,9 @@ BEGIN
 	NEW.hold_before := coalesce(NEW.hold_before, '{}');
 	NEW.priority := coalesce(NEW.priority, 0);
 	PERFORM backfill.job_check_limits(NEW);
+	IF NEW.daily_window IS DISTINCT FROM OLD.daily_window THEN
+		NEW.daily_window := backfill.daily_window_read(NEW.daily_window);
+	END IF;
 
 	-- Users have the right to it for proceed(), which runs as they.
 	IF NEW.released IS DISTINCT FROM OLD.released
@@ -935,6 +1010,10 @@ BEGIN
 		NEW.error_hint := NULL;
 		NEW.waiting_for := NULL;
 		NEW.finished_at := NULL;
+		IF verdict = 'again' THEN
+			NEW.blocks_done := 0;
+			NEW.blocks_total := NULL;
+		END IF;
 	WHEN 'unbuilt' THEN
 		RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
 			MESSAGE = format('backfilld cannot do wanted = %s for a job in stage %s yet', NEW.wanted, OLD.stage),
@@ -1443,8 +1522,17 @@ BEGIN
 		       CASE WHEN j.stage NOT IN ('done', 'failed', 'cancelled', 'rolled_back')
 		                 AND NOT EXISTS (SELECT FROM backfill.daemon d WHERE d.serving)
 		            THEN 'no daemon serves this database' ELSE j.waiting_for END AS waiting_for,
-		       j.error, j.updated_at
+		       j.error, j.updated_at,
+		       CASE j.forecast->>'state'
+		       WHEN 'measuring' THEN 'measuring'
+		       WHEN 'standing' THEN 'not in sight'
+		       WHEN 'ranged' THEN coalesce(e.earliest || ' to ' || e.latest, e.earliest || ' or later')
+		       END AS eta_range
 		  FROM backfill.job j
+		 CROSS JOIN LATERAL (SELECT (j.forecast->>'earliest')::timestamptz AS earliest, (j.forecast->>'latest')::timestamptz AS latest) f
+		 CROSS JOIN LATERAL (SELECT CASE WHEN coalesce(f.latest, f.earliest) < date_trunc('day', clock_timestamp()) + interval '1 day'
+				THEN 'HH24:MI:SS' ELSE 'YYYY-MM-DD HH24:MI' END AS pattern) w
+		 CROSS JOIN LATERAL (SELECT to_char(f.earliest, w.pattern) AS earliest, to_char(f.latest, w.pattern) AS latest) e
 		 CROSS JOIN LATERAL (SELECT CASE j.stage WHEN 'failed' THEN j.resume_stage ELSE j.stage END AS reached) r
 		 CROSS JOIN LATERAL (SELECT CASE
 				WHEN r.reached = 'done' THEN 100.0
@@ -1495,7 +1583,7 @@ GRANT EXECUTE ON FUNCTION backfill.move_bookmark TO PUBLIC;
 GRANT EXECUTE ON ROUTINE backfill.proceed, backfill.pause_all, backfill.resume_all, backfill.purge, backfill.wait_for,
 	backfill.history(bigint), backfill.history(text), backfill.as_sql, backfill.may_steer, backfill.check_admin, backfill.wait_look,
 	backfill.job_not_built, backfill.job_bad_knob, backfill.job_check_limits, backfill.job_check_table, backfill.job_check_type,
-	backfill.job_check_column, backfill.job_check_wishes, backfill.job_sketch TO backfill_user;
+	backfill.job_check_column, backfill.job_check_wishes, backfill.job_sketch, backfill.daily_window_read, backfill.daily_window_at TO backfill_user;
 GRANT INSERT (name, note, table_name, column_name, column_type, "collation", identity, default_expr, value, fill_where, field, sync,
 	not_null, is_unique, check_expr, foreign_key, index, index_where, seal_after_quiet, rehearse, hold_on_plan_regression, depends_on,
 	skip_triggers, hold_before, priority, not_before, daily_window, workers, batch_ms, max_lag_ms, lag_target_ms, max_impact,
@@ -1545,15 +1633,15 @@ BEGIN
 			('COLUMN backfill.job.hold_before', 'Any of add, fill, seal: the job waits there for SELECT backfill.proceed(id); {add} is the dry run.'),
 			('COLUMN backfill.job.priority', 'Higher goes first; ties go by id.'),
 			('COLUMN backfill.job.not_before', 'The job is not begun before this time.'),
-			('COLUMN backfill.job.daily_window', 'Fill only in these hours, such as 22:00-05:30 Europe/Berlin (not built yet).'),
-			('COLUMN backfill.job.workers', 'Connections that fill side by side, 1 to 32; null follows the config.'),
+			('COLUMN backfill.job.daily_window', 'Fill only in these hours, such as 22:00-05:30 Europe/Berlin; where no zone is written, that of the session is taken; null: at any time.'),
+			('COLUMN backfill.job.workers', 'Connections that fill side by side, 1 to 32, or 0 for as many as the signals allow; null follows the config.'),
 			('COLUMN backfill.job.batch_ms', 'Milliseconds that one batch should take, 1 to 10000; null follows the config.'),
 			('COLUMN backfill.job.max_lag_ms', 'Milliseconds of replica lag above which the fill waits; null follows the config.'),
-			('COLUMN backfill.job.lag_target_ms', 'Milliseconds of replica lag to steer towards (not built yet); null follows the config.'),
-			('COLUMN backfill.job.max_impact', 'Per cent by which the application may become slower (not built yet); null follows the config.'),
+			('COLUMN backfill.job.lag_target_ms', 'Milliseconds of replica lag to steer towards, never above max_lag_ms; null follows the config.'),
+			('COLUMN backfill.job.max_impact', 'Per cent by which the application''s transactions may become slower, 0 to not look; null follows the config.'),
 			('COLUMN backfill.job.lock_timeout_ms', 'Milliseconds that a batch waits for a lock; null follows the config.'),
 			('COLUMN backfill.job.ddl_lock_timeout_ms', 'Milliseconds that ALTER TABLE waits for its lock; null follows the config.'),
-			('COLUMN backfill.job.max_wal_rate', 'Bytes of WAL per second, 0 for no limit (not built yet); null follows the config.'),
+			('COLUMN backfill.job.max_wal_rate', 'Bytes of WAL that the fill may write per second, 0 for no limit; null follows the config.'),
 			('COLUMN backfill.job.wanted', 'What the user wants now: run, pause, cancel, roll_back; naming it sends a failed job off again.'),
 			('COLUMN backfill.job.requested_by', 'The role that inserted the job, set by the server.'),
 			('COLUMN backfill.job.requested_at', 'When it was inserted.'),
@@ -1564,18 +1652,18 @@ BEGIN
 			('COLUMN backfill.job.error_hint', 'What to do about the error.'),
 			('COLUMN backfill.job.rows_filled', 'Rows that the job has given their value.'),
 			('COLUMN backfill.job.rows_estimate', 'Rows of the table, as the planner estimates them.'),
-			('COLUMN backfill.job.blocks_done', 'Pages of the table that the fill has passed.'),
-			('COLUMN backfill.job.blocks_total', 'Pages of the table that the fill has to pass.'),
-			('COLUMN backfill.job.rows_per_s', 'Rows filled per second, of late.'),
-			('COLUMN backfill.job.eta', 'When the fill is expected to end.'),
+			('COLUMN backfill.job.blocks_done', 'Pages that the fill has passed; where the table grows or a daemon comes back, scaled so that progress never falls.'),
+			('COLUMN backfill.job.blocks_total', 'Pages that the fill has to pass.'),
+			('COLUMN backfill.job.rows_per_s', 'Rows filled per second over the last minute, waiting included.'),
+			('COLUMN backfill.job.eta', 'When the walk over the table is expected to end: the middle of the range in forecast; null while that is measured or nothing moves.'),
 			('COLUMN backfill.job.lag_ms', 'Milliseconds that the slowest replica is behind.'),
-			('COLUMN backfill.job.throttled_ms', 'Milliseconds spent waiting for replicas and other limits so far.'),
+			('COLUMN backfill.job.throttled_ms', 'Milliseconds for which the fill was held back by replicas and other limits so far; events throttle on and off tell when and why.'),
 			('COLUMN backfill.job.started_at', 'When a daemon first took the job.'),
 			('COLUMN backfill.job.updated_at', 'When the daemon last wrote to this row.'),
 			('COLUMN backfill.job.finished_at', 'When the job ended.'),
 			('COLUMN backfill.job.holder', 'Which daemon works on it.'),
 			('COLUMN backfill.job.epoch', 'Fencing number: each claim raises it, and older ones can write nothing more.'),
-			('COLUMN backfill.job.forecast', 'What the daemon expects of the job, found in planning.'),
+			('COLUMN backfill.job.forecast', 'While it fills: state (measuring, ranged, standing), earliest and latest end, rows_per_s_60s, rows_per_s_15min, and its pace: capacity_, allowance_, foreground_ and share_bytes_per_s of WAL, impact_percent on the application, batch_pages; what is not known or has no limit is left out.'),
 			('COLUMN backfill.job.table_oid', 'Internal: oid of the table; null only while a repeated INSERT is being turned away.'),
 			('COLUMN backfill.job.type_oid', 'Internal: oid of column_type.'),
 			('COLUMN backfill.job.exact_type', 'Internal: the type as format_type writes it, found in planning.'),
@@ -1685,6 +1773,7 @@ BEGIN
 			('COLUMN backfill.schema_version.installed_at', 'When this version was installed.'),
 
 			('VIEW backfill.status', 'All jobs with their progress: made for \watch.'),
+			('COLUMN backfill.status.eta_range', 'Between when and when the walk over the table is expected to end, by the session''s clock; measuring: too early to say; not in sight: nothing moves.'),
 			('VIEW backfill.daemon', 'Who serves this database, since when, last seen.'),
 			('VIEW backfill.job_summary', 'Durations, lock waits and throttled time of each job.'),
 
@@ -1708,6 +1797,8 @@ BEGIN
 			('FUNCTION backfill.job_check_type', 'Internal: raises when a column of the job''s type cannot be added without a rewrite.'),
 			('FUNCTION backfill.job_check_column', 'Internal: raises when the job''s column does not fit its table; true when it is there already.'),
 			('FUNCTION backfill.job_check_wishes', 'Internal: raises when the job''s options do not fit each other.'),
+			('FUNCTION backfill.daily_window_read', 'Internal: a daily_window spelt out, with its zone; raises when it is none.'),
+			('FUNCTION backfill.daily_window_at', 'Internal: whether a daily_window is open at an instant, how long still, or when it opens next.'),
 			('FUNCTION backfill.job_resolve', 'Trigger: finds a new job''s table, type and collation on the submitter''s search_path.'),
 			('FUNCTION backfill.job_check', 'Trigger: sets what the server sets in a new job, and checks all else.'),
 			('FUNCTION backfill.job_steer', 'Trigger: checks what a user changes in a job.'),

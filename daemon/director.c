@@ -398,6 +398,9 @@ static void look(struct director *director)
 		.batch_ms = knobs->batch_ms,
 		.workers = knobs->workers,
 		.max_lag_ms = knobs->max_lag_ms,
+		.lag_target_ms = knobs->lag_target_ms,
+		.max_wal_rate = knobs->max_wal_rate,
+		.max_impact = knobs->max_impact,
 		.lock_timeout_ms = knobs->lock_timeout_ms,
 		.ddl_lock_timeout_ms = knobs->ddl_lock_timeout_ms,
 	};

@@ -6,7 +6,6 @@
 #include "daemon/catalog.h"
 #include "daemon/ddl.h"
 #include "daemon/enlist.h"
-#include "daemon/gate.h"
 #include "daemon/queue.h"
 #include "daemon/sizer.h"
 
@@ -114,7 +113,8 @@ static struct script *greeting(void)
  */
 static int64_t pages_most(const struct task *task)
 {
-	int64_t pages = task->window_pages / (4 * (int64_t)task->job.knobs.workers);
+	int64_t workers = task->job.knobs.workers > 0 ? task->job.knobs.workers : 1;
+	int64_t pages = task->window_pages / (4 * workers);
 
 	return pages > 0 ? pages : 1;
 }
@@ -233,7 +233,7 @@ static void ask_window(struct filler *filler)
 static void wait_for_gate(struct filler *filler)
 {
 	struct task *task = filler->task;
-	struct gate *gate = &filler->shared->gate;
+	struct pace_verdict verdict;
 
 	if (filler->stopping) {
 		rest(filler);

@@ -68,6 +68,22 @@ char *job_bare_table(const struct job *job)
 	return text_take(&bare);
 }
 
+bool job_in_window(const struct job *job, int64_t now_ms)
+{
+	return !job->outside_window && (job->window_closes_ms == 0 || now_ms < job->window_closes_ms);
+}
+
+void job_follow(struct job *job, const struct job *row)
+{
+	job->knobs = row->knobs;
+	job->priority = row->priority;
+	job->holds = row->holds;
+	job->wanted = row->wanted;
+	job->outside_window = row->outside_window;
+	job->window_closes_ms = row->window_closes_ms;
+	memory_set_text(&job->opens_at, row->opens_at);
+}
+
 void job_copy(struct job *copy, const struct job *job)
 {
 	struct job made = *job;
@@ -81,6 +97,7 @@ void job_copy(struct job *copy, const struct job *job)
 	made.value = memory_text(job->value);
 	made.fill_where = memory_text(job->fill_where);
 	made.exact_type = memory_text(job->exact_type);
+	made.opens_at = memory_text(job->opens_at);
 	job_clear(copy);
 	*copy = made;
 }
@@ -96,5 +113,6 @@ void job_clear(struct job *job)
 	free(job->value);
 	free(job->fill_where);
 	free(job->exact_type);
+	free(job->opens_at);
 	*job = (struct job){0};
 }

@@ -23,10 +23,14 @@ enum job_wanted {
 	JOB_ROLL_BACK,
 };
 
+/* Ranges: daemon/options_table.c; the row's own, or the config's. They change while the job runs. */
 struct job_knobs {
 	int batch_ms;
-	int workers;
+	int workers; /* 0: as many as the signals allow */
 	int max_lag_ms;
+	int lag_target_ms;    /* never above max_lag_ms: the lesser of the two counts */
+	int64_t max_wal_rate; /* bytes a second, 0: no limit */
+	int max_impact;       /* per cent, 0: does not look */
 	int lock_timeout_ms;
 	int ddl_lock_timeout_ms;
 };
@@ -54,7 +58,18 @@ struct job {
 	bool volatile_value; /* the fill expression must be evaluated once a row, and only once */
 	unsigned holds;      /* enum stage_hold bits still to be let go */
 	struct job_knobs knobs;
+	int priority; /* higher goes first */
+	/* daily_window, judged by the server in its zone at each look at the queue; see job_in_window() */
+	bool outside_window;
+	int64_t window_closes_ms; /* clock_ms() at which it closes unless a later look says otherwise; 0: never */
+	char *opens_at;           /* for people, "2026-11-22 22:00 Europe/Berlin"; NULL: it is open */
 };
+
+/*
+ * May rows be filled now, as far as daily_window goes? All else of a job goes on outside it. Exact to a
+ * millisecond at its close, a look at the queue behind at its opening.
+ */
+bool job_in_window(const struct job *job, int64_t now_ms) MUST_USE;
 
 /* Parses `auto`, `none`, `fill`, `derive`; auto follows contract section 3: fill when there is a value. */
 enum job_sync job_sync_parse(const char *sync, bool has_value) MUST_USE;
@@ -70,6 +85,10 @@ bool job_fills(const struct job *job) MUST_USE;
 
 /* The table's own name without its schema, unquoted, for messages and aliases; to be freed. */
 char *job_bare_table(const struct job *job) MUST_USE;
+
+/* Takes over from `row`, read later, what a user may change while the job runs: knobs, priority, holds,
+ * wanted and the window. */
+void job_follow(struct job *job, const struct job *row);
 
 /* Deep copy. */
 void job_copy(struct job *copy, const struct job *job);

@@ -1,5 +1,6 @@
 #include "daemon/queue.h"
 
+#include "common/clock.h"
 #include "common/memory.h"
 #include "sql.h"
 
@@ -86,6 +87,9 @@ void queue_look(struct session *control, const char *holder, const struct job_kn
 	script_bind_int(script, defaults->max_lag_ms);
 	script_bind_int(script, defaults->lock_timeout_ms);
 	script_bind_int(script, defaults->ddl_lock_timeout_ms);
+	script_bind_int(script, defaults->lag_target_ms);
+	script_bind_int(script, defaults->max_wal_rate);
+	script_bind_int(script, defaults->max_impact);
 	ask(control, script, answer, owner);
 }
 
@@ -95,6 +99,9 @@ static struct job_knobs read_knobs(const struct reply *reply, size_t row)
 		.batch_ms = (int)reply_int(reply, 0, row, "batch_ms", 0),
 		.workers = (int)reply_int(reply, 0, row, "workers", 0),
 		.max_lag_ms = (int)reply_int(reply, 0, row, "max_lag_ms", 0),
+		.lag_target_ms = (int)reply_int(reply, 0, row, "lag_target_ms", 0),
+		.max_wal_rate = reply_int(reply, 0, row, "max_wal_rate", 0),
+		.max_impact = (int)reply_int(reply, 0, row, "max_impact", 0),
 		.lock_timeout_ms = (int)reply_int(reply, 0, row, "lock_timeout_ms", 0),
 		.ddl_lock_timeout_ms = (int)reply_int(reply, 0, row, "ddl_lock_timeout_ms", 0),
 	};
@@ -120,6 +127,15 @@ static void read_texts(const struct reply *reply, size_t row, struct job *job)
 	job->exact_type = memory_text(reply_text(reply, 0, row, "exact_type"));
 }
 
+static void read_window(const struct reply *reply, size_t row, struct job *job)
+{
+	int64_t closes_in_ms = reply_int(reply, 0, row, "window_closes_in_ms", -1);
+
+	job->outside_window = reply_bool(reply, 0, row, "outside_window");
+	job->window_closes_ms = closes_in_ms < 0 ? 0 : clock_ms() + closes_in_ms;
+	job->opens_at = memory_text(reply_text(reply, 0, row, "opens_at"));
+}
+
 void queue_read_look(const struct reply *reply, size_t row, struct queue_entry *entry)
 {
 	struct job *job = &entry->job;
@@ -139,6 +155,8 @@ void queue_read_look(const struct reply *reply, size_t row, struct queue_entry *
 	job->volatile_value = reply_bool(reply, 0, row, "volatile_value");
 	job->holds = read_holds(reply, row);
 	job->knobs = read_knobs(reply, row);
+	job->priority = (int)reply_int(reply, 0, row, "priority", 0);
+	read_window(reply, row, job);
 	entry->mine = reply_bool(reply, 0, row, "mine");
 	entry->elsewhere = reply_bool(reply, 0, row, "elsewhere");
 	entry->rows_estimate = reply_int(reply, 0, row, "rows_estimate", -1);

@@ -78,6 +78,7 @@ struct worker *worker_new(const struct worker_context *context, const struct que
 	worker->task.loop = context->loop;
 	worker->task.control = context->control;
 	worker->task.monitor = context->monitor;
+	worker->task.pace = context->pace;
 	worker->task.database = context->database->name;
 	worker->task.synchronous_commit = commit_name(context);
 	worker->task.window_pages = context->window_pages;
@@ -449,9 +450,7 @@ void worker_update(struct worker *worker, const struct queue_entry *entry)
 {
 	struct job *job = &worker->task.job;
 
-	job->knobs = entry->job.knobs;
-	job->holds = entry->job.holds;
-	job->wanted = entry->job.wanted;
+	job_follow(job, &entry->job);
 	if (job->wanted != JOB_RUN)
 		worker_stop(worker);
 	else if (worker->filling)

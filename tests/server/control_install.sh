@@ -26,7 +26,7 @@ install_refused "a schema backfill of somebody's own" "that is not backfilld's.*
 sql main "DROP TABLE backfill.mine"
 
 expect_equal "a fresh install says nothing, also into an empty schema" "" "$(control_install)"
-expect_sql "it is version 1" 1 "SELECT version FROM backfill.schema_version"
+expect_sql "it is version 2" 2 "SELECT version FROM backfill.schema_version"
 expect_sql "an admin may do what a user may" t "SELECT pg_has_role('backfill_admin', 'backfill_user', 'USAGE')"
 expect_sql "everything belongs to the control login" 0 "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 	WHERE n.nspname = 'backfill' AND pg_get_userbyid(c.relowner) <> 'backfilld'"
@@ -79,8 +79,8 @@ expect_sql "what has gone missing" "1|1" "SELECT (SELECT count(*) FROM pg_trigge
 install_refused "somebody else's upgrade" 'schema backfill belongs to role backfilld, not to plain.*conninfo of backfilld' plain
 
 # A later version: a step of its own, and what it drops is made anew
-later=$(sed -e 's/offered CONSTANT int := 1;/offered CONSTANT int := 2;/' \
-	-e 's/^\t-- Upgrade steps, .*/\tIF installed = 1 THEN ALTER TABLE backfill.job ADD COLUMN tablespace text; DROP TRIGGER job_2_check ON backfill.job; END IF;/' \
+later=$(sed -e 's/offered CONSTANT int := 2;/offered CONSTANT int := 3;/' \
+	-e 's/^\t-- Upgrade steps, .*/\tIF installed = 2 THEN ALTER TABLE backfill.job ADD COLUMN tablespace text; DROP TRIGGER job_2_check ON backfill.job; END IF;/' \
 	"$TOP/conf/control.sql")
 expect_equal "an upgrade says nothing" "" "$(psql_at main -U backfilld -Atq -c "$later" 2>&1)"
 expect_sql "it keeps the jobs, with what is new" "1|queued|shop_owner|" "SELECT id, stage, requested_by, tablespace FROM backfill.job"
@@ -88,9 +88,14 @@ expect_sql "and makes anew what it has dropped" 1 "SELECT count(*) FROM pg_trigg
 expect_equal "once" "" "$(psql_at main -U backfilld -Atq -c "$later" 2>&1)"
 
 # Over a newer one
-install_refused "over a newer version" 'is version 2, this backfilld brings version 1.*Install a newer backfilld'
-expect_sql "and nothing is changed then" 2 "SELECT version FROM backfill.schema_version"
-sql main "UPDATE backfill.schema_version SET version = 1"
+install_refused "over a newer version" 'is version 3, this backfilld brings version 2.*Install a newer backfilld'
+expect_sql "and nothing is changed then" 3 "SELECT version FROM backfill.schema_version"
+
+# From the version before: what it has kept from running
+sql main "UPDATE backfill.schema_version SET version = 1; DROP FUNCTION backfill.daily_window_read, backfill.daily_window_at; DROP VIEW backfill.status"
+expect_equal "an upgrade from version 1 says nothing" "" "$(control_install)"
+expect_sql "it is version 2 now, and keeps the jobs" "2|1" "SELECT version, (SELECT count(*) FROM backfill.job) FROM backfill.schema_version"
+expect_sql "whose status says when they end" 1 "SELECT count(*) FROM backfill.status WHERE eta_range IS NULL"
 
 # What jobs of a schema that is gone have left: their ids are not used again
 sql main "DROP SCHEMA backfill CASCADE; CREATE FUNCTION public.backfill_derive_41() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';

@@ -110,11 +110,16 @@ refused "a null hold" 22023 'hold_before' "$what, hold_before" "'orders', 'v', '
 while read -r knob value; do
 	refused "$knob = $value" 22023 "$knob = $value is out of range.*follow the daemon's config" "$what, $knob" "'orders', 'v', 'text', $value"
 done <<'KNOBS'
-workers 0
+workers -1
 workers 33
 batch_ms 0
 batch_ms 10001
 max_lag_ms 99
+lag_target_ms 99
+max_impact -1
+max_impact 1001
+max_wal_rate -1
+max_wal_rate 1000000000001
 lock_timeout_ms 901
 ddl_lock_timeout_ms 0
 KNOBS
@@ -153,15 +158,70 @@ rehearse|true
 hold_on_plan_regression|true
 depends_on|'{a}'
 skip_triggers|true
-daily_window|'22:00-05:30 UTC'
-lag_target_ms|500
-max_impact|10
-max_wal_rate|1000
 UNBUILT
 expect_sql "false, empty and null ask for nothing" ok -U shop_owner "BEGIN;
 	INSERT INTO backfill.job ($what, rehearse, depends_on, is_unique, hold_before, priority, wanted, sync)
 	VALUES ('orders', 'v', 'text', false, '{}', NULL, NULL, NULL, NULL, NULL) RETURNING 'ok'; ROLLBACK"
 expect_error "watched queries, yet" 0A000 'cannot watch the plans' -U shop_owner "INSERT INTO backfill.watched_query (query) VALUES ('SELECT 1')"
+
+# When: a part of the day, with its zone
+while IFS='|' read -r written regex; do
+	refused "daily_window '$written'" 22023 "$regex" "$what, daily_window" "'orders', 'v', 'text', '$written'"
+done <<'WINDOWS'
+|is not a part of the day.*22:00-05:30 Europe/Berlin
+night|is not a part of the day
+22:00|is not a part of the day
+22-05|is not a part of the day
+24:00-05:30|is not a part of the day
+22:00-25:00|is not a part of the day
+22:60-23:00|is not a part of the day
+22:00-05:30:00|is not a part of the day
+22:00-05:30Europe/Berlin|is not a part of the day
+22:00-22:00|opens and closes at the same time.*null
+0:00-24:00|opens and closes at the same time
+22:00-05:30 Mars/Base|knows no time zone Mars/Base.*pg_timezone_names.*22:00-05:30 Europe/Berlin
+22:00-05:30 Berlin|knows no time zone Berlin.*Europe/Berlin
+22:00-05:30 new york|knows no time zone new york.*America/New_York
+22:00-05:30 +02|knows no time zone .02
+22:00-05:30 CEST|knows no time zone CEST.*summer time
+WINDOWS
+expect_error "a session's zone without a name" 22023 'knows no time zone <\+02>-02.*that of the session counts' -U shop_owner \
+	"SET TIME ZONE 2; INSERT INTO backfill.job ($what, daily_window) VALUES ('orders', 'v', 'text', '22:00-05:30')"
+while IFS='|' read -r written stored; do
+	expect_sql "daily_window '$written' is spelt out" "$stored" -U shop_owner "SET TimeZone = 'Asia/Tokyo'; BEGIN;
+		INSERT INTO backfill.job ($what, daily_window) VALUES ('orders', 'v', 'text', '$written') RETURNING daily_window; ROLLBACK"
+done <<'WINDOWS'
+22:00-05:30 Europe/Berlin|22:00-05:30 Europe/Berlin
+ 7:00 - 24:00  utc |07:00-00:00 UTC
+9:05-17:00|09:05-17:00 Asia/Tokyo
+WINDOWS
+
+# ... by the clock on the wall; Berlin puts it forward on 2026-03-29 at 01:00 UTC and back on 2026-10-25 at 01:00 UTC
+while IFS='|' read -r window instant is_open closes_in opens_at; do
+	expect_sql "$window at $instant" "$is_open|$closes_in|$opens_at" -U shop_owner \
+		"SELECT is_open, closes_in, opens_at FROM backfill.daily_window_at('$window', '$instant')"
+done <<'WINDOWS'
+22:00-05:30 Europe/Berlin|2026-11-22 20:59:59+00|f||2026-11-22 22:00 Europe/Berlin
+22:00-05:30 Europe/Berlin|2026-11-22 21:00:00+00|t|07:30:00|
+22:00-05:30 Europe/Berlin|2026-11-22 23:30:00+00|t|05:00:00|
+22:00-05:30 Europe/Berlin|2026-11-23 04:29:59.75+00|t|00:00:00.25|
+22:00-05:30 Europe/Berlin|2026-11-23 04:30:00+00|f||2026-11-23 22:00 Europe/Berlin
+22:00-05:30 Europe/Berlin|2026-07-01 20:00:00+00|t|07:30:00|
+09:00-17:00 UTC|2026-11-22 08:59:59+00|f||2026-11-22 09:00 UTC
+09:00-17:00 UTC|2026-11-22 09:00:00+00|t|08:00:00|
+09:00-17:00 UTC|2026-11-22 17:00:00+00|f||2026-11-23 09:00 UTC
+18:00-00:00 UTC|2026-11-22 23:59:00+00|t|00:01:00|
+18:00-00:00 UTC|2026-11-23 00:00:00+00|f||2026-11-23 18:00 UTC
+00:00-06:00 UTC|2026-12-31 23:59:59+00|f||2027-01-01 00:00 UTC
+01:00-02:30 Europe/Berlin|2026-03-29 00:59:59+00|t|00:30:01|
+01:00-02:30 Europe/Berlin|2026-03-29 01:00:00+00|f||2026-03-30 01:00 Europe/Berlin
+02:30-04:00 Europe/Berlin|2026-03-29 00:59:59+00|f||2026-03-29 02:30 Europe/Berlin
+02:30-04:00 Europe/Berlin|2026-03-29 01:00:00+00|t|01:00:00|
+22:00-02:30 Europe/Berlin|2026-10-25 00:29:59+00|t|00:00:01|
+22:00-02:30 Europe/Berlin|2026-10-25 00:30:00+00|f||2026-10-25 22:00 Europe/Berlin
+22:00-02:30 Europe/Berlin|2026-10-25 01:00:00+00|t|00:30:00|
+22:00-05:30 Gone/Away|2026-11-22 20:59:59+00|f||never: this server knows no time zone Gone/Away
+WINDOWS
 
 # What is fine
 for type in 'numeric(10,2)' 'text[]' 'timestamp(3) with time zone' 'plain' 'public.pair' '"char"' 'interval day to second'; do

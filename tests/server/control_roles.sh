@@ -55,7 +55,13 @@ expect_error "nor through a table of one's own" 42501 'permission denied for fun
 	"CREATE TABLE alice.fake (LIKE backfill.job); CREATE TRIGGER t AFTER INSERT ON alice.fake FOR EACH ROW EXECUTE FUNCTION backfill.job_tell()"
 expect_error "bookmarks are not to be written" 42501 'permission denied' -U boss "UPDATE backfill.bookmark SET page = 0"
 expect_error "knobs keep their range" 22023 'batch_ms = 99999 is out of range.*DETAIL.*HINT' -U alice "UPDATE backfill.job SET batch_ms = 99999 WHERE id = $ours"
-expect_error "what is not built stays so" 0A000 'cannot do daily_window yet.*DETAIL.*HINT' -U alice "UPDATE backfill.job SET daily_window = '22:00-05:30 UTC' WHERE id = $ours"
+expect_error "what is not built stays so" 0A000 'cannot do seal_after_quiet yet.*DETAIL.*HINT' -U alice "UPDATE backfill.job SET seal_after_quiet = '1 h' WHERE id = $ours"
+expect_error "a window of the day is looked at" 22023 'no time zone Berlin.*DETAIL.*HINT.*Europe/Berlin' -U alice "UPDATE backfill.job SET daily_window = '22:00-05:30 Berlin' WHERE id = $ours"
+expect_sql "... and spelt out" "22:00-05:30 Europe/Paris" -U alice "BEGIN; SET LOCAL TimeZone = 'Europe/Paris';
+	UPDATE backfill.job SET daily_window = '22:00-5:30' WHERE id = $ours RETURNING daily_window; ROLLBACK"
+expect_sql "... once: another zone of the session changes nothing later" "22:00-05:30 Europe/Paris|7" -U alice "BEGIN; SET LOCAL TimeZone = 'Europe/Paris';
+	DO \$\$ BEGIN UPDATE backfill.job SET daily_window = '22:00-5:30' WHERE id = $ours; END \$\$; SET LOCAL TimeZone = 'UTC';
+	UPDATE backfill.job SET priority = 7 WHERE id = $ours RETURNING daily_window, priority; ROLLBACK"
 expect_error "a hold cannot be let go by hand" 42501 'released of job .* cannot be set by hand.*backfill.proceed' -U alice \
 	"UPDATE backfill.job SET released = '{add,fill,seal}' WHERE id = $ours"
 sql main "DROP OWNED BY bob; DROP ROLE bob"

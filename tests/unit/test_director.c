@@ -100,14 +100,15 @@ static void look_columns(struct fake_rule *rule)
 		"column_name", "column_type", "collation", "default_expr", "value", "fill_where", "sync", "not_null",
 		"adopted", "exact_type", "fast_default", "volatile_value", "rows_estimate", "throttled_ms",
 		"hold_add", "hold_fill", "hold_seal", "batch_ms", "workers", "max_lag_ms", "lock_timeout_ms",
-		"ddl_lock_timeout_ms", "mine", "elsewhere", NULL);
+		"ddl_lock_timeout_ms", "lag_target_ms", "max_wal_rate", "max_impact", "priority", "outside_window",
+		"window_closes_in_ms", "opens_at", "mine", "elsewhere", NULL);
 }
 
 static void look_row(struct fake_rule *rule, const char *id, const char *mine)
 {
 	fake_row(rule, id, "5", "queued", "run", "4242", "public.users", "public, pg_temp", "v", "text", NULL,
 		NULL, "upper(email)", NULL, "auto", "f", "f", NULL, "f", "f", NULL, "0", "f", "f", "f", "100", "1",
-		"1000", "100", "200", mine, "f");
+		"1000", "100", "200", "500", "0", "10", "0", "f", NULL, NULL, mine, "f");
 }
 
 static void claim_answers(struct fake_rule *rule, const char *epoch)
@@ -123,7 +124,7 @@ static int set_up(void **state)
 	set = (struct stage_set){.options = {.jobs_at_once = 2, .poll_ms = 50}};
 	scene_begin(&set.scene);
 	hello(fake_on(ASK_HELLO), "f", "t", "t");
-	version(fake_on(ASK_VERSION), "1");
+	version(fake_on(ASK_VERSION), "2");
 	look_columns(fake_on(ASK_LOOK));
 	fake_on("INSERT INTO backfill.daemon_seen");
 	fake_on("DELETE FROM backfill.daemon_seen");
@@ -177,9 +178,9 @@ static void what_keeps_a_database_from_being_served(void **state)
 		{"no schema", "f", "f", "t", "1", "schema backfill is not installed; run backfilld --install"},
 		{"somebody else's schema", "f", "t", "f", "1", "schema backfill belongs to another role; "},
 		{"an old schema", "f", "t", "t", "-1",
-			"schema backfill is version -1, this program knows version 1; run backfilld --install"},
+			"schema backfill is version -1, this program knows version 2; run backfilld --install"},
 		{"a schema from the future", "f", "t", "t", "99",
-			"schema backfill is version 99, this program knows version 1; install a newer backfilld"},
+			"schema backfill is version 99, this program knows version 2; install a newer backfilld"},
 	};
 
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {

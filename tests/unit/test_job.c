@@ -113,6 +113,7 @@ static void a_copy_is_deep_and_replaces_what_was_there(void **state)
 		.value = memory_text("e"),
 		.fill_where = memory_text("f"),
 		.exact_type = memory_text("g"),
+		.opens_at = memory_text("h"),
 		.knobs = {.workers = 3}};
 	struct job copy = {.table_name = memory_text("old"), .value = memory_text("old")};
 
@@ -126,8 +127,72 @@ static void a_copy_is_deep_and_replaces_what_was_there(void **state)
 	assert_string_equal(copy.collation, "\"C\"");
 	assert_string_equal(copy.fill_where, "f");
 	assert_string_equal(copy.exact_type, "g");
+	assert_string_equal(copy.opens_at, "h");
 	job_clear(&copy);
 	job_clear(&copy);
+}
+
+static void when_rows_may_be_filled(void **state)
+{
+	static const struct {
+		const char *what;
+		bool outside;
+		int64_t closes_ms;
+		bool may_1000, may_2000; /* at these times */
+	} cases[] = {
+		{"no window", false, 0, true, true},
+		{"outside", true, 0, false, false},
+		{"in it for long", false, 90000, true, true},
+		{"it closes before the next look", false, 1500, true, false},
+		{"it has closed at that very moment", false, 1000, false, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct job job = {.outside_window = cases[i].outside, .window_closes_ms = cases[i].closes_ms};
+
+		if (job_in_window(&job, 1000) != cases[i].may_1000 || job_in_window(&job, 2000) != cases[i].may_2000)
+			fail_msg("%s", cases[i].what);
+	}
+}
+
+static void a_running_job_follows_what_users_may_change(void **state)
+{
+	struct job job = {.id = 7,
+		.epoch = 3,
+		.stage = STAGE_FILLING,
+		.column_name = memory_text("v"),
+		.opens_at = memory_text("x")};
+	struct job row = {.id = 7,
+		.epoch = 9,
+		.stage = STAGE_QUEUED,
+		.wanted = JOB_PAUSE,
+		.holds = STAGE_HOLD_SEAL,
+		.priority = 4,
+		.knobs = {.workers = 0, .max_wal_rate = 8, .max_impact = 5, .lag_target_ms = 300},
+		.outside_window = true,
+		.window_closes_ms = 5,
+		.opens_at = memory_text("22:00")};
+
+	(void)state;
+	job_follow(&job, &row);
+	job_clear(&row);
+	assert_int_equal(job.epoch, 3);
+	assert_int_equal(job.stage, STAGE_FILLING);
+	assert_string_equal(job.column_name, "v");
+	assert_int_equal(job.wanted, JOB_PAUSE);
+	assert_int_equal(job.holds, STAGE_HOLD_SEAL);
+	assert_int_equal(job.priority, 4);
+	assert_int_equal(job.knobs.max_wal_rate, 8);
+	assert_int_equal(job.knobs.max_impact, 5);
+	assert_int_equal(job.knobs.lag_target_ms, 300);
+	assert_true(job.outside_window);
+	assert_string_equal(job.opens_at, "22:00");
+	row.window_closes_ms = 9;
+	job_follow(&job, &row); /* it has opened */
+	assert_null(job.opens_at);
+	assert_int_equal(job.window_closes_ms, 9);
+	job_clear(&job);
 }
 
 int main(void)
@@ -137,6 +202,8 @@ int main(void)
 		cmocka_unit_test(what_is_wanted),
 		cmocka_unit_test(what_rows_are_filled_with),
 		cmocka_unit_test(the_bare_name_of_a_table),
+		cmocka_unit_test(when_rows_may_be_filled),
+		cmocka_unit_test(a_running_job_follows_what_users_may_change),
 		cmocka_unit_test(a_copy_is_deep_and_replaces_what_was_there),
 	};
 

@@ -148,20 +148,32 @@ static void a_job_as_the_table_has_it(void **state)
 {
 	struct stage_set *set = *state;
 	struct fake_rule *rule = fake_once("hold_seal");
-	struct job_knobs defaults = {100, 1, 1000, 150, 200};
+	struct job_knobs defaults = {.batch_ms = 100,
+		.workers = 1,
+		.max_lag_ms = 1000,
+		.lag_target_ms = 500,
+		.max_wal_rate = INT64_C(5000000000),
+		.max_impact = 11,
+		.lock_timeout_ms = 150,
+		.ddl_lock_timeout_ms = 200};
 
 	fake_columns(rule, "id", "epoch", "stage", "wanted", "table_oid", "table_name", "search_path",
 		"column_name", "column_type", "collation", "default_expr", "value", "fill_where", "sync", "not_null",
 		"adopted", "exact_type", "fast_default", "volatile_value", "rows_estimate", "throttled_ms",
 		"hold_add", "hold_fill", "hold_seal", "batch_ms", "workers", "max_lag_ms", "lock_timeout_ms",
-		"ddl_lock_timeout_ms", "mine", "elsewhere", NULL);
+		"ddl_lock_timeout_ms", "lag_target_ms", "max_wal_rate", "max_impact", "priority", "outside_window",
+		"window_closes_in_ms", "opens_at", "mine", "elsewhere", NULL);
 	fake_row(rule, "7", "5", "sealing", "pause", "4294967295", "public.users", "public, pg_temp", "v", NULL,
 		NULL, "0", NULL, NULL, "auto", "t", "t", "text", "f", "t", NULL, "12", "f", "t", "t", "50", "4",
-		"2000", "120", "300", "t", "f");
+		"2000", "120", "300", "1500", "6000000000", "0", "-3", "t", NULL, "2026-11-22 22:00 Europe/Berlin",
+		"t", "f");
 	set->read = read_entry;
 	queue_look(set->scene.task.control, "here", &defaults, answered, set);
 	scene_run_to_end(&set->scene);
 	assert_string_equal(fake_bound("hold_seal", 5), "150");
+	assert_string_equal(fake_bound("hold_seal", 7), "500");
+	assert_string_equal(fake_bound("hold_seal", 8), "5000000000");
+	assert_string_equal(fake_bound("hold_seal", 9), "11");
 	assert_int_equal(set->entry.job.id, 7);
 	assert_int_equal(set->entry.job.stage, STAGE_SEALING);
 	assert_int_equal(set->entry.job.wanted, JOB_PAUSE);
@@ -171,6 +183,13 @@ static void a_job_as_the_table_has_it(void **state)
 	assert_int_equal(set->entry.job.holds, STAGE_HOLD_FILL | STAGE_HOLD_SEAL);
 	assert_int_equal(set->entry.job.knobs.workers, 4);
 	assert_int_equal(set->entry.job.knobs.ddl_lock_timeout_ms, 300);
+	assert_int_equal(set->entry.job.knobs.lag_target_ms, 1500);
+	assert_true(set->entry.job.knobs.max_wal_rate == INT64_C(6000000000));
+	assert_int_equal(set->entry.job.knobs.max_impact, 0);
+	assert_int_equal(set->entry.job.priority, -3);
+	assert_true(set->entry.job.outside_window);
+	assert_int_equal(set->entry.job.window_closes_ms, 0);
+	assert_string_equal(set->entry.job.opens_at, "2026-11-22 22:00 Europe/Berlin");
 	assert_true(set->entry.mine && set->entry.job.not_null && set->entry.job.adopted);
 	assert_true(set->entry.job.volatile_value && !set->entry.job.fast_default);
 	assert_int_equal(set->entry.rows_estimate, -1);
