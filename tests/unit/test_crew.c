@@ -193,7 +193,7 @@ static struct seen watch(const struct server *server, uint64_t seed)
 		if (i >= server->steps / 2) {
 			seen.mean += (double)wanted / (server->steps - server->steps / 2);
 			seen.changes += wanted != fillers;
-			}
+		}
 		fillers = wanted;
 	}
 	return seen;
