@@ -6,6 +6,7 @@
 #include "daemon/pending.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Beyond the statement's own timeout only a dead server stays silent. */
 #define DEADLINE_BEYOND_MS 10000
@@ -22,12 +23,26 @@ enum {
 	" pg_catalog.pg_stat_get_xact_tuples_updated($1) AS updated,"                                            \
 	" pg_catalog.pg_stat_get_xact_tuples_hot_updated($1) AS hot,"
 
+/*
+ * The server tells the WAL of this statement alone, whoever else writes meanwhile. Without timing it costs
+ * nothing that could be measured (README, "How it keeps its pace").
+ */
+#define SQL_EXPLAIN "EXPLAIN (ANALYZE, WAL, COSTS OFF, TIMING OFF, BUFFERS OFF, SUMMARY OFF, FORMAT JSON) "
+#define WAL_BYTES "\"WAL Bytes\": "
+
 static const char *const sql_before =
 	SQL_MEASURE " pg_catalog.current_setting('track_counts') = 'on' AS counted,"
 				" pg_catalog.set_config('backfill.updated',"
 				" pg_catalog.pg_stat_get_xact_tuples_updated($1)::text, true)";
 
-#define SQL_AFTER SQL_MEASURE " backfill.move_bookmark($2, $3, $4, $5, $6, "
+/* The pace tells the application's time from ours by the database's statistics: they must not come late. */
+static const char *const sql_hand_in = "SELECT pg_catalog.pg_stat_force_next_flush()";
+#define HAND_IN_SINCE 150000
+
+#define SQL_AFTER                                                                                            \
+	SQL_MEASURE                                                                                              \
+	" pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - pg_catalog.now()) * 1000 AS active_ms,"   \
+	" backfill.move_bookmark($2, $3, $4, $5, $6, "
 
 static const char *const sql_after =
 	SQL_AFTER "pg_catalog.pg_stat_get_xact_tuples_updated($1)"
@@ -106,6 +121,7 @@ void batch_ask(struct session *session, const struct batch_order *order, session
 	struct script *script = script_new();
 	struct text sql = {0};
 
+	text_add(&sql, SQL_EXPLAIN);
 	if (must_count(order))
 		add_counting_fill(&sql, order);
 	else
@@ -120,6 +136,8 @@ void batch_ask(struct session *session, const struct batch_order *order, session
 	add_before(script, order);
 	script_add(script, text_is(&sql));
 	add_after(script, order);
+	if (order->relation->server_version >= HAND_IN_SINCE)
+		script_add(script, sql_hand_in);
 	script_add(script, "COMMIT");
 	text_free(&sql);
 	session_ask(session, script, order->statement_timeout_ms + DEADLINE_BEYOND_MS, answer, owner);
@@ -130,12 +148,23 @@ static int64_t difference(const struct reply *reply, const char *column)
 	return reply_int(reply, AFTER_AT, 0, column, 0) - reply_int(reply, BEFORE_AT, 0, column, 0);
 }
 
+/* Of the plan's topmost node: it stands for the whole statement, and first. */
+static int64_t wal_bytes(const struct reply *reply)
+{
+	const char *plan = reply_text(reply, FILL_AT, 0, "QUERY PLAN");
+	const char *at = plan ? strstr(plan, WAL_BYTES) : NULL;
+
+	return at ? strtoll(at + strlen(WAL_BYTES), NULL, 10) : 0;
+}
+
 void batch_read(const struct reply *reply, struct batch_outcome *ret_outcome)
 {
 	*ret_outcome = (struct batch_outcome){
 		.rows = reply_int(reply, AFTER_AT, 0, "rows", 0),
 		.updated = difference(reply, "updated"),
 		.hot = difference(reply, "hot"),
+		.wal_bytes = wal_bytes(reply),
+		.active_ms = reply_real(reply, AFTER_AT, 0, "active_ms", 0),
 		.counted = reply_bool(reply, BEFORE_AT, 0, "counted"),
 		.ms = reply_real(reply, AFTER_AT, 0, "ms", 0) - reply_real(reply, BEFORE_AT, 0, "ms", 0),
 	};

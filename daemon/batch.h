@@ -24,11 +24,13 @@ struct batch_order {
 };
 
 struct batch_outcome {
-	int64_t rows;    /* that have a value now */
-	int64_t updated; /* as the server's statistics count them: 0 where they do not */
-	int64_t hot;     /* of these, updated in place */
-	bool counted;    /* track_counts is on */
-	double ms;       /* execution, without commit */
+	int64_t rows;      /* that have a value now */
+	int64_t updated;   /* as the server's statistics count them: 0 where they do not */
+	int64_t hot;       /* of these, updated in place */
+	bool counted;      /* track_counts is on */
+	double ms;         /* execution, without commit */
+	double active_ms;  /* the same, and all else of the transaction up to its commit */
+	int64_t wal_bytes; /* written by the fill itself */
 };
 
 void batch_ask(struct session *session, const struct batch_order *order, session_answer *answer, void *owner);

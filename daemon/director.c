@@ -27,6 +27,7 @@ struct director {
 	void *owner;
 	struct session *control;
 	struct monitor *monitor;
+	struct pace *pace;
 	struct loop_timer *timer;
 	void (*next)(struct director *director); /* what the timer goes on with */
 	struct worker_context context;
@@ -138,6 +139,7 @@ struct director *director_new(struct loop *loop, const struct options *options,
 	text_add(&director->trouble, "not connected yet");
 	director->timer = loop_timer_new(loop, go_on, director);
 	director->monitor = monitor_new(loop, database);
+	director->pace = pace_new();
 	director->control =
 		session_new(loop, database->conninfo, "backfilld", greeting(), &session_events, director);
 	return director;
@@ -151,6 +153,7 @@ void director_free(struct director *director)
 		worker_free(director->workers[i]);
 	free(director->workers);
 	monitor_free(director->monitor);
+	pace_free(director->pace);
 	session_free(director->control);
 	loop_timer_free(director->timer);
 	queue_entry_clear(&director->claiming);
@@ -195,6 +198,7 @@ static void got_hello(void *owner, const struct reply *reply)
 		.loop = director->loop,
 		.control = control,
 		.monitor = director->monitor,
+		.pace = director->pace,
 		.options = director->options,
 		.database = director->database,
 		.server_version = session_server_version(control),

@@ -14,7 +14,6 @@
 #include <string.h>
 
 #define CONTROL_RETRY_MS 500
-#define GATE_AGAIN_MS 100
 #define FIRST_BATCH_PAGES 64
 /* A batch that takes so many times its target is cancelled by the server. */
 #define PATIENCE_FACTOR 20
@@ -111,10 +110,9 @@ static struct script *greeting(void)
  * Rows that a batch leaves behind free no room while a neighbour's open batch may still see them. All open
  * batches together span at most a quarter of a window, so a pass has gone on long before the next one comes.
  */
-static int64_t pages_most(const struct task *task)
+static int64_t pages_most(const struct filler_shared *shared)
 {
-	int64_t workers = task->job.knobs.workers > 0 ? task->job.knobs.workers : 1;
-	int64_t pages = task->window_pages / (4 * workers);
+	int64_t pages = shared->task->window_pages / (4 * (int64_t)shared->workers);
 
 	return pages > 0 ? pages : 1;
 }
@@ -130,7 +128,7 @@ struct filler *filler_new(
 		.shared = shared, .task = task, .number = number, .events = events, .owner = owner, .patience = 1};
 	filler->timer = loop_timer_new(task->loop, go_on, filler);
 	filler->session = session_new(task->loop, task->conninfo, name, greeting(), &session_events, filler);
-	sizer_start(&filler->sizer, FIRST_BATCH_PAGES, pages_most(task), task->job.knobs.batch_ms);
+	sizer_start(&filler->sizer, FIRST_BATCH_PAGES, pages_most(shared), task->job.knobs.batch_ms);
 	free(name);
 	return filler;
 }
@@ -219,7 +217,7 @@ static void ask_window(struct filler *filler)
 		rest(filler);
 		return;
 	}
-	if (filler->number > 0 && filler->number >= task->job.knobs.workers && !filler->owes_window) {
+	if (filler->number > 0 && filler->number >= filler->shared->workers && !filler->owes_window) {
 		filler->at = AT_IDLE;
 		filler->events->idle(filler->owner);
 		return;
@@ -233,18 +231,28 @@ static void ask_window(struct filler *filler)
 static void wait_for_gate(struct filler *filler)
 {
 	struct task *task = filler->task;
+	struct pace_share *share = filler->shared->share;
 	struct pace_verdict verdict;
+	struct pace_wish wish;
 
 	if (filler->stopping) {
 		rest(filler);
 		return;
 	}
 	filler->at = AT_BATCH;
-	if (!gate_may_go(gate, monitor_signals(task->monitor), NULL, task->job.knobs.max_lag_ms, clock_ms())) {
-		task_wait_for(task, text_is(&gate->reason));
-		after(filler, GATE_AGAIN_MS, wait_for_gate);
+	task_wish(task, clock_ms(), &wish);
+	pace_change(share, &wish);
+	pace_sample(task->pace, monitor_signals(task->monitor), clock_ms());
+	pace_ask(share, clock_ms(), &verdict);
+	if (!verdict.go) {
+		if (verdict.reason)
+			task_wait_for(task, verdict.reason);
+		after(filler, verdict.wait_ms, wait_for_gate);
 		return;
 	}
+	filler->sizer.target_ms = task->job.knobs.batch_ms * verdict.batch_part;
+	filler->sizer.most_bytes = verdict.batch_bytes;
+	filler->sizer.pages_most = pages_most(filler->shared);
 	ask_batch(filler);
 }
 
@@ -311,11 +319,12 @@ static void batch_went_well(struct filler *filler, const struct reply *reply)
 	filler->window_rows += outcome.rows;
 	filler->shared->rows_found += outcome.rows;
 	filler->shared->rows_moved += outcome.updated - outcome.hot;
+	pace_spend(filler->shared->share,
+		&(struct pace_batch){.wal_bytes = outcome.wal_bytes, .ms = outcome.active_ms}, clock_ms());
 	filler->events->progressed(filler->owner);
-	filler->sizer.target_ms = filler->task->job.knobs.batch_ms;
-	filler->sizer.pages_most = pages_most(filler->task);
 	if (batch->end_page > batch->from_page)
-		sizer_learn(&filler->sizer, batch->end_page - batch->from_page, outcome.ms, 0, clock_ms());
+		sizer_learn(
+			&filler->sizer, batch->end_page - batch->from_page, outcome.ms, outcome.wal_bytes, clock_ms());
 	window_done(&filler->window, batch, outcome.updated, outcome.hot);
 	task_wait_for(filler->task, NULL);
 	wait_for_gate(filler);

@@ -11,7 +11,6 @@
 #define BACKFILLD_DAEMON_FILLER_H
 
 #include "common/base.h"
-#include "daemon/gate.h"
 #include "daemon/task.h"
 #include "daemon/window.h"
 
@@ -21,7 +20,8 @@ struct filler;
 struct filler_shared {
 	struct task *task;
 	struct window_course course;
-	struct gate gate;
+	struct pace_share *share;
+	int workers;        /* fillers that shall work now, at least 1 */
 	int64_t rows_found; /* filled in this walk */
 	bool skipped;       /* rows were left because somebody had them locked */
 	double pages_done;  /* of windows finished in this walk */

@@ -1,5 +1,6 @@
 #include "daemon/filling.h"
 
+#include "common/clock.h"
 #include "common/memory.h"
 #include "daemon/builder.h"
 #include "daemon/catalog.h"
@@ -60,10 +61,14 @@ struct filling *filling_new(struct task *task, task_done *done, void *owner)
 {
 	struct filling *filling = memory_new(sizeof(*filling));
 	const struct relation *relation = &task->relation;
+	struct pace_wish wish;
 	double rows_per_page =
 		relation->pages > 0 && relation->rows > 0 ? relation->rows / (double)relation->pages : 64.0;
 
 	*filling = (struct filling){.task = task, .done = done, .owner = owner, .shared = {.task = task}};
+	task_wish(task, clock_ms(), &wish);
+	filling->shared.share = pace_join(task->pace, &wish, clock_ms());
+	filling->shared.workers = task->job.knobs.workers > 0 ? task->job.knobs.workers : 1;
 	filling->timer = loop_timer_new(task->loop, go_on, filling);
 	filling->cleaner = cleaner_new(task);
 	window_course_start(&filling->shared.course,
@@ -84,7 +89,7 @@ void filling_free(struct filling *filling)
 		filler_free(filling->fillers[i]);
 	free(filling->fillers);
 	loop_timer_free(filling->timer);
-	gate_free(&filling->shared.gate);
+	pace_leave(filling->shared.share);
 	fault_clear(&filling->why);
 	free(filling);
 }
@@ -269,8 +274,12 @@ static const struct filler_events filler_events = {
 
 static void have_fillers(struct filling *filling)
 {
-	size_t wanted = filling->task->job.knobs.workers > 1 ? (size_t)filling->task->job.knobs.workers : 1;
+	int workers = filling->task->job.knobs.workers;
+	size_t wanted;
 
+	if (workers > 0)
+		filling->shared.workers = workers;
+	wanted = (size_t)filling->shared.workers;
 	if (wanted > filling->fillers_count)
 		filling->fillers = memory_resize(filling->fillers, wanted * sizeof(filling->fillers[0]));
 	while (filling->fillers_count < wanted) {
@@ -427,7 +436,9 @@ void filling_read_progress(const struct filling *filling, struct filling_progres
 		.pages_done = (int64_t)done,
 		.pages_total = filling->walk.pages,
 		.rows = filling->rows_before + filling->shared.rows_found,
-		.throttled = filling->shared.gate.closed,
-		.throttle_reason = text_is(&filling->shared.gate.reason),
+		.throttled = pace_held_by(filling->shared.share) != NULL,
+		.throttle_reason = pace_held_by(filling->shared.share),
+		.throttled_ms = pace_throttled_ms(filling->shared.share, clock_ms()),
 	};
+	pace_read(filling->shared.share, &ret_progress->pace);
 }

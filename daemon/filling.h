@@ -21,6 +21,9 @@ struct filling_progress {
 	int64_t rows; /* filled since this filling started */
 	bool throttled;
 	const char *throttle_reason; /* on loan */
+	int64_t throttled_ms;        /* by this filling, until now */
+	struct pace_view pace;
+	double batch_pages; /* mean over the fillers; 0: not known */
 };
 
 /* `done` is called from the loop, once, unless the filling is freed before. */

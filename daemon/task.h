@@ -15,6 +15,7 @@
 #include "common/text.h"
 #include "daemon/job.h"
 #include "daemon/monitor.h"
+#include "daemon/pace.h"
 #include "daemon/relation.h"
 
 struct task {
@@ -22,6 +23,7 @@ struct task {
 	struct session *control; /* the database's control login */
 	struct session *session; /* the worker login, for planning and DDL; enlisted while a stage runs */
 	struct monitor *monitor;
+	struct pace *pace; /* of the cluster */
 	struct job job;
 	struct relation relation;
 	const char *database;           /* label */
@@ -36,6 +38,9 @@ typedef void task_done(void *owner, const struct fault *why);
 
 /* Faults that go away by waiting: asked again, never counted against the job. */
 bool task_may_retry(const struct fault *why) MUST_USE;
+
+/* What the job asks of the pace now; what it points to is on loan as the task is. */
+void task_wish(const struct task *task, int64_t now_ms, struct pace_wish *ret_wish);
 
 /* Says what the task waits for; NULL: it moves. */
 void task_wait_for(struct task *task, const char *sentence_or_null);

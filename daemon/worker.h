@@ -22,6 +22,7 @@ struct worker_context {
 	struct loop *loop;
 	struct session *control;
 	struct monitor *monitor;
+	struct pace *pace;
 	const struct options *options;
 	const struct options_database *database;
 	int server_version;

@@ -122,8 +122,12 @@ void scene_window(struct fake_rule *rule, const struct window_bookmark *bookmark
 void scene_batch(struct fake_rule *rule, const char *rows)
 {
 	fake_statement(rule, ASK_BATCH);
-	fake_columns(rule, "ms", "updated", "hot", "rows", NULL);
-	fake_row(rule, "1010", "0", "0", rows);
+	fake_columns(rule, "ms", "updated", "hot", "active_ms", "rows", NULL);
+	fake_row(rule, "1010", "0", "0", "11", rows);
+	fake_statement(rule, "UPDATE ONLY");
+	fake_columns(rule, "QUERY PLAN", NULL);
+	fake_row(rule, "[{\"Plan\": {\"Node Type\": \"ModifyTable\", \"WAL Records\": 9, \"WAL Bytes\": 4711, "
+				   "\"Plans\": [{\"WAL Bytes\": 5}]}}]");
 	fake_statement(rule, "AS counted");
 	fake_columns(rule, "ms", "updated", "hot", "counted", NULL);
 	fake_row(rule, "1000", "0", "0", "t");
@@ -199,6 +203,7 @@ void scene_begin(struct scene *scene)
 	content_server();
 	task->control = session_new(scene->loop, "user=control", "control", NULL, &no_events, scene);
 	task->session = session_new(scene->loop, "user=worker", "worker", NULL, &no_events, scene);
+	task->pace = pace_new();
 	task->monitor = monitor_new(scene->loop, &scene->database);
 	monitor_watch(task->monitor, true);
 	scene_run(scene, sampled);
@@ -209,6 +214,7 @@ void scene_end(struct scene *scene)
 	struct task *task = &scene->task;
 
 	monitor_free(task->monitor);
+	pace_free(task->pace);
 	session_free(task->session);
 	session_free(task->control);
 	fake_end();

@@ -74,10 +74,14 @@ static bool has_batch(struct scene *scene)
 static int set_up(void **state)
 {
 	static struct stage_set set;
+	struct pace_wish wish;
 
 	set = (struct stage_set){0};
 	scene_begin(&set.scene);
 	set.shared.task = &set.scene.task;
+	set.shared.workers = 1;
+	task_wish(&set.scene.task, 0, &wish);
+	set.shared.share = pace_join(set.scene.task.pace, &wish, 0);
 	window_course_start(&set.shared.course, 1);
 	*state = &set;
 	return 0;
@@ -88,7 +92,7 @@ static int tear_down(void **state)
 	struct stage_set *set = *state;
 
 	filler_free(set->filler);
-	gate_free(&set->shared.gate);
+	pace_leave(set->shared.share);
 	scene_end(&set->scene);
 	return 0;
 }
@@ -347,7 +351,7 @@ static void beyond_the_workers_wanted_it_is_idle(void **state)
 	start(set, 1);
 	scene_run(&set->scene, is_idle);
 	assert_int_equal(fake_asked(ASK_WINDOW), 0);
-	set->scene.task.job.knobs.workers = 2;
+	set->shared.workers = 2;
 	filler_resume(set->filler);
 	scene_run(&set->scene, is_idle_twice);
 	assert_int_equal(fake_asked(ASK_WINDOW), 1);
@@ -357,13 +361,13 @@ static void no_longer_wanted_it_still_finishes_a_window_it_lost_the_connection_i
 {
 	struct stage_set *set = *state;
 
-	set->scene.task.job.knobs.workers = 2;
+	set->shared.workers = 2;
 	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 4, 1, 0, 0});
 	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 4, 1, 0, 2});
 	fake_silent(fake_once(STRETCH("0,0", "4,0")));
 	start(set, 1);
 	scene_run(&set->scene, has_batch);
-	set->scene.task.job.knobs.workers = 1;
+	set->shared.workers = 1;
 	fake_lose(fake_session(fake_sessions() - 1), "cable cut");
 	scene_run(&set->scene, is_idle);
 	assert_int_equal(fake_asked(STRETCH("2,0", "4,0")), 1); /* what was left of it */
