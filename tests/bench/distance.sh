@@ -23,7 +23,7 @@ TOP=$(cd "$(dirname "$0")/../.." && pwd)
 ROWS=1000000
 ROUNDS=3
 WORKERS=1
-bench_options "rows rounds workers" "$@"
+bench_options "rows=ROWS rounds=ROUNDS workers=WORKERS" "$@"
 script_guard
 
 DISTANCES=(local 0 5 20)

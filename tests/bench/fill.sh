@@ -22,7 +22,7 @@ TOP=$(cd "$(dirname "$0")/../.." && pwd)
 
 ROWS=1000000
 ROUNDS=3
-bench_options "rows rounds" "$@"
+bench_options "rows=ROWS rounds=ROUNDS" "$@"
 script_guard
 
 run_update() {

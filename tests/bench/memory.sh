@@ -29,7 +29,7 @@ for option in "$@"; do
 		OPTIONS+=("$option")
 	fi
 done
-bench_options "rows workers" "${OPTIONS[@]}"
+bench_options "rows=ROWS workers=WORKERS" "${OPTIONS[@]}"
 script_guard
 
 SIZES=($((ROWS / 100)) $((ROWS / 10)) "$ROWS")

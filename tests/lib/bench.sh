@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What the benchmarks share. Sourced with $TOP set; brings the other libraries along.
 #
-#	bench_options "NAME…" OPTION…      `--name NUMBER` sets $NAME in capitals
+#	bench_options "NAME=VARIABLE…" OPTION…    `--name NUMBER` sets $VARIABLE
 #	bench_server ROWS [SETTING=VALUE…] a server "main" as in service, with public.source of that many rows, and backfilld installed;
 #	                                   it syncs as PostgreSQL does by default, and its WAL files are there to be reused
 #	bench_fresh INDEXES [ROWS]         public.bench, a copy of source (or its first ROWS) with that many secondary indexes (0 to 3):
@@ -33,13 +33,14 @@ BENCH_JOBS=0
 MISSED=0
 
 bench_options() {
-	local known=" $1 " name
+	local known=$1 name variable
 	shift
 	while (($# > 0)); do
 		name=${1#--}
-		if [[ $1 == --* && $known == *" $name "* ]]; then
+		if [[ " $known " =~ " $name="([A-Z]+)" " && $1 == --* ]]; then
+			variable=${BASH_REMATCH[1]}
 			script_number "$@"
-			printf -v "${name^^}" '%s' "$2"
+			printf -v "$variable" '%s' "$2"
 			shift
 		else
 			script_option "$1"
@@ -49,14 +50,14 @@ bench_options() {
 }
 
 bench_server() {
-	local wal_mb
+	local wal_mb=$(($1 / 500)) buffers_mb=$(($1 / 2000))
 	BENCH_ROWS=$1
 	shift
-	wal_mb=$((BENCH_ROWS / 500))
+	buffers_mb=$((buffers_mb < 1024 ? 1024 : buffers_mb))
 	wal_mb=$((wal_mb < 200 ? 200 : wal_mb > 4000 ? 4000 : wal_mb))
 	step "starting a server and making the source"
 	work_begin
-	cluster_start main fsync=on shared_buffers=1GB max_wal_size=32GB "min_wal_size=$((wal_mb + 64))MB" checkpoint_timeout=1h \
+	cluster_start main fsync=on "shared_buffers=${buffers_mb}MB" max_wal_size=32GB "min_wal_size=$((wal_mb + 64))MB" checkpoint_timeout=1h \
 		maintenance_work_mem=256MB "$@"
 	wal_files_ready main "$wal_mb"
 	sql -U shop_owner main <<-SQL
