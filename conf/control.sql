@@ -479,8 +479,8 @@ BEGIN
 END $$;
 
 -- Whether a window as daily_window_read() spells it is open at an instant, by the clock on the wall of its zone: when that is
--- put forward or back, the window is with it. While it is open: how far off that clock its end is; else when it opens next,
--- for people. A zone may go away with an upgrade of the system: then the window stays shut, and the job says so.
+-- put forward or back, the window is with it. While it is open: how far off by that clock its end is. When it opens next is for
+-- people. A zone may go away with an upgrade of the system: then the window stays shut, and the job says so.
 CREATE OR REPLACE FUNCTION backfill.daily_window_at(daily_window text, instant timestamptz)
 RETURNS TABLE (is_open boolean, closes_in interval, opens_at text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -503,9 +503,8 @@ BEGIN
 	IF is_open THEN
 		closes_in := closes - wall::time;
 		closes_in := closes_in + CASE WHEN closes_in > interval '0' THEN interval '0' ELSE interval '24 hours' END;
-	ELSE
-		opens_at := to_char(wall::date + CASE WHEN wall::time < opens THEN 0 ELSE 1 END + opens, 'YYYY-MM-DD HH24:MI ') || zone;
 	END IF;
+	opens_at := to_char(wall::date + CASE WHEN wall::time < opens THEN 0 ELSE 1 END + opens, 'YYYY-MM-DD HH24:MI ') || zone;
 	RETURN NEXT;
 END $$;
 
@@ -1663,7 +1662,7 @@ BEGIN
 			('COLUMN backfill.job.finished_at', 'When the job ended.'),
 			('COLUMN backfill.job.holder', 'Which daemon works on it.'),
 			('COLUMN backfill.job.epoch', 'Fencing number: each claim raises it, and older ones can write nothing more.'),
-			('COLUMN backfill.job.forecast', 'While it fills: state (measuring, ranged, standing), earliest and latest end, rows_per_s_60s, rows_per_s_15min, and its pace: capacity_, allowance_, foreground_ and share_bytes_per_s of WAL, impact_percent on the application, batch_pages; what is not known or has no limit is left out.'),
+			('COLUMN backfill.job.forecast', 'While it fills: state (measuring, ranged, standing), earliest and latest end, rows_per_s_60s, rows_per_s_15min, and its pace: capacity_, allowance_, foreground_ and share_bytes_per_s of WAL, impact_percent on the application, batches_at_once, batch_pages; what is not known or has no limit is left out.'),
 			('COLUMN backfill.job.table_oid', 'Internal: oid of the table; null only while a repeated INSERT is being turned away.'),
 			('COLUMN backfill.job.type_oid', 'Internal: oid of column_type.'),
 			('COLUMN backfill.job.exact_type', 'Internal: the type as format_type writes it, found in planning.'),

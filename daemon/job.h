@@ -62,7 +62,7 @@ struct job {
 	/* daily_window, judged by the server in its zone at each look at the queue; see job_in_window() */
 	bool outside_window;
 	int64_t window_closes_ms; /* clock_ms() at which it closes unless a later look says otherwise; 0: never */
-	char *opens_at;           /* for people, "2026-11-22 22:00 Europe/Berlin"; NULL: it is open */
+	char *opens_at;           /* next, for people: "2026-11-22 22:00 Europe/Berlin"; NULL: no window */
 };
 
 /*
@@ -70,6 +70,9 @@ struct job {
  * millisecond at its close, a look at the queue behind at its opening.
  */
 bool job_in_window(const struct job *job, int64_t now_ms) MUST_USE;
+
+/* Outside its window: when it opens, for people; NULL inside. On loan until the job is changed. */
+const char *job_opens_at(const struct job *job, int64_t now_ms) MUST_USE;
 
 /* Parses `auto`, `none`, `fill`, `derive`; auto follows contract section 3: fill when there is a value. */
 enum job_sync job_sync_parse(const char *sync, bool has_value) MUST_USE;

@@ -2,13 +2,45 @@
 
 #include "daemon/queue.h"
 
-void progress_start(struct progress *progress, int64_t rows_estimate, int64_t throttled_ms, int64_t now_ms)
+#include <ctype.h>
+#include <math.h>
+
+void progress_start(struct progress *progress, int64_t rows_estimate, int64_t throttled_ms)
 {
-	*progress = (struct progress){
-		.rows_estimate = rows_estimate,
-		.throttled_ms = throttled_ms,
-		.told_ms = now_ms,
-	};
+	*progress = (struct progress){.rows_estimate = rows_estimate, .throttled_before_ms = throttled_ms};
+}
+
+void progress_clear(struct progress *progress)
+{
+	text_free(&progress->throttle_reason);
+}
+
+static bool is_figure(char c)
+{
+	return isdigit((unsigned char)c) || c == '.';
+}
+
+/* Do they differ in figures only? A digit behind a letter belongs to a name: standby1. */
+static bool same_reason(const char *a, const char *b)
+{
+	char before = ' ';
+
+	while (*a || *b) {
+		if (!isalpha((unsigned char)before) && isdigit((unsigned char)*a) && isdigit((unsigned char)*b)) {
+			while (is_figure(*a))
+				a++;
+			while (is_figure(*b))
+				b++;
+			before = ' ';
+			continue;
+		}
+		if (*a != *b)
+			return false;
+		before = *a;
+		a++;
+		b++;
+	}
+	return true;
 }
 
 static void tell_throttle(struct task *task, const char *kind, const char *detail, int64_t duration_ms)
@@ -19,55 +51,110 @@ static void tell_throttle(struct task *task, const char *kind, const char *detai
 		NULL, NULL);
 }
 
-static void note_throttle(
-	struct progress *progress, struct task *task, const struct filling_progress *filled, int64_t now_ms)
+static bool is_throttled(const struct progress *progress)
 {
-	if (filled->throttled) {
-		progress->throttled_ms += now_ms - progress->told_ms;
-		if (progress->throttled_since_ms != 0)
-			return;
-		progress->throttled_since_ms = now_ms;
-		tell_throttle(task, "throttle on", filled->throttle_reason, -1);
-	} else if (progress->throttled_since_ms != 0) {
-		tell_throttle(task, "throttle off", NULL, now_ms - progress->throttled_since_ms);
-		progress->throttled_since_ms = 0;
-	}
+	return progress->throttle_reason.length > 0;
 }
 
-static void add_filling(struct progress *progress, struct task *task, const struct filling *filling,
-	int64_t now_ms, struct queue_report *report)
+void progress_throttle(
+	struct progress *progress, struct task *task, const char *reason_or_null, int64_t now_ms)
 {
-	struct filling_progress filled;
+	int64_t lasted_ms = now_ms - progress->throttled_since_ms;
 
-	filling_read_progress(filling, &filled);
-	forecast_note(&progress->forecast, now_ms, filled.rows, (double)filled.pages_done);
-	note_throttle(progress, task, &filled, now_ms);
-	report->blocks_done = filled.sweep == 0 ? filled.pages_done : filled.pages_total;
-	report->blocks_total = filled.pages_total;
-	report->rows_per_s = forecast_rows_per_s(&progress->forecast);
-	if (filled.sweep == 0)
-		report->seconds_left =
-			forecast_seconds_left(&progress->forecast, (double)(filled.pages_total - filled.pages_done));
+	if (is_throttled(progress)) {
+		if (reason_or_null && same_reason(reason_or_null, text_is(&progress->throttle_reason)))
+			return;
+		tell_throttle(task, "throttle off", text_is(&progress->throttle_reason), lasted_ms);
+		progress->throttled_told_ms += lasted_ms;
+		text_clear(&progress->throttle_reason);
+	}
+	if (!reason_or_null)
+		return;
+	progress->throttled_since_ms = now_ms;
+	text_add(&progress->throttle_reason, reason_or_null[0] ? reason_or_null : "it is not said why");
+	tell_throttle(task, "throttle on", text_is(&progress->throttle_reason), -1);
+}
+
+/* The events' sum lacks short waits, the filling's may lack what came before it was asked: the longer one. */
+static int64_t throttled_ms(const struct progress *progress, int64_t now_ms)
+{
+	int64_t told_ms =
+		progress->throttled_told_ms + (is_throttled(progress) ? now_ms - progress->throttled_since_ms : 0);
+
+	return progress->throttled_before_ms +
+		   (told_ms > progress->throttled_measured_ms ? told_ms : progress->throttled_measured_ms);
+}
+
+/* Left out where it is not known or there is no limit. */
+static void add_figure(struct text *json, const char *name, double figure)
+{
+	if (isfinite(figure) && figure >= 0.0)
+		text_addf(json, ", \"%s\": %.1f", name, figure);
+}
+
+static void describe(
+	const struct forecast_view *view, const struct filling_progress *filled, struct text *json)
+{
+	const struct pace_view *pace = &filled->pace;
+
+	text_addf(json, "{\"state\": \"%s\"", forecast_state_name(view->state));
+	add_figure(json, "rows_per_s_60s", view->rows_per_s);
+	add_figure(json, "rows_per_s_15min", view->rows_per_s_15min);
+	add_figure(json, "capacity_bytes_per_s", pace->capacity);
+	add_figure(json, "allowance_bytes_per_s", pace->allowance);
+	add_figure(json, "foreground_bytes_per_s", pace->foreground);
+	add_figure(json, "share_bytes_per_s", pace->share);
+	if (isfinite(pace->impact)) /* the application may well be faster than its baseline */
+		text_addf(json, ", \"impact_percent\": %.1f", pace->impact);
+	add_figure(json, "batches_at_once", pace->duty);
+	if (filled->batch_pages > 0.0)
+		add_figure(json, "batch_pages", filled->batch_pages);
+	text_add(json, "}");
+}
+
+static void add_filling(struct progress *progress, const struct filling_progress *filled, int64_t now_ms,
+	struct forecast_view *view, struct queue_report *report)
+{
+	double done = (double)filled->pages_done;
+
+	forecast_note(&progress->forecast, now_ms, filled->sweep, filled->rows, done);
+	forecast_read(&progress->forecast, (double)filled->pages_total - done, view);
+	report->blocks_done = filled->sweep == 0 ? filled->pages_done : filled->pages_total;
+	report->blocks_total = filled->pages_total;
+	report->rows_per_s = view->rows_per_s;
+	report->seconds_left = view->middle_s;
+	report->earliest_s = view->earliest_s;
+	report->latest_s = view->latest_s;
 }
 
 void progress_tell(
-	struct progress *progress, struct task *task, const struct filling *filling, int64_t now_ms)
+	struct progress *progress, struct task *task, const struct filling_progress *filled, int64_t now_ms)
 {
 	const struct relation *relation = &task->relation;
-	bool filled = task->job.stage > STAGE_FILLING && task->job.stage <= STAGE_DONE;
+	bool passed = task->job.stage > STAGE_FILLING && task->job.stage <= STAGE_DONE;
+	struct forecast_view view;
+	struct text json = {0};
 	struct queue_report report = {
 		.waiting_for = task->waiting_for.length > 0 ? text_is(&task->waiting_for) : NULL,
 		.rows_estimate = relation->rows >= 0 ? (int64_t)relation->rows : progress->rows_estimate,
-		.blocks_done = filled ? relation->pages : 0,
+		.blocks_done = passed ? relation->pages : 0,
 		.blocks_total = relation->pages,
 		.rows_per_s = -1,
 		.seconds_left = -1,
+		.earliest_s = -1,
+		.latest_s = -1,
 		.lag_ms = monitor_lag_ms(task->monitor),
 	};
 
-	if (filling)
-		add_filling(progress, task, filling, now_ms, &report);
-	report.throttled_ms = progress->throttled_ms;
-	progress->told_ms = now_ms;
+	progress_throttle(progress, task, filled && filled->throttled ? filled->throttle_reason : NULL, now_ms);
+	if (filled) {
+		if (filled->throttled_ms > progress->throttled_measured_ms)
+			progress->throttled_measured_ms = filled->throttled_ms;
+		add_filling(progress, filled, now_ms, &view, &report);
+		describe(&view, filled, &json);
+		report.forecast = text_is(&json);
+	}
+	report.throttled_ms = throttled_ms(progress, now_ms);
 	queue_tell_progress(task->control, &task->job, &report);
+	text_free(&json);
 }

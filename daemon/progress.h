@@ -1,27 +1,43 @@
 /*
  * progress: what a job's row says while it runs: waiting_for, rows, blocks, rate, ETA, lag, throttling.
+ *
+ * Throttling is told when it changes, not when it is next looked at: the row's throttled_ms, and in the
+ * history `throttle on` (detail: why) and `throttle off` (detail: why it was on; duration_ms: for how long).
+ * Each on has its off: whoever puts the fill down ends the throttle, too (progress_throttle() with NULL).
  */
 #ifndef BACKFILLD_DAEMON_PROGRESS_H
 #define BACKFILLD_DAEMON_PROGRESS_H
 
 #include "common/base.h"
+#include "common/text.h"
 #include "daemon/filling.h"
 #include "daemon/forecast.h"
 #include "daemon/task.h"
 
 struct progress {
 	struct forecast forecast;
-	int64_t rows_estimate; /* -1: not known */
-	int64_t throttled_ms;
-	int64_t told_ms;            /* clock when the row was last written */
-	int64_t throttled_since_ms; /* 0: not throttled */
+	int64_t rows_estimate;         /* -1: not known */
+	int64_t throttled_before_ms;   /* as the row had it when the job was claimed */
+	int64_t throttled_told_ms;     /* by events that are over */
+	int64_t throttled_measured_ms; /* by the filling: also waits too short for an event */
+	int64_t throttled_since_ms;    /* of the reason below */
+	struct text throttle_reason;   /* empty: not throttled */
 };
 
 /* `rows_estimate` and `throttled_ms`: as the row had them when the job was claimed. */
-void progress_start(struct progress *progress, int64_t rows_estimate, int64_t throttled_ms, int64_t now_ms);
+void progress_start(struct progress *progress, int64_t rows_estimate, int64_t throttled_ms);
+void progress_clear(struct progress *progress);
 
-/* Writes the row, without waiting for an answer. `filling` is NULL in every other stage. */
+/*
+ * The fill is held back for this reason, or (NULL) no longer. To be called at every change; what has not
+ * changed is not told again, nor is a reason of which only the figures are others ("1.4 s behind").
+ */
+void progress_throttle(
+	struct progress *progress, struct task *task, const char *reason_or_null, int64_t now_ms);
+
+/* Writes the row, without waiting for an answer. `filled`: of the filling; NULL while there is none, which
+ * ends a throttle. */
 void progress_tell(
-	struct progress *progress, struct task *task, const struct filling *filling, int64_t now_ms);
+	struct progress *progress, struct task *task, const struct filling_progress *filled, int64_t now_ms);
 
 #endif

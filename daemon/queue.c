@@ -274,6 +274,9 @@ void queue_tell_progress(struct session *control, const struct job *job, const s
 	bind_real_or_null(script, report->seconds_left);
 	bind_or_null(script, report->lag_ms);
 	script_bind_int(script, report->throttled_ms);
+	script_bind(script, report->forecast);
+	bind_real_or_null(script, report->earliest_s);
+	bind_real_or_null(script, report->latest_s);
 	ask(control, script, NULL, NULL);
 }
 

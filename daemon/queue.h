@@ -93,9 +93,12 @@ struct queue_report {
 	int64_t rows_estimate;
 	int64_t blocks_done;
 	int64_t blocks_total;
-	double rows_per_s; /* -1: measuring, as for the next */
+	double rows_per_s; /* -1: not known, as for the three below */
 	double seconds_left;
-	int64_t lag_ms; /* -1: no replica */
+	double earliest_s;
+	double latest_s;
+	const char *forecast; /* a JSON object, to which the two ends are added; NULL: none */
+	int64_t lag_ms;       /* -1: no replica */
 	int64_t throttled_ms;
 };
 

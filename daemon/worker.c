@@ -85,7 +85,7 @@ struct worker *worker_new(const struct worker_context *context, const struct que
 	worker->task.relation.server_version = context->server_version;
 	job_copy(&worker->task.job, &entry->job);
 	worker->task.job.epoch = epoch;
-	progress_start(&worker->progress, entry->rows_estimate, entry->throttled_ms, clock_ms());
+	progress_start(&worker->progress, entry->rows_estimate, entry->throttled_ms);
 	worker->timer = loop_timer_new(context->loop, go_on, worker);
 	worker->tick = loop_timer_new(context->loop, tick, worker);
 	loop_timer_after(worker->tick, TICK_MS);
@@ -95,6 +95,8 @@ struct worker *worker_new(const struct worker_context *context, const struct que
 
 static void end_parts(struct worker *worker)
 {
+	if (worker->filling)
+		progress_throttle(&worker->progress, &worker->task, NULL, clock_ms());
 	planner_free(worker->planner);
 	builder_free(worker->builder);
 	filling_free(worker->filling);
@@ -115,6 +117,7 @@ void worker_free(struct worker *worker)
 	loop_timer_free(worker->timer);
 	loop_timer_free(worker->tick);
 	move_free(worker->move);
+	progress_clear(&worker->progress);
 	text_free(&worker->task.waiting_for);
 	relation_clear(&worker->task.relation);
 	job_clear(&worker->task.job);
@@ -464,7 +467,11 @@ int64_t worker_job_id(const struct worker *worker)
 
 static void report(struct worker *worker)
 {
-	progress_tell(&worker->progress, &worker->task, worker->filling, clock_ms());
+	struct filling_progress filled;
+
+	if (worker->filling)
+		filling_read_progress(worker->filling, &filled);
+	progress_tell(&worker->progress, &worker->task, worker->filling ? &filled : NULL, clock_ms());
 }
 
 static void tick(void *owner)

@@ -3,7 +3,7 @@
 WITH moved AS (
 	UPDATE backfill.job j
 	   SET stage = $3, error = $5, error_code = $6, error_hint = $7, resume_stage = $8, waiting_for = NULL,
-	       eta = NULL, updated_at = pg_catalog.clock_timestamp(),
+	       eta = NULL, forecast = NULL, updated_at = pg_catalog.clock_timestamp(),
 	       finished_at = CASE WHEN $3 IN ('done', 'failed', 'cancelled', 'rolled_back') THEN pg_catalog.clock_timestamp() END
 	 WHERE j.id = $1 AND j.epoch = $2
 	RETURNING j.id, j.name

@@ -9,7 +9,7 @@ WITH freed AS (
 	   AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.pid = b.pid AND a.backend_start = b.backend_start)
 )
 UPDATE backfill.job j
-   SET holder = NULL, held_at = $3::text, rows_per_s = NULL, eta = NULL, updated_at = pg_catalog.clock_timestamp()
+   SET holder = NULL, held_at = $3::text, rows_per_s = NULL, eta = NULL, forecast = NULL, updated_at = pg_catalog.clock_timestamp()
   FROM freed f
  WHERE j.id = f.job_id
    AND ($3::text IS NOT NULL OR j.id = (SELECT l.id FROM backfill.job l WHERE l.id = $1 FOR NO KEY UPDATE SKIP LOCKED))

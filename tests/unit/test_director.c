@@ -131,7 +131,7 @@ static int set_up(void **state)
 	fake_on("a free place");
 	fake_on("lease_until = pg_catalog.clock_timestamp() + $2");
 	fake_on(ASK_RELEASE);
-	fake_on("greatest(j.blocks_done");
+	fake_on("SET waiting_for = $3");
 	*state = &set;
 	return 0;
 }

@@ -93,6 +93,7 @@ static void move(struct stage_set *set, enum stage to, const struct fault *why)
 	scene_run_to_end(&set->scene);
 }
 
+#define ASK_REPORT "SET waiting_for = $3"
 #define ASK_MOVE "resume_stage = $8"
 
 static void what_a_move_writes(void **state)
@@ -240,18 +241,21 @@ static void walks_and_windows(void **state)
 static void what_is_not_known_is_null(void **state)
 {
 	struct stage_set *set = *state;
-	struct queue_report report = {.rows_estimate = -1, .rows_per_s = -1, .seconds_left = -1, .lag_ms = -1};
+	struct queue_report report = {.rows_estimate = -1, .rows_per_s = -1, .seconds_left = -1, .earliest_s = -1, .latest_s = 70, .lag_ms = -1};
 
-	fake_on("greatest(j.blocks_done");
+	fake_on(ASK_REPORT);
 	queue_tell_progress(set->scene.task.control, &set->scene.task.job, &report);
 	report.rows_per_s = 12.5;
-	assert_null(fake_bound("greatest(j.blocks_done", 3));
-	assert_null(fake_bound("greatest(j.blocks_done", 4));
-	assert_null(fake_bound("greatest(j.blocks_done", 7));
-	assert_null(fake_bound("greatest(j.blocks_done", 9));
+	assert_null(fake_bound(ASK_REPORT, 3));
+	assert_null(fake_bound(ASK_REPORT, 4));
+	assert_null(fake_bound(ASK_REPORT, 7));
+	assert_null(fake_bound(ASK_REPORT, 9));
+	assert_null(fake_bound(ASK_REPORT, 11));
+	assert_null(fake_bound(ASK_REPORT, 12));
+	assert_string_equal(fake_bound(ASK_REPORT, 13), "70.000");
 	queue_tell_progress(set->scene.task.control, &set->scene.task.job, &report);
-	assert_string_equal(fake_bound("greatest(j.blocks_done", 7), "12.500");
-	assert_string_equal(fake_bound("greatest(j.blocks_done", 5), "0");
+	assert_string_equal(fake_bound(ASK_REPORT, 7), "12.500");
+	assert_string_equal(fake_bound(ASK_REPORT, 5), "0");
 }
 
 int main(void)

@@ -1,0 +1,198 @@
+/*
+ * progress: what the row and the history say of throttling, and the forecast as it is written.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/lead_scene.h"
+
+#include "daemon/progress.h"
+
+#include <math.h>
+#include <string.h>
+
+#define ASK_REPORT "SET waiting_for = $3"
+
+struct stage_set {
+	struct scene scene; /* first: the scene's callers know only this */
+	struct progress progress;
+};
+
+static int set_up(void **state)
+{
+	static struct stage_set set;
+
+	set = (struct stage_set){0};
+	scene_begin(&set.scene);
+	fake_on(ASK_REPORT);
+	progress_start(&set.progress, 400, 1000);
+	*state = &set;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct stage_set *set = *state;
+
+	progress_clear(&set->progress);
+	scene_end(&set->scene);
+	return 0;
+}
+
+static void throttle(struct stage_set *set, const char *reason, int64_t now_ms)
+{
+	progress_throttle(&set->progress, &set->scene.task, reason, now_ms);
+}
+
+static struct filling_progress half_way(void)
+{
+	return (struct filling_progress){.pages_done = 2,
+		.pages_total = 4,
+		.rows = 200,
+		.pace = {.capacity = -1, .allowance = -1, .foreground = -1, .share = -1, .impact = NAN, .duty = -1}};
+}
+
+static void tell(struct stage_set *set, const struct filling_progress *filled, int64_t now_ms)
+{
+	progress_tell(&set->progress, &set->scene.task, filled, now_ms);
+}
+
+#define EVENT_KIND 2
+#define EVENT_DETAIL 4
+#define EVENT_MS 7
+#define REPORT_THROTTLED_MS 10
+#define REPORT_FORECAST 11
+
+static void each_change_is_told_once(void **state)
+{
+	struct stage_set *set = *state;
+
+	throttle(set, NULL, 100);
+	assert_int_equal(fake_asked(ASK_EVENT), 0);
+	throttle(set, "replica standby1 is 1.4 s behind", 200);
+	assert_int_equal(fake_asked(ASK_EVENT), 1);
+	assert_string_equal(fake_bound(ASK_EVENT, EVENT_KIND), "throttle on");
+	assert_string_equal(fake_bound(ASK_EVENT, EVENT_DETAIL), "replica standby1 is 1.4 s behind");
+	assert_null(fake_bound(ASK_EVENT, EVENT_MS));
+	throttle(set, "replica standby1 is 12.25 s behind", 900);
+	assert_int_equal(fake_asked(ASK_EVENT), 1);
+	throttle(set, NULL, 1250);
+	assert_int_equal(fake_asked(ASK_EVENT), 2);
+	assert_string_equal(fake_bound(ASK_EVENT, EVENT_KIND), "throttle off");
+	assert_string_equal(fake_bound(ASK_EVENT, EVENT_DETAIL), "replica standby1 is 1.4 s behind");
+	assert_string_equal(fake_bound(ASK_EVENT, EVENT_MS), "1050");
+	throttle(set, NULL, 1300);
+	assert_int_equal(fake_asked(ASK_EVENT), 2);
+}
+
+static void which_reasons_are_the_same(void **state)
+{
+	static const struct {
+		const char *before, *after;
+		bool same;
+	} cases[] = {
+		{"replica a is 1.4 s behind", "replica a is 2 s behind", true},
+		{"replica standby1 is 1 s behind", "replica standby2 is 1 s behind", false},
+		{"replica a is 1 s behind", "replica a is 1 s behind and gone", false},
+		{"replica a is 1", "replica a is 1 s behind", false},
+		{"pid 12 waits", "pid 345 waits", true},
+		{"43 segments wait", "100 segments wait", true},
+		{"at 7", "at 8", true},
+		{"at 7", "at x", false},
+	};
+	struct stage_set *set = *state;
+
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		size_t asked;
+
+		throttle(set, NULL, 0);
+		throttle(set, cases[i].before, 0);
+		asked = fake_asked(ASK_EVENT);
+		throttle(set, cases[i].after, 10);
+		if (fake_asked(ASK_EVENT) != asked + (cases[i].same ? 0 : 2))
+			fail_msg("%s, then %s", cases[i].before, cases[i].after);
+	}
+}
+
+static void throttled_ms_is_exact_at_any_moment(void **state)
+{
+	struct stage_set *set = *state;
+	struct filling_progress filled = half_way();
+
+	tell(set, &filled, 0);
+	assert_string_equal(fake_bound(ASK_REPORT, REPORT_THROTTLED_MS), "1000"); /* of earlier claims */
+	throttle(set, "a", 100);
+	filled.throttled = true;
+	filled.throttle_reason = "a";
+	tell(set, &filled, 350);
+	assert_string_equal(fake_bound(ASK_REPORT, REPORT_THROTTLED_MS), "1250"); /* while it lasts */
+	throttle(set, "b", 600);
+	throttle(set, NULL, 1000);
+	filled.throttled = false;
+	tell(set, &filled, 5000);
+	assert_string_equal(fake_bound(ASK_REPORT, REPORT_THROTTLED_MS), "1900");
+	filled.throttled_ms = 950; /* waits too short for an event, too */
+	tell(set, &filled, 6000);
+	assert_string_equal(fake_bound(ASK_REPORT, REPORT_THROTTLED_MS), "1950");
+	tell(set, NULL, 7000); /* the stage is over */
+	assert_string_equal(fake_bound(ASK_REPORT, REPORT_THROTTLED_MS), "1950");
+}
+
+static void a_report_tells_what_nobody_has_told(void **state)
+{
+	struct stage_set *set = *state;
+	struct filling_progress filled = half_way();
+
+	filled.throttled = true;
+	filled.throttle_reason = "the archiver fails";
+	tell(set, &filled, 100);
+	assert_string_equal(fake_bound(ASK_EVENT, EVENT_KIND), "throttle on");
+	tell(set, NULL, 400); /* put down while throttled: no on without its off */
+	assert_string_equal(fake_bound(ASK_EVENT, EVENT_KIND), "throttle off");
+	assert_string_equal(fake_bound(ASK_EVENT, EVENT_MS), "300");
+	assert_string_equal(fake_bound(ASK_REPORT, REPORT_THROTTLED_MS), "1300");
+}
+
+static void the_forecast_as_it_is_written(void **state)
+{
+	struct stage_set *set = *state;
+	struct filling_progress filled = half_way();
+
+	tell(set, &filled, 0);
+	assert_string_equal(fake_bound(ASK_REPORT, REPORT_FORECAST), "{\"state\": \"measuring\"}");
+	assert_null(fake_bound(ASK_REPORT, 8));
+	filled.pages_done = 3;
+	filled.rows = 300;
+	filled.pace = (struct pace_view){
+		.capacity = 2.5e7, .allowance = 2e7, .foreground = 0, .share = 1e7, .impact = -3.25, .duty = 0.8};
+	filled.batch_pages = 64;
+	tell(set, &filled, 4000);
+	assert_string_equal(fake_bound(ASK_REPORT, REPORT_FORECAST),
+		"{\"state\": \"ranged\", \"rows_per_s_60s\": 25.0, \"rows_per_s_15min\": 25.0, "
+		"\"capacity_bytes_per_s\": 25000000.0, \"allowance_bytes_per_s\": 20000000.0, "
+		"\"foreground_bytes_per_s\": 0.0, \"share_bytes_per_s\": 10000000.0, \"impact_percent\": -3.2, "
+		"\"batches_at_once\": 0.8, \"batch_pages\": 64.0}");
+	assert_string_equal(fake_bound(ASK_REPORT, 12), "2.764");
+	assert_string_equal(fake_bound(ASK_REPORT, 13), "7.236");
+	assert_string_equal(fake_bound(ASK_REPORT, 8), "5.000");
+	tell(set, NULL, 5000);
+	assert_null(fake_bound(ASK_REPORT, REPORT_FORECAST));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+		CASE(each_change_is_told_once),
+		CASE(which_reasons_are_the_same),
+		CASE(throttled_ms_is_exact_at_any_moment),
+		CASE(a_report_tells_what_nobody_has_told),
+		CASE(the_forecast_as_it_is_written),
+	};
+
+	return cmocka_run_group_tests_name("progress", tests, NULL, NULL);
+}
