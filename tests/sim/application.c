@@ -1,0 +1,74 @@
+#include "tests/sim/application.h"
+
+#include <math.h>
+
+#define TOLD_EVERY_MS 1000
+/* Times of single transactions scatter as if by an exponential law. */
+#define SCATTER 1.0
+
+void application_start(struct application *application, const struct application_plan *plan, uint64_t seed)
+{
+	*application = (struct application){.plan = plan, .dice.state = seed + 7, .factor = 1};
+	for (size_t i = 0; i < APPLICATION_SESSIONS; i++)
+		application->sessions[i].told_ms = 1000.0 * (double)i / APPLICATION_SESSIONS;
+}
+
+void application_count(struct application *application, struct application_session *session, double ms,
+	double transactions, double active_ms)
+{
+	session->transactions += transactions;
+	session->active_ms += active_ms;
+	if (ms - session->told_ms < TOLD_EVERY_MS)
+		return;
+	application->transactions += session->transactions;
+	application->active_ms += session->active_ms;
+	session->transactions = session->active_ms = 0;
+	session->told_ms = ms;
+}
+
+void application_step(struct application *application, double ms, double step_ms, double executing)
+{
+	const struct application_plan *plan = application->plan;
+	double per_s = curve_at(&plan->per_s, ms / 1e3);
+	double base_ms = curve_at(&plan->base_ms, ms / 1e3);
+	double mean_ms = base_ms * (1 + curve_at(&plan->slope, ms / 1e3) * executing);
+	double count;
+
+	if (ms >= application->next_factor_ms) {
+		application->next_factor_ms = ms + 1000;
+		application->factor = dice_factor(&application->dice, plan->noise);
+	}
+	count = dice_count(&application->dice, per_s * step_ms / 1e3);
+	application->mean_busy = per_s / 1e3 * mean_ms;
+	application->spent += count * mean_ms;
+	application->spent_at_best += count * base_ms;
+	if (count > 0)
+		application_count(application, &application->sessions[application->turn++ % APPLICATION_SESSIONS], ms,
+			count,
+			count * mean_ms * application->factor *
+				fmax(0.1, 1 + SCATTER * dice_normal(&application->dice) / sqrt(count)));
+}
+
+void application_read(struct application *application, int64_t now_ms, struct signals_traffic *ret_traffic)
+{
+	*ret_traffic = (struct signals_traffic){
+		.counted_ms = now_ms,
+		.transactions = (int64_t)application->transactions,
+		.active_ms = application->active_ms,
+		.busy_sessions = (int64_t)dice_count(&application->dice, application->mean_busy),
+	};
+}
+
+void application_mean_from(struct application *application)
+{
+	application->spent_since[0] = application->spent;
+	application->spent_since[1] = application->spent_at_best;
+}
+
+double application_mean_impact(const struct application *application)
+{
+	double spent = application->spent - application->spent_since[0];
+	double at_best = application->spent_at_best - application->spent_since[1];
+
+	return at_best > 0 ? 100 * (spent / at_best - 1) : 0;
+}

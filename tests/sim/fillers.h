@@ -1,0 +1,64 @@
+/*
+ * fillers: connections that fill, as daemon/filler does: ask the pace, take a batch, learn from it, tell what
+ * it cost. What a batch costs is the plant's: pages, page images after checkpoints, and the pages of indexes.
+ */
+#ifndef BACKFILLD_TESTS_SIM_FILLERS_H
+#define BACKFILLD_TESTS_SIM_FILLERS_H
+
+#include "daemon/pace.h"
+#include "daemon/sizer.h"
+#include "tests/sim/application.h"
+#include "tests/sim/plant.h"
+#include "tests/sim/rivals.h"
+
+#define FILLERS_BATCH_MS 100
+
+/* A job that fills, as its fillers and the run see it. */
+struct sim_job {
+	const struct job_plan *plan;
+	struct pace_share *share; /* NULL: it has not come yet, or has gone */
+	struct filler *fillers;
+	double wal_bytes; /* written so far */
+	double pages;
+	double executed_ms;
+	double turned_ms;     /* spent between batches */
+	double waited_ms;     /* not allowed to go, of all fillers */
+	double last_moved_ms; /* plant's time when a batch of it last executed */
+	double present_ms;    /* since it came */
+	double forbidden_ms;  /* plant's time since when no batch may go; -1: it may */
+	bool stopped;         /* by something else than lag */
+	int64_t batches;
+	int64_t late_batches; /* that began though they had long been forbidden */
+};
+
+struct filler {
+	struct sim_job *job;
+	struct plant *plant;
+	struct application *application;
+	struct rival *rival; /* NULL: the pace is asked */
+	struct dice dice;
+	struct sizer sizer;
+	struct application_session session;
+	int *epochs;      /* of each page of the window: checkpoint after which it was last touched */
+	int page;         /* of the window, that comes next */
+	int pass;         /* that comes next */
+	double left_ms;   /* of the batch, of the turn or of the wait */
+	double batch_ms;  /* of the batch that executes */
+	int batch_pages;  /* 0: none executes */
+	double batch_wal; /* bytes */
+	double unspent;   /* bytes that were written in part of a page */
+	bool waits;
+	double executing_ms; /* in this step */
+};
+
+void filler_start(struct filler *filler, struct sim_job *job, struct plant *plant,
+	struct application *application, struct rival *rival);
+void filler_end(struct filler *filler);
+
+/* A step: what is left of a batch, and as many as go after it. origin_ms: the clock at the plant's 0. */
+void filler_step(struct filler *filler, int64_t origin_ms);
+
+/* Bytes a second that one filler writes on average when nothing holds it. */
+double fill_speed(const struct fill_plan *fill) MUST_USE;
+
+#endif

@@ -1,0 +1,122 @@
+#include "tests/sim/scenarios.h"
+
+#include "common/memory.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* The same run with another clock must write the same at the same time. */
+static void nothing_changes(struct scene *scene)
+{
+	struct scenario other = *scene->scenario;
+	struct scene *again = memory_new(sizeof(*again));
+
+	other.origin_ms = 1;
+	scene_run(again, &other, LAW_PACE, NULL);
+	if (again->figures.wal_bytes != scene->figures.wal_bytes ||
+		again->figures.lag_max_ms != scene->figures.lag_max_ms)
+		scene_complain(scene, "it depends on what the clock says: %.3f MB there, %.3f MB here",
+			again->figures.wal_bytes / PLAN_MB, scene->figures.wal_bytes / PLAN_MB);
+	scene_end(again);
+	free(again);
+}
+
+static void half_speed(struct scene *scene)
+{
+	double busy = scene->figures.busy;
+
+	/* A third of the time undisturbed, two thirds at half speed. */
+	if (fabs(busy - 66.7) > 7)
+		scene_complain(scene, "it worked %.1f %% of the time, not some 67 %%", busy);
+}
+
+static const struct scenario table[] = {
+	{
+		.name = "lost_samples",
+		.what = "samples are lost and come late: what cannot be seen is not assumed healthy",
+		.seconds = 200,
+		.foreground = STEADY(3),
+		.replicas = {{.name = "standby1", .replay = STEADY(20), REPLICA_NEAR}},
+		.fill = FILL_USUAL,
+		.jobs = {{.fillers = 1, JOB_USUAL}},
+		.pulse_lost = {.period_s = 40, .at = {{0, 0}, {10, 1}, {15, 0}, {25, 1}, {25.8, 0}}},
+		.bounds = {.headroom = 85, .lag_p99_ms = 1000, .lag_max_ms = 1800, .throttled_least = 8},
+	},
+	{
+		.name = "sparse_samples",
+		.what = "every other sample is missing",
+		.seconds = 200,
+		.foreground = STEADY(3),
+		.replicas = {{.name = "standby1", .replay = STEADY(20), REPLICA_NEAR}},
+		.fill = FILL_USUAL,
+		.jobs = {{.fillers = 1, JOB_USUAL}},
+		.pulse_lost = {.period_s = 0.7, .at = {{0, 0}, {0.3, 1}}},
+		.bounds = {.headroom = 90, .lag_p99_ms = 900, .lag_max_ms = 1500},
+	},
+	{
+		.name = "no_surveys",
+		.what = "surveys stop for 30 s: after 10 s nothing goes",
+		.seconds = 120,
+		.fill = FILL_USUAL,
+		.jobs = {{.fillers = 1, JOB_USUAL}},
+		.survey_lost = {.at = {{0, 0}, {40, 1}, {70, 0}}},
+		.bounds = {.throttled_least = 14, .throttled_most = 22},
+	},
+	{
+		.name = "wall_clock",
+		.what = "whatever the clocks say, nothing changes: not the wall's, nor where the monotonic one began",
+		.seconds = 100,
+		.noise = 0.3,
+		.seed = 5,
+		.origin_ms = INT64_C(40) * 24 * 3600 * 1000,
+		.foreground = STEADY(3),
+		.replicas = {{.name = "standby1", .replay = {.at = {{0, 20}, {50, 10}}}, REPLICA_NEAR}},
+		.application = {.per_s = STEADY(200), .base_ms = STEADY(1), .slope = STEADY(0.2)},
+		.fill = FILL_USUAL,
+		.jobs = {{.fillers = 1, JOB_USUAL}},
+		.check = nothing_changes,
+	},
+	{
+		.name = "window",
+		.what = "an hour and a half outside the daily window, then on at once",
+		.seconds = 5700,
+		.step_ms = 10,
+		.foreground = STEADY(3),
+		.replicas = {{.name = "standby1", .replay = STEADY(20), REPLICA_NEAR}},
+		.fill = FILL_USUAL,
+		.jobs = {{.fillers = 1, JOB_USUAL, .closed = {.at = {{0, 0}, {60, 1}, {5460, 0}}}}},
+		.bounds = {.headroom = 92, .lag_p99_ms = 500, .lag_max_ms = 1200, .throttled_least = 90},
+	},
+	{
+		.name = "veto",
+		.what = "the operator's query, the archiver and a slot each stop it",
+		.seconds = 160,
+		.fill = FILL_EVEN,
+		.jobs = {{.fillers = 1, JOB_USUAL}},
+		.veto = {.at = {{0, 0}, {20, 1}, {40, 0}}},
+		.archiver = {.at = {{0, 3}, {60, 60}, {80, 3}}},
+		.slot_ending = {.at = {{0, 0}, {100, 1}, {120, 0}}},
+		.bounds = {.headroom = 80, .throttled_least = 36, .throttled_most = 55},
+	},
+	{
+		.name = "vacuum",
+		.what = "beside an autovacuum of its table it runs at half speed",
+		.seconds = 180,
+		.fill = FILL_EVEN,
+		.jobs = {{.fillers = 1, JOB_USUAL, .vacuum = {.at = {{0, 0}, {60, 1}}}}},
+		.check = half_speed,
+	},
+	{
+		.name = "wraparound",
+		.what = "an autovacuum against wraparound stops it, and it goes on afterwards",
+		.seconds = 120,
+		.fill = FILL_EVEN,
+		.jobs = {{.fillers = 1, JOB_USUAL, .vacuum = {.at = {{0, 0}, {40, 2}, {80, 0}}}}},
+		.bounds = {.headroom = 92, .throttled_least = 32, .throttled_most = 38},
+	},
+};
+
+struct scenarios scenarios_of_gates(void)
+{
+	return (struct scenarios){table, COUNT_OF(table)};
+}

@@ -1,0 +1,145 @@
+#include "tests/sim/scenarios.h"
+
+#include <math.h>
+
+static double share_of(const struct scene *scene, size_t job)
+{
+	return 100 * scene->jobs[job].wal_bytes / scene->figures.wal_bytes;
+}
+
+static void hold_share(struct scene *scene, size_t job, double least, double most)
+{
+	double share = share_of(scene, job);
+
+	if (share < least || share > most)
+		scene_complain(scene, "job %zu had %.1f %% of what was written, not %.0f to %.0f %%", job + 1, share,
+			least, most);
+}
+
+static void halves(struct scene *scene)
+{
+	hold_share(scene, 0, 45, 55);
+}
+
+static void thirds(struct scene *scene)
+{
+	for (size_t i = 0; i < 3; i++)
+		hold_share(scene, i, 28, 39);
+}
+
+/* The second could use all that there is. */
+static void the_second_first(struct scene *scene)
+{
+	hold_share(scene, 1, 93, 100);
+}
+
+/* The first may have 4 MB/s, and the second takes the rest of 22. */
+static void the_second_has_the_rest(struct scene *scene)
+{
+	double first = scene->jobs[0].wal_bytes / PLAN_MB / scene->scenario->seconds;
+
+	if (first < 3.6 || first > 4.2)
+		scene_complain(scene, "a job limited to 4 MB/s wrote %.2f", first);
+}
+
+static void at_its_limit(struct scene *scene)
+{
+	double rate = scene->figures.wal_bytes / PLAN_MB / scene->scenario->seconds;
+
+	if (rate < 4.75 || rate > 5.1)
+		scene_complain(scene, "a job limited to 5 MB/s wrote %.2f", rate);
+}
+
+static const struct scenario table[] = {
+	{
+		.name = "max_wal_rate",
+		.what = "max_wal_rate is kept, and used",
+		.seconds = 120,
+		.replicas = {{.name = "standby1", .replay = STEADY(100), REPLICA_NEAR}},
+		.fill = FILL_USUAL,
+		.jobs = {{.fillers = 2, JOB_USUAL, .max_wal_mb_per_s = 5}},
+		.bounds = {.headroom = 95, .lag_p99_ms = 300},
+		.check = at_its_limit,
+	},
+	{
+		.name = "two_equal",
+		.what = "two jobs of one priority get half each",
+		.seconds = 180,
+		.foreground = STEADY(3),
+		.replicas = {{.name = "standby1", .replay = STEADY(25), REPLICA_NEAR}},
+		.fill = FILL_USUAL,
+		.jobs = {{.fillers = 1, JOB_USUAL}, {.fillers = 2, JOB_USUAL}},
+		.bounds = {.headroom = 90, .lag_p99_ms = 800, .lag_max_ms = 1500},
+		.check = halves,
+	},
+	{
+		.name = "three_equal",
+		.what = "three jobs of one priority get a third each",
+		.seconds = 180,
+		.noise = 0.2,
+		.foreground = STEADY(3),
+		.replicas = {{.name = "standby1", .replay = STEADY(25), REPLICA_NEAR}},
+		.fill = FILL_USUAL,
+		.jobs = {{.fillers = 1, JOB_USUAL}, {.fillers = 2, JOB_USUAL}, {.fillers = 1, JOB_USUAL}},
+		.bounds = {.headroom = 90, .lag_p99_ms = 900, .lag_max_ms = 2000},
+		.check = thirds,
+	},
+	{
+		.name = "priority",
+		.what = "the job of higher priority is served first",
+		.seconds = 180,
+		.foreground = STEADY(3),
+		.replicas = {{.name = "standby1", .replay = STEADY(25), REPLICA_NEAR}},
+		.fill = FILL_USUAL,
+		.jobs = {{.fillers = 1, JOB_USUAL}, {.fillers = 1, JOB_USUAL, .priority = 5}},
+		.bounds = {.headroom = 90, .lag_p99_ms = 800, .lag_max_ms = 1500},
+		.check = the_second_first,
+	},
+	{
+		.name = "own_limit",
+		.what = "what a limited job cannot use goes to the other",
+		.seconds = 180,
+		.foreground = STEADY(3),
+		.replicas = {{.name = "standby1", .replay = STEADY(25), REPLICA_NEAR}},
+		.fill = FILL_USUAL,
+		.jobs = {{.fillers = 1, JOB_USUAL, .priority = 5, .max_wal_mb_per_s = 4}, {.fillers = 1, JOB_USUAL}},
+		.bounds = {.headroom = 90, .lag_p99_ms = 800, .lag_max_ms = 1500},
+		.check = the_second_has_the_rest,
+	},
+	{
+		.name = "second_comes",
+		.what = "a second job comes and goes",
+		.seconds = 240,
+		.foreground = STEADY(3),
+		.replicas = {{.name = "standby1", .replay = STEADY(25), REPLICA_NEAR}},
+		.fill = FILL_USUAL,
+		.jobs = {{.fillers = 1, JOB_USUAL}, {.fillers = 1, JOB_USUAL, .from_s = 80, .to_s = 160}},
+		.bounds = {.headroom = 90, .lag_p99_ms = 800, .lag_max_ms = 1500},
+	},
+	{
+		.name = "stricter_job",
+		.what = "a job with a low max_lag_ms of its own waits earlier than the other",
+		.seconds = 240,
+		.foreground = {.period_s = 60, .at = {{0, 3}, {30, 24}, {40, 3}}},
+		.replicas = {{.name = "standby1", .replay = STEADY(20), REPLICA_NEAR}},
+		.fill = FILL_USUAL,
+		.jobs = {{.fillers = 1, .max_lag_ms = 300, .lag_target_ms = 150, .max_impact = 10},
+			{.fillers = 1, JOB_USUAL}},
+		.bounds = {.headroom = 80, .lag_p99_ms = 1000},
+	},
+	{
+		.name = "workers",
+		.what = "four connections of one job share its budget",
+		.seconds = 120,
+		.foreground = STEADY(3),
+		.replicas = {{.name = "standby1", .replay = STEADY(25), REPLICA_NEAR}},
+		.fill = FILL_USUAL,
+		.jobs = {{.fillers = 4, JOB_USUAL}},
+		.bounds = {.headroom = 90, .lag_p99_ms = 800, .lag_max_ms = 1500},
+	},
+};
+
+struct scenarios scenarios_of_jobs(void)
+{
+	return (struct scenarios){table, COUNT_OF(table)};
+}

@@ -1,0 +1,102 @@
+#include "tests/sim/watch.h"
+
+#define HEARTBEAT_BYTES 100
+/* What its own questions cost the server. */
+#define PULSE_COSTS_MS 0.3
+#define SURVEY_COSTS_MS 3.0
+
+void watch_start(struct watch *watch, struct plant *plant, struct application *application, int64_t origin_ms)
+{
+	*watch = (struct watch){.plant = plant, .application = application, .origin_ms = origin_ms};
+	watch->signals =
+		(struct signals){.replicas = watch->told, .archiver_waiting = -1, .cores = 4, .slots = &watch->slot};
+}
+
+static void look_at_replicas(struct watch *watch, int64_t now_ms)
+{
+	const struct plant *plant = watch->plant;
+
+	watch->signals.replicas_count = 0;
+	for (size_t i = 0; i < plant->replicas_count; i++) {
+		const struct plant_replica *replica = &plant->replicas[i];
+
+		if (replica->connected)
+			watch->seen_ms[i] = now_ms;
+		if (watch->seen_ms[i] == 0 || now_ms - watch->seen_ms[i] > WATCH_GRACE_MS) {
+			watch->seen_ms[i] = 0;
+			continue;
+		}
+		watch->told[watch->signals.replicas_count++] = (struct signals_replica){
+			.name = replica->plan->name,
+			.lag_ms = lag_of(&watch->ring, now_ms, (uint64_t)replica->told.replayed),
+			.replayed = (uint64_t)replica->told.replayed,
+			.vanished_ago = now_ms - watch->seen_ms[i],
+		};
+	}
+}
+
+static void take_pulse(struct watch *watch, int64_t now_ms)
+{
+	const struct plant *plant = watch->plant;
+
+	lag_note(&watch->ring, now_ms, (uint64_t)plant->flushed);
+	look_at_replicas(watch, now_ms);
+	watch->signals.pulse_ms = now_ms;
+	watch->signals.written = (uint64_t)plant->written;
+	watch->signals.flushed = (uint64_t)plant->flushed;
+	watch->asked++;
+	application_count(watch->application, &watch->own, plant->ms, 1, PULSE_COSTS_MS);
+}
+
+static void take_survey(struct watch *watch, int64_t now_ms)
+{
+	const struct scenario *scenario = watch->plant->scenario;
+	double s = watch->plant->ms / 1e3;
+	double waiting = curve_at(&scenario->archiver, s);
+
+	watch->signals.survey_ms = now_ms;
+	watch->signals.archiver_waiting = waiting > 0 ? (int64_t)waiting : -1;
+	watch->signals.checkpoints_asked = watch->plant->checkpoints_asked;
+	watch->signals.veto = curve_at(&scenario->veto, s) > 0 ? SIGNALS_HOLD : SIGNALS_NO_QUERY;
+	watch->signals.veto_why = watch->signals.veto == SIGNALS_HOLD ? "the books are being closed" : NULL;
+	watch->slot = (struct signals_slot){
+		.name = "archive_of_records",
+		.wal_status = curve_at(&scenario->slot_ending, s) > 0 ? SIGNALS_WAL_UNRESERVED : SIGNALS_WAL_RESERVED,
+		.safe_bytes = -1,
+		.retained_bytes = 1000000,
+	};
+	watch->signals.slots_count = 1;
+	application_read(watch->application, now_ms, &watch->signals.traffic);
+	watch->signals.traffic.ours = watch->asked++;
+	application_count(watch->application, &watch->own, watch->plant->ms, 1, SURVEY_COSTS_MS);
+}
+
+static bool due(double *next_ms, double every_ms, double ms)
+{
+	if (ms < *next_ms)
+		return false;
+	*next_ms += every_ms;
+	return true;
+}
+
+bool watch_step(struct watch *watch, bool *ret_survey)
+{
+	struct plant *plant = watch->plant;
+	const struct scenario *scenario = plant->scenario;
+	int64_t now_ms = watch->origin_ms + (int64_t)plant->ms;
+	bool pulse = due(&watch->next_pulse_ms, WATCH_PULSE_MS, plant->ms) &&
+				 curve_at(&scenario->pulse_lost, plant->ms / 1e3) < 1;
+
+	*ret_survey = due(&watch->next_survey_ms, WATCH_SURVEY_MS, plant->ms) &&
+				  curve_at(&scenario->survey_lost, plant->ms / 1e3) < 1;
+	if (due(&watch->next_heartbeat_ms, WATCH_HEARTBEAT_MS, plant->ms)) {
+		plant_write(plant, HEARTBEAT_BYTES, true);
+		watch->asked++;
+		application_count(watch->application, &watch->own, plant->ms, 1, PULSE_COSTS_MS);
+	}
+	if (pulse)
+		take_pulse(watch, now_ms);
+	if (*ret_survey)
+		take_survey(watch, now_ms);
+	return pulse || *ret_survey;
+}
