@@ -10,12 +10,20 @@
 #include "common/base.h"
 #include "common/script.h"
 
+/* In SQL, as text: how many milliseconds a transaction that holds locks may wait for one: `wanted` (an int),
+ * at most a quarter of deadlock_timeout. Whoever waits for it meanwhile is then never the victim of a
+ * deadlock: that is who has waited for deadlock_timeout, and the watcher sees to those who wait before it
+ * does. */
+#define AUTHORITY_LOCK_TIMEOUT(wanted)                                                                       \
+	"greatest(1, least(" wanted "::int, (pg_catalog.date_part('epoch',"                                      \
+	" pg_catalog.current_setting('deadlock_timeout')::pg_catalog.interval) * 250::float8)::int))::text"
+
 struct authority {
 	const char *owner;              /* role to act as */
 	const char *search_path;        /* of the submitter, pg_temp last: ready for SET */
 	const char *synchronous_commit; /* "off", …; NULL: as the server has it */
-	int lock_timeout_ms;
-	int statement_timeout_ms; /* 0: none */
+	int lock_timeout_ms;            /* or less: AUTHORITY_LOCK_TIMEOUT */
+	int statement_timeout_ms;       /* 0: none */
 };
 
 /* Statements that authority_begin() adds; the caller's own start behind them. */

@@ -10,8 +10,14 @@
 /* Beyond the statement's own timeout only a dead server stays silent. */
 #define DEADLINE_BEYOND_MS 30000
 
-static const char *const sql_clock =
-	"SELECT (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000)::bigint AS ms";
+#define SQL_CLOCK "SELECT (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000)::bigint AS ms"
+
+/* $1: the job's own timeout. It is for the table's lock, while nothing else is held yet; in a deadlock there
+ * is no part for it. */
+static const char *const sql_before = SQL_CLOCK ", pg_catalog.set_config('lock_timeout', $1, true)";
+static const char *const sql_granted =
+	SQL_CLOCK ", pg_catalog.set_config('lock_timeout', " AUTHORITY_LOCK_TIMEOUT("$1") ", true)";
+static const char *const sql_after = SQL_CLOCK;
 
 void ddl_ask_holders(struct session *control, const struct job *job, const char *lock_mode, int own_pid,
 	session_answer *answer, void *owner)
@@ -68,12 +74,14 @@ void ddl_ask(struct session *session, const struct job *job, const struct relati
 								.lock_timeout_ms = job->knobs.ddl_lock_timeout_ms,
 								.statement_timeout_ms = (int)step->timeout_ms,
 							});
-	script_add(script, sql_clock);
+	script_add(script, sql_before);
+	script_bind_int(script, job->knobs.ddl_lock_timeout_ms);
 	script_addf(script, "LOCK TABLE ONLY %s IN %s MODE", job->table_name, step->lock_mode);
-	script_add(script, sql_clock);
+	script_add(script, sql_granted);
+	script_bind_int(script, job->knobs.ddl_lock_timeout_ms);
 	for (size_t i = 0; i < step->script->count; i++)
 		script_add(script, step->script->statements[i].sql);
-	script_add(script, sql_clock);
+	script_add(script, sql_after);
 	script_add(script, "COMMIT");
 	session_ask(session, script, step->timeout_ms + DEADLINE_BEYOND_MS, answer, owner);
 }
