@@ -7,10 +7,16 @@
 
 #include <stdlib.h>
 
+/* After a vacuum that gave way to somebody who waited for the table. */
+#define AGAIN_AFTER_MS 10000
+
 struct cleaner {
 	struct task *task;
 	bool busy;
 	int64_t since_ms;
+	int64_t rows_moved; /* what the vacuum under way is for */
+	int64_t rows_owed;  /* from one that came to nothing */
+	int64_t not_before_ms;
 };
 
 struct cleaner *cleaner_new(struct task *task)
@@ -53,7 +59,11 @@ static void vacuumed(void *owner, const struct reply *reply)
 	int64_t duration_ms = clock_ms() - cleaner->since_ms;
 
 	cleaner->busy = false;
-	if (why)
+	if (why && why->kind == FAULT_BUSY) {
+		cleaner->rows_owed = cleaner->rows_moved;
+		cleaner->not_before_ms = clock_ms() + AGAIN_AFTER_MS;
+		tell(cleaner, "refused", why->message, duration_ms);
+	} else if (why)
 		tell(cleaner, "error", why->message, duration_ms);
 	else
 		tell(cleaner, "vacuum", "index entries of moved rows are taken away", duration_ms);
@@ -63,11 +73,14 @@ bool cleaner_consider(struct cleaner *cleaner, int64_t rows_moved)
 {
 	struct task *task = cleaner->task;
 
-	if (cleaner->busy || !session_is_open(task->session))
+	if (cleaner->busy || !session_is_open(task->session) || clock_ms() < cleaner->not_before_ms)
 		return false;
+	rows_moved += cleaner->rows_owed;
 	if (task->relation.rows <= 0 || (double)rows_moved < VACUUM_AFTER_SHARE * task->relation.rows)
 		return false;
 	cleaner->busy = true;
+	cleaner->rows_moved = rows_moved;
+	cleaner->rows_owed = 0;
 	cleaner->since_ms = clock_ms();
 	tell(cleaner, "intent", "take away the index entries of moved rows", -1);
 	vacuum_ask(task->session, &task->job, &task->relation, vacuumed, cleaner);

@@ -49,6 +49,7 @@ struct filler {
 	int patience; /* doubles when a single page takes too long */
 	int64_t window_rows;
 	int64_t window_since_ms;
+	int64_t batch_since_ms;
 	struct fault why; /* while the culprit's key is looked for */
 };
 
@@ -368,12 +369,31 @@ static void got_holders(void *owner, const struct reply *reply)
 	text_free(&sentence);
 }
 
+static int timeout_ms(const struct filler *filler)
+{
+	int ms = filler->task->job.knobs.batch_ms * PATIENCE_FACTOR;
+
+	return (ms > PATIENCE_LEAST_MS ? ms : PATIENCE_LEAST_MS) * filler->patience;
+}
+
+static bool is_one_page(const struct window_batch *batch)
+{
+	return batch->end_page - batch->from_page <= 1;
+}
+
+/* A page that is cancelled because somebody waits for one of its rows, each time before it is done. */
+static bool goes_in_parts(struct filler *filler)
+{
+	return is_one_page(&filler->batch) && !window_narrow(&filler->window, &filler->batch);
+}
+
 /* First once more and smaller, then without the rows that are locked; a single page that is slow gets more
  * time. */
 static void batch_was_refused(struct filler *filler, const struct fault *why)
 {
 	bool lock = strcmp(why->sqlstate, "55P03") == 0;
-	bool slow = strcmp(why->sqlstate, "57014") == 0;
+	bool cancelled = strcmp(why->sqlstate, "57014") == 0;
+	bool slow = cancelled && clock_ms() - filler->batch_since_ms >= timeout_ms(filler);
 
 	if (lock)
 		filler->refusals++;
@@ -382,9 +402,10 @@ static void batch_was_refused(struct filler *filler, const struct fault *why)
 	if (filler->refusals > 2)
 		ddl_ask_holders(filler->task->control, &filler->task->job, "ROW EXCLUSIVE",
 			session_backend_pid(filler->session), got_holders, filler);
-	if (slow && filler->sizer.pages == 1)
+	if (slow && is_one_page(&filler->batch))
 		filler->patience = filler->patience < PATIENCE_MOST ? 2 * filler->patience : PATIENCE_MOST;
-	sizer_halve(&filler->sizer, clock_ms());
+	if (!cancelled || slow || !goes_in_parts(filler))
+		sizer_halve(&filler->sizer, clock_ms());
 	after(filler, filler->refusals > 2 ? 1000 : clock_jitter(20), wait_for_gate);
 }
 
@@ -433,13 +454,6 @@ static void got_batch(void *owner, const struct reply *reply)
 	}
 }
 
-static int timeout_ms(const struct filler *filler)
-{
-	int ms = filler->task->job.knobs.batch_ms * PATIENCE_FACTOR;
-
-	return (ms > PATIENCE_LEAST_MS ? ms : PATIENCE_LEAST_MS) * filler->patience;
-}
-
 static void ask_batch(struct filler *filler)
 {
 	struct task *task = filler->task;
@@ -448,6 +462,7 @@ static void ask_batch(struct filler *filler)
 		finish_window(filler);
 		return;
 	}
+	filler->batch_since_ms = clock_ms();
 	batch_ask(filler->session,
 		&(struct batch_order){
 			.job = &task->job,

@@ -177,18 +177,33 @@ static void a_deadlock_or_a_cancelled_batch_is_tried_again_smaller(void **state)
 	assert_int_equal(fake_asked("SKIP LOCKED"), 0);
 }
 
-static void a_page_that_is_slow_gets_more_time_but_not_for_ever_more(void **state)
+static void a_page_that_is_slow_gets_more_time(void **state)
 {
 	struct stage_set *set = *state;
-	const char *given;
+	struct fake_rule *slow = fake_once(ASK_BATCH);
+
+	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 1, 1, 0, 0});
+	fake_fails(slow, FAULT_BUSY, "57014", "canceling statement due to statement timeout");
+	fake_after(slow, 2000);
+	start(set, 0);
+	scene_run(&set->scene, is_idle);
+	assert_string_equal(fake_bound("'statement_timeout'", 3), "4000");
+	assert_int_equal(set->failed, 0);
+}
+
+static void a_page_that_gives_way_to_others_goes_in_parts(void **state)
+{
+	struct stage_set *set = *state;
 
 	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 1, 1, 0, 0});
 	for (int i = 0; i < 40; i++)
-		fake_fails(fake_once(ASK_BATCH), FAULT_BUSY, "57014", "canceling statement due to statement timeout");
+		fake_fails(fake_once(ASK_BATCH), FAULT_BUSY, "57014", "canceling statement due to user request");
 	start(set, 0);
 	scene_run(&set->scene, is_idle);
-	given = fake_bound("'statement_timeout'", 3);
-	assert_in_range(strtoll(given, NULL, 10), 4000, 3600000);
+	assert_string_equal(fake_bound("'statement_timeout'", 3), "2000");
+	assert_true(fake_asked("ctid < '(0,1024)'") > 0);
+	assert_true(fake_asked("ctid < '(0,1)'") > 0);
+	assert_int_equal(fake_asked("SKIP LOCKED"), 0);
 	assert_int_equal(set->failed, 0);
 }
 
@@ -382,7 +397,8 @@ int main(void)
 		CASE(locked_rows_are_tried_smaller_then_left_then_waited_for),
 		CASE(one_lock_timeout_makes_it_smaller_and_no_more),
 		CASE(a_deadlock_or_a_cancelled_batch_is_tried_again_smaller),
-		CASE(a_page_that_is_slow_gets_more_time_but_not_for_ever_more),
+		CASE(a_page_that_is_slow_gets_more_time),
+		CASE(a_page_that_gives_way_to_others_goes_in_parts),
 		CASE(a_server_out_of_disk_is_waited_for),
 		CASE(fenced_in_mid_batch_it_takes_no_other),
 		CASE(a_connection_lost_in_a_window_starts_again_from_the_bookmark),
