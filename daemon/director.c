@@ -8,6 +8,7 @@
 #include "daemon/monitor.h"
 #include "daemon/queue.h"
 #include "daemon/task.h"
+#include "daemon/watcher.h"
 #include "daemon/worker.h"
 
 #include <inttypes.h>
@@ -28,6 +29,7 @@ struct director {
 	struct session *control;
 	struct monitor *monitor;
 	struct pace *pace;
+	struct watcher *watcher;
 	struct loop_timer *timer;
 	void (*next)(struct director *director); /* what the timer goes on with */
 	struct worker_context context;
@@ -142,6 +144,7 @@ struct director *director_new(struct loop *loop, const struct options *options,
 	director->pace = pace_new();
 	director->control =
 		session_new(loop, database->conninfo, "backfilld", greeting(), &session_events, director);
+	director->watcher = watcher_new(loop, database, director->control);
 	return director;
 }
 
@@ -154,6 +157,7 @@ void director_free(struct director *director)
 	free(director->workers);
 	monitor_free(director->monitor);
 	pace_free(director->pace);
+	watcher_free(director->watcher);
 	session_free(director->control);
 	loop_timer_free(director->timer);
 	queue_entry_clear(&director->claiming);
@@ -261,6 +265,7 @@ static void worker_has_ended(void *owner, struct worker *worker, bool failed)
 	director->failures += failed;
 	worker_free(worker);
 	monitor_watch(director->monitor, kept > 0);
+	watcher_watch(director->watcher, kept > 0);
 	if (director->stopping)
 		tell_when_stopped(director);
 	else if (director->serving)
@@ -274,6 +279,7 @@ static void start_worker(struct director *director, const struct queue_entry *en
 	director->workers[director->workers_count++] =
 		worker_new(&director->context, entry, epoch, worker_has_ended, director);
 	monitor_watch(director->monitor, true);
+	watcher_watch(director->watcher, true);
 }
 
 static void claimed(void *owner, const struct reply *reply)

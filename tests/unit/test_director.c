@@ -111,6 +111,12 @@ static void look_row(struct fake_rule *rule, const char *id, const char *mine)
 		"1000", "100", "200", "500", "0", "10", "0", "f", NULL, NULL, mine, "f");
 }
 
+static void nobody_waits(struct fake_rule *rule)
+{
+	fake_columns(rule, "again_ms", "job_id", NULL);
+	fake_row(rule, "50", NULL);
+}
+
 static void claim_answers(struct fake_rule *rule, const char *epoch)
 {
 	fake_columns(rule, "epoch", NULL);
@@ -129,6 +135,7 @@ static int set_up(void **state)
 	fake_on("INSERT INTO backfill.daemon_seen");
 	fake_on("DELETE FROM backfill.daemon_seen");
 	fake_on("a free place");
+	nobody_waits(fake_on("EXECUTE backfilld_waiters"));
 	fake_on("lease_until = pg_catalog.clock_timestamp() + $2");
 	fake_on(ASK_RELEASE);
 	fake_on("SET waiting_for = $3");

@@ -1,0 +1,237 @@
+#include "daemon/watcher.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/memory.h"
+#include "common/text.h"
+#include "daemon/queue.h"
+#include "daemon/yield.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define LOOK_EVERY_MS 50
+/* Where a look fails on a connection that stands, the next one would fail as well. */
+#define LOOK_AGAIN_MS 1000
+#define TELL_EVERY_MS 1000
+
+/* What a job gave way to, not told yet when `times` is above 0. */
+struct given_way {
+	int64_t job_id;
+	int64_t epoch;
+	enum stage stage;
+	int64_t times;
+	int64_t waited_ms;    /* the longest of them */
+	struct text sentence; /* about that one */
+	int64_t told_ms;
+};
+
+struct watcher {
+	struct loop *loop;
+	const struct options_database *database;
+	struct session *control;
+	struct session *session; /* NULL: at rest */
+	struct loop_timer *timer;
+	bool blind; /* and that was said */
+	struct given_way *jobs;
+	size_t jobs_count;
+};
+
+static void look(void *owner);
+
+struct watcher *watcher_new(
+	struct loop *loop, const struct options_database *database, struct session *control)
+{
+	struct watcher *watcher = memory_new(sizeof(*watcher));
+
+	watcher->loop = loop;
+	watcher->database = database;
+	watcher->control = control;
+	watcher->timer = loop_timer_new(loop, look, watcher);
+	return watcher;
+}
+
+static void forget_jobs(struct watcher *watcher)
+{
+	for (size_t i = 0; i < watcher->jobs_count; i++)
+		text_free(&watcher->jobs[i].sentence);
+	free(watcher->jobs);
+	watcher->jobs = NULL;
+	watcher->jobs_count = 0;
+}
+
+void watcher_free(struct watcher *watcher)
+{
+	if (!watcher)
+		return;
+	session_free(watcher->session);
+	loop_timer_free(watcher->timer);
+	forget_jobs(watcher);
+	free(watcher);
+}
+
+static struct log_about about(const struct watcher *watcher)
+{
+	return (struct log_about){.database = watcher->database->name};
+}
+
+/* Said once, however many looks fail. */
+static void lose_sight(struct watcher *watcher, const struct fault *why)
+{
+	struct log_about database = about(watcher);
+	char *sentence = memory_textf("cannot see who waits for locks of the backfill (%s); until it can, its "
+								  "batches have their lock_timeout only",
+		why->message);
+
+	if (!watcher->blind) {
+		log_warning(&database, "%s%s%s", sentence, why->hint ? "; " : "", why->hint ? why->hint : "");
+		yield_tell_sight(watcher->control, sentence);
+	}
+	watcher->blind = true;
+	free(sentence);
+}
+
+static void see_again(struct watcher *watcher)
+{
+	static const char sentence[] = "sees again who waits for locks of the backfill";
+	struct log_about database = about(watcher);
+
+	if (watcher->blind) {
+		log_info(&database, "%s", sentence);
+		yield_tell_sight(watcher->control, sentence);
+	}
+	watcher->blind = false;
+}
+
+static void opened(void *owner)
+{
+	struct watcher *watcher = owner;
+
+	loop_timer_after(watcher->timer, 0);
+}
+
+static void lost(void *owner, const struct fault *why)
+{
+	struct watcher *watcher = owner;
+
+	loop_timer_stop(watcher->timer);
+	lose_sight(watcher, why);
+}
+
+static const struct session_events events = {.opened = opened, .lost = lost};
+
+/* A look that takes longer is none. */
+static struct script *greeting(void)
+{
+	struct script *script = script_new();
+
+	script_add(script, "SET statement_timeout = '2s'");
+	script_add(script, "SET lock_timeout = '500ms'");
+	script_add(script, "SET search_path = pg_catalog, pg_temp");
+	script_add(script, "SET jit = off");
+	yield_prepare(script);
+	return script;
+}
+
+static struct given_way *find_job(struct watcher *watcher, const struct yield *yield)
+{
+	struct given_way *job;
+
+	for (size_t i = 0; i < watcher->jobs_count; i++) {
+		if (watcher->jobs[i].job_id == yield->job_id)
+			return &watcher->jobs[i];
+	}
+	watcher->jobs = memory_resize(watcher->jobs, (watcher->jobs_count + 1) * sizeof(watcher->jobs[0]));
+	job = &watcher->jobs[watcher->jobs_count++];
+	*job = (struct given_way){.job_id = yield->job_id, .told_ms = clock_ms() - TELL_EVERY_MS};
+	return job;
+}
+
+static void note(struct watcher *watcher, const struct yield *yield)
+{
+	struct log_about database = about(watcher);
+	struct given_way *job = find_job(watcher, yield);
+	char *sentence = yield_sentence(yield);
+
+	log_debug(&database, "job %" PRId64 ": %s", yield->job_id, sentence);
+	job->epoch = yield->epoch;
+	job->stage = yield->stage;
+	if (job->times++ == 0 || yield->waited_ms > job->waited_ms) {
+		job->waited_ms = yield->waited_ms;
+		text_clear(&job->sentence);
+		text_add(&job->sentence, sentence);
+	}
+	free(sentence);
+}
+
+static void tell(struct watcher *watcher, struct given_way *job)
+{
+	if (job->times > 1)
+		text_addf(&job->sentence, " (the longest of %" PRId64 " in %" PRId64 " ms)", job->times,
+			clock_ms() - job->told_ms);
+	queue_tell(watcher->control, &(struct job){.id = job->job_id, .epoch = job->epoch, .stage = job->stage},
+		&(struct queue_event){
+			.kind = "yield",
+			.detail = text_is(&job->sentence),
+			.lock_wait_ms = job->waited_ms,
+			.duration_ms = -1,
+			.rows = -1,
+		},
+		NULL, NULL);
+	job->times = 0;
+	job->told_ms = clock_ms();
+}
+
+static void tell_due(struct watcher *watcher, bool all)
+{
+	for (size_t i = 0; i < watcher->jobs_count; i++) {
+		struct given_way *job = &watcher->jobs[i];
+
+		if (job->times > 0 && (all || clock_ms() - job->told_ms >= TELL_EVERY_MS))
+			tell(watcher, job);
+	}
+}
+
+static void looked(void *owner, const struct reply *reply)
+{
+	struct watcher *watcher = owner;
+	const struct fault *why = reply_fault(reply);
+	struct yield yield;
+	int64_t again_ms;
+
+	if (why) {
+		loop_timer_after(watcher->timer, LOOK_AGAIN_MS);
+		lose_sight(watcher, why);
+		return;
+	}
+	again_ms = yield_read_again_ms(reply);
+	loop_timer_after(watcher->timer, again_ms > 0 ? again_ms : LOOK_EVERY_MS);
+	see_again(watcher);
+	for (size_t row = 0; yield_read(reply, row, &yield); row++)
+		note(watcher, &yield);
+	tell_due(watcher, false);
+}
+
+static void look(void *owner)
+{
+	struct watcher *watcher = owner;
+
+	if (session_is_open(watcher->session))
+		yield_look(watcher->session, looked, watcher);
+}
+
+void watcher_watch(struct watcher *watcher, bool on)
+{
+	if (on == (watcher->session != NULL))
+		return;
+	if (on) {
+		watcher->session = session_new(
+			watcher->loop, watcher->database->conninfo, "backfilld watcher", greeting(), &events, watcher);
+		return;
+	}
+	loop_timer_stop(watcher->timer);
+	session_free(watcher->session);
+	watcher->session = NULL;
+	tell_due(watcher, true);
+	forget_jobs(watcher);
+}

@@ -1,0 +1,32 @@
+/*
+ * watcher: sees to it that nobody waits long for a lock of ours, on a connection of its own.
+ *
+ *	look → who waits for us? → theirs is the lock: ours was cancelled → an event, at most one a second and job
+ *
+ * It looks every 50 ms, and cancels what somebody has waited for 50 ms (both less where deadlock_timeout is
+ * below 200 ms). Who was cancelled gets SQLSTATE 57014, as for any busy lock: a batch is halved and taken up
+ * again, a step of the builder's backs off, a vacuum comes later. A statement that itself still waits for its
+ * lock on the table is left to its own timeout, ddl_lock_timeout_ms.
+ *
+ * While it cannot look it says so, once; batches then have their lock_timeout only.
+ */
+#ifndef BACKFILLD_DAEMON_WATCHER_H
+#define BACKFILLD_DAEMON_WATCHER_H
+
+#include "common/base.h"
+#include "common/loop.h"
+#include "common/session.h"
+#include "daemon/options.h"
+
+struct watcher;
+
+/* `database` and `control`, where its events are told, are on loan for the watcher's life. At rest until
+ * watcher_watch(). */
+struct watcher *watcher_new(
+	struct loop *loop, const struct options_database *database, struct session *control) MUST_USE;
+void watcher_free(struct watcher *watcher);
+
+/* Whether it looks: only while a job is worked on. What is untold yet is told when it ends. */
+void watcher_watch(struct watcher *watcher, bool on);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * yield: giving way: whoever waits for a lock of ours is found, and what we do there is cancelled.
+ *
+ * One statement a look; it finds the waiters and cancels in the same breath. It is prepared once for each
+ * connection, since planning it takes longer than carrying it out. While nobody in the cluster waits for a
+ * lock it reads pg_stat_activity and nothing else.
+ *
+ * Ours are the sessions in backfill.backend; other sessions of the daemon do not count as waiters. The
+ * control login sees others' waits as a member of pg_monitor, and cancels as one of pg_signal_backend.
+ */
+#ifndef BACKFILLD_DAEMON_YIELD_H
+#define BACKFILLD_DAEMON_YIELD_H
+
+#include "common/base.h"
+#include "common/script.h"
+#include "common/session.h"
+#include "daemon/stage.h"
+
+/* A session of ours that was cancelled. Texts are on loan from the reply. */
+struct yield {
+	int64_t job_id;
+	int64_t epoch;
+	enum stage stage;  /* of the job */
+	int filler;        /* -1: the one that changes the catalogue */
+	const char *query; /* its first words; what was cancelled */
+	/* who had waited the longest */
+	int64_t waiter_pid;
+	const char *waiter_name; /* application_name */
+	int64_t waited_ms;
+	const char *wanted; /* "a row lock in orders", "AccessExclusiveLock on orders" */
+	int64_t waiters;    /* so many waited for this session */
+};
+
+/* Adds to a session's greeting what yield_look() needs. */
+void yield_prepare(struct script *greeting);
+
+void yield_look(struct session *session, session_answer *answer, void *owner);
+
+/* Of a reply without fault: milliseconds until the next look is due. */
+int64_t yield_read_again_ms(const struct reply *reply) MUST_USE;
+
+/* Number `row` of those cancelled; false: there are no more, *ret_yield is untouched. */
+bool yield_read(const struct reply *reply, size_t row, struct yield *ret_yield) MUST_USE;
+
+/* "cancelled the batch of filler 0: session 4711 (psql) had waited 80 ms for a row lock in orders"; to be
+ * freed. */
+char *yield_sentence(const struct yield *yield) MUST_USE;
+
+/* A row of history that belongs to no job: it is not known who waits (or it is again). */
+void yield_tell_sight(struct session *control, const char *sentence);
+
+#endif

@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# Whoever waits for a lock of ours is served at once: batches, and statements that scan the table, are cancelled and taken
+# up again. Rows that others have locked are left and come back. A watcher that cannot look says so.
+# shellcheck disable=SC2119 # our functions have their own arguments
+# shellcheck source=tests/server/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/server/job_lib.sh
+. "$TOP/tests/server/job_lib.sh"
+
+rows=2000
+job_world
+sql -U shop_owner main <<-SQL
+	CREATE TABLE public.parcels (id int PRIMARY KEY, body text NOT NULL, weight int NOT NULL DEFAULT 0);
+	INSERT INTO public.parcels SELECT g, pg_catalog.repeat('x', 100) FROM pg_catalog.generate_series(1, $rows) g;
+	VACUUM (ANALYZE) public.parcels;
+	CREATE FUNCTION public.slowly(what text) RETURNS text LANGUAGE plpgsql STABLE AS
+		\$\$ BEGIN PERFORM pg_catalog.pg_sleep(0.002); RETURN pg_catalog.upper(what); END \$\$;
+	CREATE TABLE public.felt (ms double precision NOT NULL, rows bigint NOT NULL);
+SQL
+sql main "GRANT pg_read_all_stats TO shop_owner" # to see when a batch has begun
+daemon_start
+
+# A batch of this value takes far longer than anybody should wait.
+enqueue parcels table_name=parcels column_name=label column_type=text value='slowly(body)' sync=fill batch_ms=2000 hold_before='{seal}'
+job_reaches parcels filling 20
+wait_until 20 "a window is being filled" "SELECT count(*) = 1 FROM backfill.bookmark WHERE window_to > window_from"
+
+# Writes to the rows that a batch began with, when that has run for a while.
+write_there() {
+	sql -U shop_owner main <<-SQL
+		DO \$\$
+		DECLARE
+			ids int[];
+			begun timestamptz;
+			count bigint;
+		BEGIN
+			FOR i IN 1 .. 300 LOOP
+				PERFORM pg_stat_clear_snapshot();
+				EXIT WHEN EXISTS (SELECT FROM pg_stat_activity
+					WHERE application_name ~ 'filler 0$' AND state = 'active' AND query ~ '^UPDATE' AND query_start < clock_timestamp() - interval '40 ms');
+				PERFORM pg_sleep(0.01);
+			END LOOP;
+			SELECT array_agg(f.id) INTO ids
+			  FROM (SELECT p.id FROM backfill.bookmark b JOIN public.parcels p ON p.ctid >= format('(%s,0)', b.page)::tid
+			         WHERE p.label IS NULL ORDER BY p.ctid LIMIT 8) f;
+			begun := clock_timestamp();
+			UPDATE public.parcels SET weight = weight + 1 WHERE id = ANY (ids);
+			GET DIAGNOSTICS count = ROW_COUNT;
+			INSERT INTO public.felt VALUES (extract(epoch FROM clock_timestamp() - begun) * 1000, count);
+		END \$\$;
+	SQL
+}
+
+tries=0
+while ((tries++ < 15)) && [[ $(sql main "SELECT stage = 'filling' FROM backfill.job WHERE name = 'parcels'") == t ]]; do
+	write_there
+done
+note "waits: $(sql main "SELECT count(*) || ' writes, ' || count(*) FILTER (WHERE ms > 40) || ' had to wait; ms: '
+	|| string_agg(round(ms::numeric)::text, ' ' ORDER BY ms) FROM felt WHERE rows > 0")"
+expect_sql "writes to rows of a batch that runs for long have met it" t "SELECT count(*) >= 5 FROM felt WHERE ms > 40"
+expect_sql "none of them waited for 200 ms" 0 "SELECT count(*) FROM felt WHERE ms >= 200"
+expect_sql "the history says who waited, for how long, and for what" t "SELECT count(*) > 0 FROM backfill.event
+	WHERE kind = 'yield' AND lock_wait_ms BETWEEN 50 AND 199 AND stage = 'filling' AND job_id = $(job_id parcels)
+	  AND detail ~ '^cancelled the batch of filler 0: session \d+ \(psql\) had waited \d+ ms for a row lock( in public\.parcels)?'"
+expect_sql "... not more than once a second" t "SELECT coalesce(min(gap) > interval '0.9 s', true)
+	FROM (SELECT at - lag(at) OVER (ORDER BY at) AS gap FROM backfill.event WHERE kind = 'yield') g"
+
+# Locked rows are left, the others are filled, and they come back.
+session_open user main -U shop_app
+session_do user "BEGIN; SELECT count(*) FROM (SELECT FROM parcels WHERE id BETWEEN 1 AND 40 FOR UPDATE) x" >/dev/null
+wait_until 40 "all rows but the locked ones are filled" \
+	"SELECT count(*) FILTER (WHERE id > 40) = 0 AND count(*) > 0, count(*) FROM parcels WHERE label IS NULL"
+ok "the fill goes round locked rows"
+session_do user "COMMIT" >/dev/null
+wait_until 30 "held before it seals" "SELECT held_at = 'seal', waiting_for FROM backfill.job WHERE name = 'parcels'"
+expect_sql "every row has its value" 0 "SELECT count(*) FROM parcels WHERE label IS DISTINCT FROM upper(body)"
+expect_sql "waiting for others never failed it" "" "SELECT string_agg(detail, '; ') FROM backfill.event WHERE kind = 'error'"
+
+# Somebody wants the table while it is analyzed, at leisure.
+sql main "ALTER ROLE backfilld_shop SET vacuum_cost_delay = '50ms'; ALTER ROLE backfilld_shop SET vacuum_cost_limit = 1"
+sql -U shop_owner main "SELECT backfill.proceed($(job_id parcels))" >/dev/null
+wait_until 20 "the table is being analyzed" "SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name ~ '^backfilld job' AND query ~ '^ANALYZE' AND state = 'active'"
+session_open owner main -U shop_owner
+begun=${EPOCHREALTIME/./}
+session_do owner "BEGIN; LOCK TABLE parcels IN SHARE UPDATE EXCLUSIVE MODE; COMMIT" >/dev/null
+waited=$(((${EPOCHREALTIME/./} - begun) / 1000))
+check "who wants the table has it within 300 ms, psql and all (it took $waited ms)" test "$waited" -lt 300
+job_reaches parcels "done" 30
+expect_sql "the ANALYZE was cancelled, and done later" "t|t" "SELECT
+	(SELECT count(*) > 0 FROM backfill.event WHERE kind = 'yield' AND detail ~ '^cancelled ANALYZE .*for ShareUpdateExclusiveLock on public.parcels'),
+	(SELECT count(*) = 1 FROM backfill.event WHERE kind = 'statement' AND statement ~ 'ANALYZE')"
+
+# Without its connection the watcher says so, and comes back.
+enqueue again table_name=parcels column_name=again column_type=text value='slowly(body)' sync=fill fill_where='id <= 300'
+wait_until 20 "the watcher is there" "SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'backfilld watcher' AND query ~ '^EXECUTE'"
+sql main "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'backfilld watcher'" >/dev/null
+wait_until 10 "it says that it cannot see, and sees again" "SELECT count(*) = 2 AND min(detail) ~ '^cannot see who waits', string_agg(detail, '; ') FROM backfill.event WHERE kind = 'watcher'"
+ok "a watcher that has lost its connection says so once, and when it is back"
+job_reaches again "done" 30
+wait_until 10 "nothing is watched when nothing is done" "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'backfilld watcher'"
+ok "nothing is watched when nothing is done"
+daemon_stop

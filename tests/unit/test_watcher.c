@@ -1,0 +1,202 @@
+/*
+ * watcher: what is told of those who waited for us, how often, and what when it cannot look.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/lead_scene.h"
+
+#include "daemon/watcher.h"
+
+#include <string.h>
+
+#define ASK_WAITERS "EXECUTE backfilld_waiters"
+#define ASK_NOTE "INSERT INTO backfill.event (kind"
+
+struct stage_set {
+	struct scene scene; /* first: the scene's callers know only this */
+	struct watcher *watcher;
+	size_t looks;
+	size_t events;
+};
+
+static void nobody_waits(struct fake_rule *rule)
+{
+	fake_columns(rule, "again_ms", "job_id", "epoch", "stage", "filler", "query", "waiters", "waiter",
+		"application_name", "waited_ms", "wanted", "cancelled", NULL);
+	fake_row(rule, "5", NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+}
+
+static void somebody_waits(struct fake_rule *rule, const char *filler, const char *waiter, const char *ms)
+{
+	fake_columns(rule, "again_ms", "job_id", "epoch", "stage", "filler", "query", "waiters", "waiter",
+		"application_name", "waited_ms", "wanted", "cancelled", NULL);
+	fake_row(rule, "5", "7", "3", "sealing", filler, "ANALYZE public.users", "1", waiter, "psql", ms,
+		"a row lock in users", "t");
+}
+
+static int set_up(void **state)
+{
+	static struct stage_set set;
+
+	set = (struct stage_set){0};
+	scene_begin(&set.scene);
+	nobody_waits(fake_on(ASK_WAITERS));
+	set.watcher = watcher_new(set.scene.loop, &set.scene.database, set.scene.task.control);
+	watcher_watch(set.watcher, true);
+	*state = &set;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct stage_set *set = *state;
+
+	watcher_free(set->watcher);
+	scene_end(&set->scene);
+	return 0;
+}
+
+static bool has_looked(struct scene *scene)
+{
+	return fake_asked(ASK_WAITERS) >= ((struct stage_set *)scene)->looks;
+}
+
+/* Until so many more looks were answered: the next one was asked for. */
+static void look(struct stage_set *set, size_t count)
+{
+	set->looks = fake_asked(ASK_WAITERS) + count + 1;
+	scene_run(&set->scene, has_looked);
+}
+
+static bool has_told(struct scene *scene)
+{
+	return fake_asked(ASK_EVENT) >= ((struct stage_set *)scene)->events;
+}
+
+static void nobody_waits_and_nothing_is_told(void **state)
+{
+	struct stage_set *set = *state;
+
+	look(set, 3);
+	assert_int_equal(fake_asked("PREPARE backfilld_waiters AS"), 1);
+	assert_int_equal(fake_asked(ASK_EVENT), 0);
+	assert_int_equal(fake_asked(ASK_NOTE), 0);
+}
+
+static void who_waited_is_told_at_once(void **state)
+{
+	struct stage_set *set = *state;
+
+	somebody_waits(fake_once(ASK_WAITERS), "1", "4711", "80");
+	look(set, 1);
+	assert_int_equal(fake_asked(ASK_EVENT), 1);
+	assert_string_equal(fake_bound(ASK_EVENT, 1), "7");
+	assert_string_equal(fake_bound(ASK_EVENT, 2), "yield");
+	assert_string_equal(fake_bound(ASK_EVENT, 3), "sealing");
+	assert_string_equal(fake_bound(ASK_EVENT, 4),
+		"cancelled the batch of filler 1: session 4711 (psql) had waited 80 ms for a row lock in users");
+	assert_string_equal(fake_bound(ASK_EVENT, 6), "80");
+	assert_string_equal(fake_bound(ASK_EVENT, 9), "3");
+}
+
+static void a_statement_on_the_table_is_named(void **state)
+{
+	struct stage_set *set = *state;
+
+	somebody_waits(fake_once(ASK_WAITERS), "-1", "4711", "60");
+	look(set, 1);
+	assert_non_null(strstr(fake_bound(ASK_EVENT, 4), "cancelled ANALYZE public.users: session 4711"));
+}
+
+static void a_storm_is_one_row_a_second_with_its_worst(void **state)
+{
+	struct stage_set *set = *state;
+
+	for (int i = 0; i < 10; i++)
+		somebody_waits(fake_once(ASK_WAITERS), "0", i == 5 ? "4799" : "4711", i == 5 ? "190" : "60");
+	look(set, 10);
+	assert_int_equal(fake_asked(ASK_EVENT), 1);
+	set->events = 2;
+	scene_run(&set->scene, has_told);
+	assert_non_null(strstr(fake_bound(ASK_EVENT, 4), "session 4799 (psql) had waited 190 ms"));
+	assert_non_null(strstr(fake_bound(ASK_EVENT, 4), "(the longest of 9 in 1"));
+	assert_string_equal(fake_bound(ASK_EVENT, 6), "190");
+}
+
+static void what_is_untold_is_told_when_it_ends(void **state)
+{
+	struct stage_set *set = *state;
+
+	somebody_waits(fake_once(ASK_WAITERS), "0", "4711", "60");
+	somebody_waits(fake_once(ASK_WAITERS), "0", "4712", "70");
+	look(set, 2);
+	watcher_watch(set->watcher, false);
+	assert_int_equal(fake_asked(ASK_EVENT), 2);
+	assert_non_null(strstr(fake_bound(ASK_EVENT, 4), "session 4712"));
+}
+
+static void a_look_that_fails_is_said_once_and_taken_again(void **state)
+{
+	struct stage_set *set = *state;
+
+	fake_fails(fake_on(ASK_WAITERS), FAULT_JOB, "42501", "must be a superuser to cancel superuser query");
+	look(set, 1);
+	assert_int_equal(fake_asked(ASK_NOTE), 1);
+	assert_string_equal(fake_bound(ASK_NOTE, 1), "watcher");
+	assert_non_null(strstr(fake_bound(ASK_NOTE, 2), "must be a superuser"));
+	nobody_waits(fake_on(ASK_WAITERS));
+	look(set, 1);
+	assert_int_equal(fake_asked(ASK_NOTE), 2);
+	assert_non_null(strstr(fake_bound(ASK_NOTE, 2), "sees again"));
+}
+
+static void a_lost_connection_is_said_once_and_prepared_anew(void **state)
+{
+	struct stage_set *set = *state;
+	struct session *session = fake_session(fake_sessions() - 1);
+
+	look(set, 1);
+	fake_shut(session);
+	assert_int_equal(fake_asked(ASK_NOTE), 1);
+	assert_non_null(strstr(fake_bound(ASK_NOTE, 2), "the server is gone"));
+	fake_open(session);
+	look(set, 1);
+	assert_non_null(strstr(fake_bound(ASK_NOTE, 2), "sees again"));
+	assert_int_equal(fake_asked(ASK_NOTE), 2);
+}
+
+static void at_rest_it_does_not_look(void **state)
+{
+	struct stage_set *set = *state;
+	size_t looks;
+
+	look(set, 1);
+	watcher_watch(set->watcher, false);
+	looks = fake_asked(ASK_WAITERS);
+	scene_run_ms(&set->scene, 60);
+	assert_int_equal(fake_asked(ASK_WAITERS), looks);
+	watcher_watch(set->watcher, true);
+	look(set, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+		CASE(nobody_waits_and_nothing_is_told),
+		CASE(who_waited_is_told_at_once),
+		CASE(a_statement_on_the_table_is_named),
+		CASE(a_storm_is_one_row_a_second_with_its_worst),
+		CASE(what_is_untold_is_told_when_it_ends),
+		CASE(a_look_that_fails_is_said_once_and_taken_again),
+		CASE(a_lost_connection_is_said_once_and_prepared_anew),
+		CASE(at_rest_it_does_not_look),
+	};
+
+	return cmocka_run_group_tests_name("watcher", tests, NULL, NULL);
+}
