@@ -37,7 +37,7 @@ write_there() {
 			FOR i IN 1 .. 300 LOOP
 				PERFORM pg_stat_clear_snapshot();
 				EXIT WHEN EXISTS (SELECT FROM pg_stat_activity
-					WHERE application_name ~ 'filler 0$' AND state = 'active' AND query ~ '^UPDATE' AND query_start < clock_timestamp() - interval '40 ms');
+					WHERE application_name ~ 'filler 0$' AND state = 'active' AND query ~ 'UPDATE ONLY' AND query_start < clock_timestamp() - interval '40 ms');
 				PERFORM pg_sleep(0.01);
 			END LOOP;
 			SELECT array_agg(f.id) INTO ids
