@@ -508,6 +508,36 @@ BEGIN
 	RETURN NEXT;
 END $$;
 
+-- When so much time inside the window will have passed since an instant; with no window: so much time. For forecasts: the nights
+-- on which a clock is put forward or back are taken to be like others.
+CREATE OR REPLACE FUNCTION backfill.daily_window_after(daily_window text, instant timestamptz, work interval) RETURNS timestamptz
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	zone CONSTANT text := substr(daily_window, 13);
+	opens CONSTANT time := substr(daily_window, 1, 5);
+	closes CONSTANT time := substr(daily_window, 7, 5);
+	a_day CONSTANT interval := closes - opens + CASE WHEN closes > opens THEN interval '0' ELSE interval '24 hours' END;
+	w record;
+	days int;
+	wall timestamp;
+BEGIN
+	IF daily_window IS NULL OR work IS NULL THEN
+		RETURN instant + work;
+	END IF;
+	SELECT * INTO w FROM backfill.daily_window_at(daily_window, instant);
+	IF w.is_open AND work <= w.closes_in THEN
+		RETURN instant + work;
+	ELSIF w.is_open THEN
+		work := work - w.closes_in;
+	ELSIF w.opens_at LIKE 'never%' THEN
+		RETURN NULL;
+	END IF;
+	days := greatest(ceil(EXTRACT(epoch FROM work) / EXTRACT(epoch FROM a_day)) - 1, 0);
+	wall := instant AT TIME ZONE zone;
+	wall := wall::date + CASE WHEN wall::time < opens THEN 0 ELSE 1 END + days + opens + (work - days * a_day);
+	RETURN wall AT TIME ZONE zone;
+END $$;
+
 -------------------------------------------------------------------------------------------- a new job is looked at
 
 -- First look at a new row, with the eyes of the submitter: names mean what they mean on the submitter's search_path.
@@ -1582,7 +1612,8 @@ GRANT EXECUTE ON FUNCTION backfill.move_bookmark TO PUBLIC;
 GRANT EXECUTE ON ROUTINE backfill.proceed, backfill.pause_all, backfill.resume_all, backfill.purge, backfill.wait_for,
 	backfill.history(bigint), backfill.history(text), backfill.as_sql, backfill.may_steer, backfill.check_admin, backfill.wait_look,
 	backfill.job_not_built, backfill.job_bad_knob, backfill.job_check_limits, backfill.job_check_table, backfill.job_check_type,
-	backfill.job_check_column, backfill.job_check_wishes, backfill.job_sketch, backfill.daily_window_read, backfill.daily_window_at TO backfill_user;
+	backfill.job_check_column, backfill.job_check_wishes, backfill.job_sketch, backfill.daily_window_read, backfill.daily_window_at,
+	backfill.daily_window_after TO backfill_user;
 GRANT INSERT (name, note, table_name, column_name, column_type, "collation", identity, default_expr, value, fill_where, field, sync,
 	not_null, is_unique, check_expr, foreign_key, index, index_where, seal_after_quiet, rehearse, hold_on_plan_regression, depends_on,
 	skip_triggers, hold_before, priority, not_before, daily_window, workers, batch_ms, max_lag_ms, lag_target_ms, max_impact,
@@ -1653,8 +1684,8 @@ BEGIN
 			('COLUMN backfill.job.rows_estimate', 'Rows of the table, as the planner estimates them.'),
 			('COLUMN backfill.job.blocks_done', 'Pages that the fill has passed; where the table grows or a daemon comes back, scaled so that progress never falls.'),
 			('COLUMN backfill.job.blocks_total', 'Pages that the fill has to pass.'),
-			('COLUMN backfill.job.rows_per_s', 'Rows filled per second over the last minute, waiting included.'),
-			('COLUMN backfill.job.eta', 'When the walk over the table is expected to end: the middle of the range in forecast; null while that is measured or nothing moves.'),
+			('COLUMN backfill.job.rows_per_s', 'Rows filled per second over the last minute, waiting included; 0 outside daily_window.'),
+			('COLUMN backfill.job.eta', 'When the walk over the table is expected to end, daily_window considered: the middle of the range in forecast; null while that is measured or nothing moves.'),
 			('COLUMN backfill.job.lag_ms', 'Milliseconds that the slowest replica is behind.'),
 			('COLUMN backfill.job.throttled_ms', 'Milliseconds for which the fill was held back by replicas and other limits so far; events throttle on and off tell when and why.'),
 			('COLUMN backfill.job.started_at', 'When a daemon first took the job.'),
@@ -1662,7 +1693,7 @@ BEGIN
 			('COLUMN backfill.job.finished_at', 'When the job ended.'),
 			('COLUMN backfill.job.holder', 'Which daemon works on it.'),
 			('COLUMN backfill.job.epoch', 'Fencing number: each claim raises it, and older ones can write nothing more.'),
-			('COLUMN backfill.job.forecast', 'While it fills: state (measuring, ranged, standing), earliest and latest end, rows_per_s_60s, rows_per_s_15min, and its pace: capacity_, allowance_, foreground_ and share_bytes_per_s of WAL, impact_percent on the application, batches_at_once, batch_pages; what is not known or has no limit is left out.'),
+			('COLUMN backfill.job.forecast', 'While it fills: state (measuring, ranged, standing), earliest and latest end, rows_per_s_60s and rows_per_s_15min (of time inside daily_window), and its pace: capacity_, allowance_, foreground_ and share_bytes_per_s of WAL, impact_percent on the application, batches_at_once, batch_pages; what is not known or has no limit is left out.'),
 			('COLUMN backfill.job.table_oid', 'Internal: oid of the table; null only while a repeated INSERT is being turned away.'),
 			('COLUMN backfill.job.type_oid', 'Internal: oid of column_type.'),
 			('COLUMN backfill.job.exact_type', 'Internal: the type as format_type writes it, found in planning.'),
@@ -1798,6 +1829,7 @@ BEGIN
 			('FUNCTION backfill.job_check_wishes', 'Internal: raises when the job''s options do not fit each other.'),
 			('FUNCTION backfill.daily_window_read', 'Internal: a daily_window spelt out, with its zone; raises when it is none.'),
 			('FUNCTION backfill.daily_window_at', 'Internal: whether a daily_window is open at an instant, how long still, or when it opens next.'),
+			('FUNCTION backfill.daily_window_after', 'Internal: when so much time inside a daily_window will have passed.'),
 			('FUNCTION backfill.job_resolve', 'Trigger: finds a new job''s table, type and collation on the submitter''s search_path.'),
 			('FUNCTION backfill.job_check', 'Trigger: sets what the server sets in a new job, and checks all else.'),
 			('FUNCTION backfill.job_steer', 'Trigger: checks what a user changes in a job.'),

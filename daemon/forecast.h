@@ -1,8 +1,10 @@
 /*
  * forecast: how fast it goes and between when and when it will be over.
  *
- * Rates are effective ones: pauses and throttling lower them. Two windows are looked at, the last 60 s and
- * the last 15 min; they disagree when the speed has changed, and then the truth lies between them:
+ * Rates are effective ones: pauses and throttling lower them. (Time outside a job's daily window is none: its
+ * clock stands then, and the server puts the ends where the window is open.) Two windows are looked at, the
+ * last 60 s and the last 15 min; they disagree when the speed has changed, and then the truth lies between
+ * them:
  *
  *	earliest = pages left / (the faster rate x (1 + doubt))
  *	latest   = pages left / (the slower rate x (1 - doubt))

@@ -73,13 +73,6 @@ bool job_in_window(const struct job *job, int64_t now_ms)
 	return !job->outside_window && (job->window_closes_ms == 0 || now_ms < job->window_closes_ms);
 }
 
-const char *job_opens_at(const struct job *job, int64_t now_ms)
-{
-	if (job_in_window(job, now_ms))
-		return NULL;
-	return job->opens_at ? job->opens_at : "later";
-}
-
 void job_follow(struct job *job, const struct job *row)
 {
 	job->knobs = row->knobs;

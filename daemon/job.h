@@ -71,9 +71,6 @@ struct job {
  */
 bool job_in_window(const struct job *job, int64_t now_ms) MUST_USE;
 
-/* Outside its window: when it opens, for people; NULL inside. On loan until the job is changed. */
-const char *job_opens_at(const struct job *job, int64_t now_ms) MUST_USE;
-
 /* Parses `auto`, `none`, `fill`, `derive`; auto follows contract section 3: fill when there is a value. */
 enum job_sync job_sync_parse(const char *sync, bool has_value) MUST_USE;
 

@@ -112,16 +112,21 @@ static void describe(
 	text_add(json, "}");
 }
 
-static void add_filling(struct progress *progress, const struct filling_progress *filled, int64_t now_ms,
-	struct forecast_view *view, struct queue_report *report)
+static void add_filling(struct progress *progress, const struct task *task,
+	const struct filling_progress *filled, int64_t now_ms, struct forecast_view *view,
+	struct queue_report *report)
 {
+	bool is_open = job_in_window(&task->job, now_ms);
 	double done = (double)filled->pages_done;
 
-	forecast_note(&progress->forecast, now_ms, filled->sweep, filled->rows, done);
+	if (is_open && progress->noted_ms != 0)
+		progress->open_ms += now_ms - progress->noted_ms;
+	progress->noted_ms = now_ms;
+	forecast_note(&progress->forecast, progress->open_ms, filled->sweep, filled->rows, done);
 	forecast_read(&progress->forecast, (double)filled->pages_total - done, view);
 	report->blocks_done = filled->sweep == 0 ? filled->pages_done : filled->pages_total;
 	report->blocks_total = filled->pages_total;
-	report->rows_per_s = view->rows_per_s;
+	report->rows_per_s = is_open ? view->rows_per_s : 0.0;
 	report->seconds_left = view->middle_s;
 	report->earliest_s = view->earliest_s;
 	report->latest_s = view->latest_s;
@@ -150,7 +155,7 @@ void progress_tell(
 	if (filled) {
 		if (filled->throttled_ms > progress->throttled_measured_ms)
 			progress->throttled_measured_ms = filled->throttled_ms;
-		add_filling(progress, filled, now_ms, &view, &report);
+		add_filling(progress, task, filled, now_ms, &view, &report);
 		describe(&view, filled, &json);
 		report.forecast = text_is(&json);
 	}

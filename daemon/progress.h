@@ -16,6 +16,8 @@
 
 struct progress {
 	struct forecast forecast;
+	int64_t open_ms;               /* the forecast's clock: it stands while the job's daily window is shut */
+	int64_t noted_ms;              /* when that was last looked at; 0: not yet */
 	int64_t rows_estimate;         /* -1: not known */
 	int64_t throttled_before_ms;   /* as the row had it when the job was claimed */
 	int64_t throttled_told_ms;     /* by events that are over */

@@ -92,7 +92,7 @@ install_refused "over a newer version" 'is version 3, this backfilld brings vers
 expect_sql "and nothing is changed then" 3 "SELECT version FROM backfill.schema_version"
 
 # From the version before: what it has kept from running
-sql main "UPDATE backfill.schema_version SET version = 1; DROP FUNCTION backfill.daily_window_read, backfill.daily_window_at; DROP VIEW backfill.status"
+sql main "UPDATE backfill.schema_version SET version = 1; DROP FUNCTION backfill.daily_window_read, backfill.daily_window_at, backfill.daily_window_after; DROP VIEW backfill.status"
 expect_equal "an upgrade from version 1 says nothing" "" "$(control_install)"
 expect_sql "it is version 2 now, and keeps the jobs" "2|1" "SELECT version, (SELECT count(*) FROM backfill.job) FROM backfill.schema_version"
 expect_sql "whose status says when they end" 1 "SELECT count(*) FROM backfill.status WHERE eta_range IS NULL"

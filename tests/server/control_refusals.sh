@@ -223,6 +223,22 @@ done <<'WINDOWS'
 22:00-05:30 Gone/Away|2026-11-22 20:59:59+00|f||never: this server knows no time zone Gone/Away
 WINDOWS
 
+# ... and how long work takes that may go on in it only
+while IFS='|' read -r window work ends; do
+	expect_sql "$work of work, $window" "$ends" -U shop_owner "SET TimeZone = 'UTC'; SELECT backfill.daily_window_after(nullif('$window', ''), '2026-11-22 12:00+00', '$work')"
+done <<'WORK'
+|5 h|2026-11-22 17:00:00+00
+10:00-14:00 UTC|2 h|2026-11-22 14:00:00+00
+10:00-14:00 UTC|2 h 1 s|2026-11-23 10:00:01+00
+10:00-14:00 UTC|6 h|2026-11-23 14:00:00+00
+10:00-14:00 UTC|7 h|2026-11-24 11:00:00+00
+22:00-05:30 UTC|1 s|2026-11-22 22:00:01+00
+22:00-05:30 UTC|7 h 30 min|2026-11-23 05:30:00+00
+22:00-05:30 UTC|8 h|2026-11-23 22:30:00+00
+22:00-05:30 Europe/Berlin|8 h|2026-11-23 21:30:00+00
+22:00-05:30 Gone/Away|8 h|
+WORK
+
 # What is fine
 for type in 'numeric(10,2)' 'text[]' 'timestamp(3) with time zone' 'plain' 'public.pair' '"char"' 'interval day to second'; do
 	expect_sql "type $type" "$type" -U shop_owner "BEGIN;

@@ -10,9 +10,11 @@
 
 #include "tests/unit/lead_scene.h"
 
+#include "common/memory.h"
 #include "daemon/progress.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ASK_REPORT "SET waiting_for = $3"
@@ -162,7 +164,7 @@ static void the_forecast_as_it_is_written(void **state)
 	struct stage_set *set = *state;
 	struct filling_progress filled = half_way();
 
-	tell(set, &filled, 0);
+	tell(set, &filled, 1);
 	assert_string_equal(fake_bound(ASK_REPORT, REPORT_FORECAST), "{\"state\": \"measuring\"}");
 	assert_null(fake_bound(ASK_REPORT, 8));
 	filled.pages_done = 3;
@@ -170,7 +172,7 @@ static void the_forecast_as_it_is_written(void **state)
 	filled.pace = (struct pace_view){
 		.capacity = 2.5e7, .allowance = 2e7, .foreground = 0, .share = 1e7, .impact = -3.25, .duty = 0.8};
 	filled.batch_pages = 64;
-	tell(set, &filled, 4000);
+	tell(set, &filled, 4001);
 	assert_string_equal(fake_bound(ASK_REPORT, REPORT_FORECAST),
 		"{\"state\": \"ranged\", \"rows_per_s_60s\": 25.0, \"rows_per_s_15min\": 25.0, "
 		"\"capacity_bytes_per_s\": 25000000.0, \"allowance_bytes_per_s\": 20000000.0, "
@@ -183,6 +185,29 @@ static void the_forecast_as_it_is_written(void **state)
 	assert_null(fake_bound(ASK_REPORT, REPORT_FORECAST));
 }
 
+/* The night's rates are what the next night is forecast by. */
+static void the_forecast_stands_while_the_window_is_shut(void **state)
+{
+	struct stage_set *set = *state;
+	struct filling_progress filled = half_way();
+	char *before;
+
+	tell(set, &filled, 1);
+	filled.pages_done = 3;
+	filled.rows = 300;
+	tell(set, &filled, 4001);
+	before = memory_text(fake_bound(ASK_REPORT, 12));
+	set->scene.task.job.outside_window = true;
+	tell(set, &filled, 40000001);
+	assert_string_equal(fake_bound(ASK_REPORT, 12), before);
+	assert_string_equal(fake_bound(ASK_REPORT, 7), "0.000"); /* rows a second, now */
+	set->scene.task.job.outside_window = false;
+	tell(set, &filled, 40000002);
+	assert_string_equal(fake_bound(ASK_REPORT, 12), before);
+	assert_string_equal(fake_bound(ASK_REPORT, 7), "25.000");
+	free(before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -192,6 +217,7 @@ int main(void)
 		CASE(throttled_ms_is_exact_at_any_moment),
 		CASE(a_report_tells_what_nobody_has_told),
 		CASE(the_forecast_as_it_is_written),
+		CASE(the_forecast_stands_while_the_window_is_shut),
 	};
 
 	return cmocka_run_group_tests_name("progress", tests, NULL, NULL);
