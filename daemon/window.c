@@ -5,12 +5,20 @@
 /* Fewer updates than this say nothing about a share. */
 #define TALLY_LEAST 100
 
-/*
- * After so many windows in one pass, see whether the horizon moves again. A try costs little, since passes
- * that find no room are left out; a snapshot of a second (an autoanalyze) must not cost the rest of a table
- * its passes.
- */
-#define SINGLES_BEFORE_RETRY 1
+/* Less than this share of the later passes in place is not worth their visits. */
+#define LATER_WORTH_IT 0.25
+
+/* First passes that find so much room need not be so small. */
+#define FIRST_HAS_ROOM 0.9
+
+/* Windows in one pass between two tries with more. */
+#define SINGLES_MOST 8
+
+/* The room of two rows at least, or a row that has grown does not fit into it. */
+#define ROWS_OF_A_PASS 2.0
+
+#define TABLE_PARTS 4
+#define TABLE_PART_LEAST 1024
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -81,9 +89,9 @@ static void leave_out_useless_passes(struct window *window)
 	const struct window_tally *tally = &window->tally;
 	struct window_bookmark *at = &window->bookmark;
 
-	if (at->page != at->from_page || at->pass < 2 || at->pass >= at->passes - 1)
+	if (at->page != at->from_page || at->pass < 2 || at->pass >= at->passes - 1 || tally->disturbed)
 		return;
-	if (tally->later_updated >= TALLY_LEAST && share(tally->later_hot, tally->later_updated) < 0.5)
+	if (tally->later_updated >= TALLY_LEAST && share(tally->later_hot, tally->later_updated) < LATER_WORTH_IT)
 		at->pass = at->passes - 1;
 }
 
@@ -140,9 +148,14 @@ bool window_narrow(struct window *window, const struct window_batch *batch)
 	return true;
 }
 
+void window_disturb(struct window *window)
+{
+	window->tally.disturbed = true;
+}
+
 int window_passes_for(double rows_per_page, int secondary_indexes)
 {
-	double passes = rows_per_page / (secondary_indexes > 0 ? 6.0 : 16.0);
+	double passes = rows_per_page / (secondary_indexes > 0 ? 6.0 : 15.0);
 	double most = secondary_indexes > 0 ? WINDOW_PASSES_MOST : 4.0;
 	double fewest = secondary_indexes > 0 ? 8.0 : 2.0;
 
@@ -150,50 +163,84 @@ int window_passes_for(double rows_per_page, int secondary_indexes)
 		passes = most;
 	if (passes < fewest)
 		passes = fewest;
-	if (passes > rows_per_page)
-		passes = rows_per_page;
+	if (passes > rows_per_page / ROWS_OF_A_PASS)
+		passes = rows_per_page / ROWS_OF_A_PASS;
+	if (passes > WINDOW_PASSES_MOST)
+		passes = WINDOW_PASSES_MOST;
 	return passes < 1.0 ? 1 : (int)passes;
 }
 
 void window_course_start(struct window_course *course, int passes)
 {
-	*course = (struct window_course){.passes_most = passes, .passes = passes};
+	*course =
+		(struct window_course){.passes_most = passes, .passes = passes, .passes_least = 1, .singles_most = 1};
 }
 
-static void learn_from_single(struct window_course *course, double first)
+/* Fewer where the pages have room; back, and no fewer than that, where it turns out to be too little. */
+static void fit_to_room(struct window_course *course, int passes, double first)
 {
-	if (first >= 0.9) {
-		course->singles = 0;
+	int most = course->passes_most;
+
+	if (first >= FIRST_HAS_ROOM) {
+		passes = passes / 2 > course->passes_least ? passes / 2 : course->passes_least;
+		course->passes = passes < 1 ? 1 : passes < most ? passes : most;
 		return;
 	}
-	course->singles++;
-	if (course->singles < SINGLES_BEFORE_RETRY)
+	course->passes = 2 * passes < most ? 2 * passes : most;
+	course->passes_least = passes < most ? course->passes : 1;
+}
+
+/* In one pass either because it is enough, or because the horizon stands still. */
+static void learn_from_single(struct window_course *course, double first)
+{
+	if (!course->stuck) {
+		fit_to_room(course, 1, first);
+		return;
+	}
+	if (++course->singles < course->singles_most)
 		return;
 	course->singles = 0;
 	course->passes = course->passes_most;
 }
 
-void window_course_learn(struct window_course *course, int passes, const struct window_tally *tally)
+static enum window_turn get_stuck(struct window_course *course)
+{
+	bool was = course->stuck;
+
+	if (was)
+		course->singles_most = course->singles_most < SINGLES_MOST ? 2 * course->singles_most : SINGLES_MOST;
+	course->stuck = true;
+	course->passes = 1;
+	course->singles = 0;
+	return was ? WINDOW_NO_TURN : WINDOW_GOT_STUCK;
+}
+
+static enum window_turn get_free(struct window_course *course)
+{
+	bool was = course->stuck;
+
+	course->stuck = false;
+	course->singles_most = 1;
+	return was ? WINDOW_GOT_FREE : WINDOW_NO_TURN;
+}
+
+enum window_turn window_course_learn(
+	struct window_course *course, int passes, const struct window_tally *tally)
 {
 	double first = share(tally->first_hot, tally->first_updated);
 	double later = share(tally->later_hot, tally->later_updated);
 
 	assert(passes >= 1);
 	if (tally->first_updated < TALLY_LEAST)
-		return;
-	if (passes == 1) {
+		return WINDOW_NO_TURN;
+	if (passes == 1)
 		learn_from_single(course, first);
-		return;
-	}
-	if (tally->later_updated < TALLY_LEAST)
-		return;
-	course->stuck = later < 0.5 && first < 0.9;
-	if (course->stuck)
-		course->passes = 1;
-	else if (first >= 0.9)
-		course->passes = passes > 2 ? passes / 2 : 1;
-	else
-		course->passes = course->passes_most;
+	if (passes == 1 || tally->later_updated < TALLY_LEAST || tally->disturbed)
+		return WINDOW_NO_TURN;
+	if (later < LATER_WORTH_IT && first < FIRST_HAS_ROOM)
+		return get_stuck(course);
+	fit_to_room(course, passes, first);
+	return get_free(course);
 }
 
 int64_t window_pages_for(int64_t wanted, int64_t shared_buffers)
@@ -201,6 +248,13 @@ int64_t window_pages_for(int64_t wanted, int64_t shared_buffers)
 	int64_t pages = least(wanted, shared_buffers / 8);
 
 	return pages < 64 ? 64 : pages;
+}
+
+int64_t window_pages_within(int64_t pages, int64_t table_pages)
+{
+	int64_t part = table_pages / TABLE_PARTS;
+
+	return least(pages, part > TABLE_PART_LEAST ? part : TABLE_PART_LEAST);
 }
 
 double window_pages_done(const struct window_bookmark *bookmark)

@@ -20,8 +20,11 @@
 /* More line pointers than a page of the largest block size (32 kB) can have. */
 #define WINDOW_ITEMS 2048
 
-/* Passes beyond this cost more page visits than they save (measured: README, "How it fills"). */
+/* Passes beyond this cost more page visits than they save. A build with 1 is what tests/bench/shapes.sh holds
+ * the passes against. */
+#ifndef WINDOW_PASSES_MOST
 #define WINDOW_PASSES_MOST 32
+#endif
 
 /* Where a filler stands; the same values as in its row of backfill.bookmark. */
 struct window_bookmark {
@@ -50,6 +53,7 @@ struct window_tally {
 	int64_t first_hot;
 	int64_t later_updated;
 	int64_t later_hot;
+	bool disturbed; /* others took the room: no verdict on the horizon */
 };
 
 /* A search for the row that makes the batch fail, by halving. */
@@ -70,10 +74,19 @@ struct window {
 /* Steers the number of passes from window to window; one for each job. A zeroed course starts with
  * window_course_start(). */
 struct window_course {
-	int passes_most; /* what the table's shape suggests */
-	int passes;      /* for the next window */
-	int singles;     /* windows done in one pass since the last try with more */
-	bool stuck;      /* pruning frees nothing: something holds the horizon */
+	int passes_most;  /* what the table's shape suggests */
+	int passes;       /* for the next window */
+	int passes_least; /* fewer were tried and left rows without room */
+	int singles;      /* windows done in one pass since the last try with more */
+	int singles_most; /* so many before the next; doubled by each try in vain, up to 8 */
+	bool stuck;       /* pruning frees nothing: something holds the horizon */
+};
+
+/* What a window has changed, for the history. */
+enum window_turn {
+	WINDOW_NO_TURN,
+	WINDOW_GOT_STUCK, /* in one pass from now on, but for a try now and then */
+	WINDOW_GOT_FREE,  /* the horizon moves again: in `passes` passes from now on */
 };
 
 /* A window to walk from where `bookmark` stands. */
@@ -83,8 +96,8 @@ void window_start(struct window *window, const struct window_bookmark *bookmark)
 bool window_next(const struct window *window, int64_t pages, struct window_batch *ret_batch) MUST_USE;
 
 /*
- * The batch has committed: moves the bookmark, adds to the tally. When the later passes turn out not to
- * find room (less than half of their updates were HOT) the passes in between are left out.
+ * The batch has committed: moves the bookmark, adds to the tally. When the later passes turn out not to find
+ * room (less than a quarter of their updates were HOT) the passes in between are left out.
  */
 void window_done(struct window *window, const struct window_batch *batch, int64_t updated, int64_t hot);
 
@@ -95,18 +108,55 @@ void window_done(struct window *window, const struct window_batch *batch, int64_
 bool window_narrow(struct window *window, const struct window_batch *batch) MUST_USE;
 
 /*
+ * Somebody else has put rows into the room that this window's passes made. A VACUUM under way does that: it
+ * publishes the free space of the window's pages, and rows that leave their page then go there. One that
+ * starts while k passes are under way costs up to 1/k of their HOT updates; in the first of 2 to 4 passes it
+ * costs nearly all of them (seen: 64 % → 6 %). So vacuums start where a window ends, and windows of other
+ * fillers that are under way then are told here; for them low shares say nothing of the horizon.
+ */
+void window_disturb(struct window *window);
+
+/*
  * Passes for a first window, from the table's shape: rows a page (reltuples / relpages) and whether indexes
  * besides the primary key would have to be maintained. 1 … WINDOW_PASSES_MOST.
+ *
+ * Measured (tests/bench/shapes.sh, PostgreSQL 15, a value of 12 to 32 bytes), the server's CPU as times that
+ * of one pass:
+ *
+ *	rows a page, indexes	k = 2	3	4	6	8	12	16
+ *	106, none		0.88	0.86	0.84	0.91	1.09	1.14	1.68
+ *	61, none		0.86	0.85	0.81	0.89	1.11	1.05
+ *	9, none			0.95	1.15	1.07	1.13	1.25
+ *	9, three			0.81	0.67	0.72	0.67
+ *
+ * With 61 rows and three indexes it is 0.63 in 10 passes, and flat between 8 and 15. So without indexes a few
+ * passes, with them every sixth row. And a pass frees the room of two rows at least, or a row that has grown
+ * does not fit into it: with 9 rows a page 70 % are HOT in 4 passes, 65 % in 6.
  */
 int window_passes_for(double rows_per_page, int secondary_indexes) MUST_USE;
 
 void window_course_start(struct window_course *course, int passes);
 
-/* Learns from a window that was walked in `passes` passes. */
-void window_course_learn(struct window_course *course, int passes, const struct window_tally *tally);
+/*
+ * Learns from a window that was walked in `passes` passes; tells when that changes what the history should
+ * say.
+ *
+ * Where nine tenths of the first pass find room (fillfactor, dead space) half the passes do; when those leave
+ * rows without room twice as many again, and no fewer from then on. When the later passes find none, one;
+ * then more are tried after 1, 2, 4, 8 windows, since a snapshot of a second (an autoanalyze) must not cost
+ * the rest of a table its passes, and a snapshot of hours not many tries.
+ */
+enum window_turn window_course_learn(
+	struct window_course *course, int passes, const struct window_tally *tally);
 
 /* Pages a window should have: `wanted`, at most 1/8 of shared_buffers (both in pages), at least 64. */
 int64_t window_pages_for(int64_t wanted, int64_t shared_buffers) MUST_USE;
+
+/*
+ * The same for a table of so many pages: at most a quarter of it, but 1024. Vacuums start between windows,
+ * and an index whose leaves are full doubles before a third of its rows have moved.
+ */
+int64_t window_pages_within(int64_t pages, int64_t table_pages) MUST_USE;
 
 /* Work done in the window, in pages: the share of the passes times its pages. */
 double window_pages_done(const struct window_bookmark *bookmark) MUST_USE;

@@ -132,8 +132,8 @@ static void useless_passes_are_left_out(void **state)
 		int walked;
 	} cases[] = {
 		{"everything is updated in place: all passes", 8, 1000, 1000, 8},
-		{"half of it is: all passes", 8, 1000, 500, 8},
-		{"less than half: after two passes straight to the last", 8, 1000, 499, 3},
+		{"a quarter of it is: all passes", 8, 1000, 250, 8},
+		{"less than a quarter: after two passes straight to the last", 8, 1000, 249, 3},
 		{"nothing is: the same", 16, 1000, 0, 3},
 		{"too few updates to tell", 8, 16, 0, 8},
 		{"a few more passes until there are enough to tell", 8, 40, 0, 5},
@@ -157,6 +157,23 @@ static void useless_passes_are_left_out(void **state)
 		if (walked != cases[i].walked || batch.pass != cases[i].passes - 1)
 			fail_msg("%s: %d passes, the last was %d", cases[i].what, walked, batch.pass);
 	}
+}
+
+static void a_disturbed_window_leaves_nothing_out(void **state)
+{
+	struct window_bookmark from = fresh(0, 10, 8);
+	struct window window;
+	struct window_batch batch;
+	int walked = 0;
+
+	(void)state;
+	window_start(&window, &from);
+	window_disturb(&window);
+	while (window_next(&window, 10, &batch)) {
+		window_done(&window, &batch, 1000, 0);
+		walked++;
+	}
+	assert_int_equal(walked, 8);
 }
 
 static void no_pass_is_left_half_walked(void **state)
@@ -280,92 +297,7 @@ static void a_search_over_a_row_that_was_mended_meanwhile_goes_on_as_before(void
 	}
 }
 
-/* ---- how many passes ---- */
-
-static void passes_for_a_table(void **state)
-{
-	static const struct {
-		const char *what;
-		double rows_per_page;
-		int secondary_indexes;
-		int passes;
-	} cases[] = {
-		{"rows of 120 bytes with indexes: every sixth row", 64, 3, 10},
-		{"without indexes a few passes will do", 64, 0, 4},
-		{"tiny rows: not more than is worth it", 226, 1, WINDOW_PASSES_MOST},
-		{"tiny rows without indexes", 226, 0, 4},
-		{"wide rows: at most one pass for each row of a page", 5, 2, 5},
-		{"ten rows a page and indexes: the fewest that free room", 10, 1, 8},
-		{"ten rows a page, no index", 10, 0, 2},
-		{"rows wider than a page", 0.3, 2, 1},
-		{"one row a page", 1, 0, 1},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		int passes = window_passes_for(cases[i].rows_per_page, cases[i].secondary_indexes);
-
-		if (passes != cases[i].passes)
-			fail_msg("%s: %d", cases[i].what, passes);
-	}
-}
-
-static void what_a_course_learns_from_a_window(void **state)
-{
-	static const struct {
-		const char *what;
-		struct window_course before;
-		int walked;
-		struct window_tally tally;
-		int passes;
-		bool stuck;
-	} cases[] = {
-		{"pruning gives room: as many passes as the table suggests", {16, 4, 0, false}, 4,
-			{1000, 10, 3000, 2900}, 16, false},
-		{"pruning gives none: something holds the horizon, one pass", {16, 16, 0, false}, 16,
-			{1000, 10, 3000, 10}, 1, true},
-		{"the pages had room: half the passes", {16, 16, 0, false}, 16, {1000, 950, 3000, 2900}, 8, false},
-		{"the pages had room in two passes: one", {16, 2, 0, false}, 2, {1000, 950, 3000, 2900}, 1, false},
-		{"room in the first pass and none later is a full page, not a horizon", {16, 16, 0, false}, 16,
-			{1000, 950, 3000, 10}, 8, false},
-		{"too few updates tell nothing", {16, 16, 0, false}, 16, {99, 0, 3000, 0}, 16, false},
-		{"nor too few in the later passes", {16, 16, 0, true}, 16, {1000, 0, 99, 0}, 16, true},
-		{"a window in one pass with room stays at one", {16, 1, 3, false}, 1, {1000, 950, 0, 0}, 1, false},
-		{"after a window in one pass the passes are tried again", {16, 1, 0, true}, 1, {1000, 10, 0, 0}, 16,
-			true},
-		{"a window that was walked in another number of passes than the next one", {16, 8, 0, false}, 4,
-			{1000, 950, 3000, 2900}, 2, false},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		struct window_course course = cases[i].before;
-
-		window_course_learn(&course, cases[i].walked, &cases[i].tally);
-		if (course.passes != cases[i].passes || course.stuck != cases[i].stuck)
-			fail_msg("%s: %d passes, %s", cases[i].what, course.passes, course.stuck ? "stuck" : "not stuck");
-	}
-}
-
-static void a_course_never_leaves_its_bounds(void **state)
-{
-	(void)state;
-	for (int round = 0; round < ROUNDS; round++) {
-		struct window_course course;
-		int most = (int)any(1, WINDOW_PASSES_MOST);
-
-		window_course_start(&course, most);
-		assert_int_equal(course.passes, most);
-		for (int step = 0; step < 20; step++) {
-			int64_t first = any(0, 2000);
-			int64_t later = any(0, 2000);
-			struct window_tally tally = {first, any(0, first), later, any(0, later)};
-
-			window_course_learn(&course, course.passes, &tally);
-			assert_in_range(course.passes, 1, most);
-		}
-	}
-}
+/* ---- sizes ---- */
 
 static void the_size_of_a_window(void **state)
 {
@@ -374,6 +306,12 @@ static void the_size_of_a_window(void **state)
 	assert_int_equal(window_pages_for(4096, 16384), 2048);   /* 128 MB: an eighth */
 	assert_int_equal(window_pages_for(4096, 16), 64);        /* the least there is */
 	assert_int_equal(window_pages_for(10, 1 << 20), 64);
+
+	assert_int_equal(window_pages_within(4096, 1 << 20), 4096); /* of a large table */
+	assert_int_equal(window_pages_within(4096, 8192), 2048);    /* a quarter */
+	assert_int_equal(window_pages_within(4096, 100), 1024);     /* of a small one */
+	assert_int_equal(window_pages_within(512, 100), 512);       /* never more than memory allows */
+	assert_int_equal(window_pages_within(4096, 0), 1024);
 }
 
 static void work_done_in_a_window(void **state)
@@ -402,13 +340,11 @@ int main(void)
 		cmocka_unit_test(the_next_batch),
 		cmocka_unit_test(batches_cover_every_page_in_each_pass_exactly_once),
 		cmocka_unit_test(useless_passes_are_left_out),
+		cmocka_unit_test(a_disturbed_window_leaves_nothing_out),
 		cmocka_unit_test(no_pass_is_left_half_walked),
 		cmocka_unit_test(the_tally_tells_the_first_pass_from_the_later_ones),
 		cmocka_unit_test(a_search_ends_at_the_bad_row_after_a_logarithm_of_batches),
 		cmocka_unit_test(a_search_over_a_row_that_was_mended_meanwhile_goes_on_as_before),
-		cmocka_unit_test(passes_for_a_table),
-		cmocka_unit_test(what_a_course_learns_from_a_window),
-		cmocka_unit_test(a_course_never_leaves_its_bounds),
 		cmocka_unit_test(the_size_of_a_window),
 		cmocka_unit_test(work_done_in_a_window),
 	};
