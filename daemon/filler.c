@@ -246,11 +246,14 @@ static void wait_for_gate(struct filler *filler)
 	pace_sample(task->pace, monitor_signals(task->monitor), clock_ms());
 	pace_ask(share, clock_ms(), &verdict);
 	if (!verdict.go) {
-		if (verdict.reason)
+		if (verdict.reason) {
 			task_wait_for(task, verdict.reason);
+			filler->events->held(filler->owner, verdict.reason);
+		}
 		after(filler, verdict.wait_ms, wait_for_gate);
 		return;
 	}
+	filler->events->held(filler->owner, NULL);
 	filler->sizer.target_ms = task->job.knobs.batch_ms * verdict.batch_part;
 	filler->sizer.most_bytes = verdict.batch_bytes;
 	filler->sizer.pages_most = pages_most(filler->shared);
@@ -280,27 +283,38 @@ static void tell_window(struct filler *filler)
 	free(detail);
 }
 
+static void tell_turn(struct filler *filler, enum window_turn turn)
+{
+	struct task *task = filler->task;
+	const char *who = monitor_signals(task->monitor)->horizon.who;
+	char *detail;
+
+	if (turn == WINDOW_NO_TURN)
+		return;
+	if (turn == WINDOW_GOT_STUCK)
+		detail =
+			memory_textf("updates find no room in their pages, since something holds the xmin horizon (%s); "
+						 "filling in one pass until it moves",
+				who ? who : "a long transaction, a slot, a standby's feedback");
+	else
+		detail =
+			memory_textf("the xmin horizon moves again; filling in %d passes", filler->shared->course.passes);
+	queue_tell(task->control, &task->job,
+		&(struct queue_event){
+			.kind = "passes", .detail = detail, .lock_wait_ms = -1, .duration_ms = -1, .rows = -1},
+		NULL, NULL);
+	free(detail);
+}
+
 static void finish_window(struct filler *filler)
 {
 	struct filler_shared *shared = filler->shared;
-	bool was_stuck = shared->course.stuck;
+	const struct window *window = &filler->window;
 
 	if (filler->window_rows > 0)
 		tell_window(filler);
-	window_course_learn(&shared->course, filler->window.bookmark.passes, &filler->window.tally);
-	if (shared->course.stuck && !was_stuck)
-		queue_tell(filler->task->control, &filler->task->job,
-			&(struct queue_event){
-				.kind = "passes",
-				.detail = "updates find no room in their pages: something holds the xmin horizon (a long "
-						  "transaction,"
-						  " a slot, a standby's feedback); filling in one pass until it moves",
-				.lock_wait_ms = -1,
-				.duration_ms = -1,
-				.rows = -1,
-			},
-			NULL, NULL);
-	shared->pages_done += window_pages_done(&filler->window.bookmark);
+	tell_turn(filler, window_course_learn(&shared->course, window->bookmark.passes, &window->tally));
+	shared->pages_done += window_pages_done(&window->bookmark);
 	filler->has_window = filler->owes_window = false;
 	ask_window(filler);
 }
@@ -501,6 +515,11 @@ bool filler_at_rest(const struct filler *filler)
 bool filler_is_idle(const struct filler *filler)
 {
 	return filler->at == AT_IDLE || (filler->at == AT_LINK && !filler->owes_window);
+}
+
+int64_t filler_batch_pages(const struct filler *filler)
+{
+	return filler->sizer.pages;
 }
 
 double filler_pages_done(const struct filler *filler)

@@ -33,6 +33,8 @@ struct filler_events {
 	void (*progressed)(void *owner);
 	/* No windows are left in this walk, or the filler is beyond the number of workers wanted. */
 	void (*idle)(void *owner);
+	/* Its batches are held back for this reason, or (NULL) go; told before each batch. */
+	void (*held)(void *owner, const char *reason_or_null);
 	/* A row, or the job itself, cannot be done; or it is fenced. */
 	void (*failed)(void *owner, const struct fault *why);
 };
@@ -51,6 +53,9 @@ bool filler_at_rest(const struct filler *filler) MUST_USE;
 /* Nothing of this walk is left to it; so is one that cannot connect and owes no window: the others do the
  * work. */
 bool filler_is_idle(const struct filler *filler) MUST_USE;
+
+/* Pages that its next batch shall have. */
+int64_t filler_batch_pages(const struct filler *filler) MUST_USE;
 
 /* Work done in the window it is in, in pages. */
 double filler_pages_done(const struct filler *filler) MUST_USE;

@@ -6,6 +6,7 @@
 #include "daemon/catalog.h"
 #include "daemon/cleaner.h"
 #include "daemon/filler.h"
+#include "daemon/foreman.h"
 #include "daemon/leftover.h"
 #include "daemon/queue.h"
 #include "daemon/sweep.h"
@@ -18,7 +19,7 @@
 
 struct filling {
 	struct task *task;
-	task_done *done;
+	const struct filling_events *events;
 	void *owner;
 	struct loop_timer *timer;
 	void (*next)(struct filling *filling); /* what the timer goes on with */
@@ -35,6 +36,7 @@ struct filling {
 	bool stopping;
 	struct builder *builder; /* between the fill and its first sweep */
 	struct cleaner *cleaner;
+	struct foreman *foreman;
 	struct fault why; /* a filler failed: told when all are at rest */
 };
 
@@ -43,6 +45,10 @@ static void start_walk(struct filling *filling);
 static void count_left(struct filling *filling);
 static void filler_failed(void *owner, const struct fault *why);
 static void tell_end(struct filling *filling);
+static void look_at_fillers(void *owner, struct foreman_look *ret_look);
+static void want_fillers(void *owner);
+
+static const struct foreman_events foreman_events = {.look = look_at_fillers, .wants = want_fillers};
 
 static void go_on(void *owner)
 {
@@ -57,7 +63,7 @@ static void after(struct filling *filling, int64_t delay_ms, void (*next)(struct
 	loop_timer_after(filling->timer, delay_ms);
 }
 
-struct filling *filling_new(struct task *task, task_done *done, void *owner)
+struct filling *filling_new(struct task *task, const struct filling_events *events, void *owner)
 {
 	struct filling *filling = memory_new(sizeof(*filling));
 	const struct relation *relation = &task->relation;
@@ -65,10 +71,11 @@ struct filling *filling_new(struct task *task, task_done *done, void *owner)
 	double rows_per_page =
 		relation->pages > 0 && relation->rows > 0 ? relation->rows / (double)relation->pages : 64.0;
 
-	*filling = (struct filling){.task = task, .done = done, .owner = owner, .shared = {.task = task}};
+	*filling = (struct filling){.task = task, .events = events, .owner = owner, .shared = {.task = task}};
 	task_wish(task, clock_ms(), &wish);
 	filling->shared.share = pace_join(task->pace, &wish, clock_ms());
-	filling->shared.workers = task->job.knobs.workers > 0 ? task->job.knobs.workers : 1;
+	filling->foreman = foreman_new(task, &foreman_events, filling);
+	filling->shared.workers = foreman_fillers(filling->foreman);
 	filling->timer = loop_timer_new(task->loop, go_on, filling);
 	filling->cleaner = cleaner_new(task);
 	window_course_start(&filling->shared.course,
@@ -85,6 +92,7 @@ void filling_free(struct filling *filling)
 	session_forget(filling->task->session, filling);
 	builder_free(filling->builder);
 	cleaner_free(filling->cleaner);
+	foreman_free(filling->foreman);
 	for (size_t i = 0; i < filling->fillers_count; i++)
 		filler_free(filling->fillers[i]);
 	free(filling->fillers);
@@ -102,7 +110,7 @@ static bool control_failed(struct filling *filling, const struct fault *why, voi
 	if (task_may_retry(why))
 		after(filling, CONTROL_RETRY_MS, again);
 	else
-		filling->done(filling->owner, why);
+		filling->events->done(filling->owner, why);
 	return true;
 }
 
@@ -117,7 +125,7 @@ static void got_size(void *owner, const struct reply *reply)
 	if (!task->relation.exists) {
 		fault_set(&filling->why, FAULT_JOB, "table %s is gone", task->job.table_name);
 		fault_set_hint(&filling->why, "If it was dropped on purpose, delete the job.");
-		filling->done(filling->owner, &filling->why);
+		filling->events->done(filling->owner, &filling->why);
 		return;
 	}
 	start_walk(filling);
@@ -189,7 +197,7 @@ static void value_never_agrees(struct filling *filling)
 								  "IMMUTABLE or STABLE that is not), or rows are "
 								  "written past the trigger (logical replication, session_replication_role): "
 								  "mend that, then set wanted = 'run'.");
-	filling->done(filling->owner, &filling->why);
+	filling->events->done(filling->owner, &filling->why);
 }
 
 static void tell_sweep(struct filling *filling, const struct sweep_walk *walk)
@@ -269,16 +277,21 @@ static void filler_failed(void *owner, const struct fault *why)
 	filling_stop(filling);
 }
 
+static void filler_held(void *owner, const char *reason_or_null)
+{
+	struct filling *filling = owner;
+
+	filling->events->held(filling->owner, reason_or_null);
+}
+
 static const struct filler_events filler_events = {
-	.progressed = filler_progressed, .idle = filler_idle, .failed = filler_failed};
+	.progressed = filler_progressed, .idle = filler_idle, .held = filler_held, .failed = filler_failed};
 
 static void have_fillers(struct filling *filling)
 {
-	int workers = filling->task->job.knobs.workers;
 	size_t wanted;
 
-	if (workers > 0)
-		filling->shared.workers = workers;
+	filling->shared.workers = foreman_fillers(filling->foreman);
 	wanted = (size_t)filling->shared.workers;
 	if (wanted > filling->fillers_count)
 		filling->fillers = memory_resize(filling->fillers, wanted * sizeof(filling->fillers[0]));
@@ -306,6 +319,7 @@ static void started_walk(void *owner, const struct reply *reply)
 	if (filling->walk.sweep > 0)
 		filling->shared.course.passes = filling->shared.course.passes_most = 1;
 	filling->walking = true;
+	foreman_begin(filling->foreman);
 	have_fillers(filling);
 	for (size_t i = 0; i < before; i++)
 		filler_resume(filling->fillers[i]);
@@ -326,7 +340,7 @@ static void rows_are_kept(struct filling *filling, int64_t left)
 		"The table's own UPDATE trigger (%s) keeps them as they are: let it pass these updates, then set "
 		"wanted = 'run'.",
 		filling->task->relation.update_triggers);
-	filling->done(filling->owner, &filling->why);
+	filling->events->done(filling->owner, &filling->why);
 }
 
 /* Once more before it is said: a row may have come in behind the sweep. */
@@ -348,7 +362,7 @@ static void counted_left(void *owner, const struct reply *reply)
 	if (why && task_may_retry(why)) {
 		after(filling, CONTROL_RETRY_MS, count_left);
 	} else if (why) {
-		filling->done(filling->owner, why);
+		filling->events->done(filling->owner, why);
 	} else if (filling->task->job.sync == JOB_SYNC_NONE) {
 		tell(filling, "sweep", "rows written meanwhile are left to the application (sync = 'none')",
 			leftover_read(reply));
@@ -375,7 +389,7 @@ static void tell_end(struct filling *filling)
 		return;
 	}
 	task_wait_for(filling->task, NULL);
-	filling->done(filling->owner, NULL);
+	filling->events->done(filling->owner, NULL);
 }
 
 void filling_update(struct filling *filling)
@@ -396,7 +410,7 @@ static void tell_failure_at_rest(struct filling *filling)
 		return;
 	}
 	fault_copy(&why, &filling->why);
-	filling->done(filling->owner, &why);
+	filling->events->done(filling->owner, &why);
 	fault_clear(&why);
 }
 
@@ -423,22 +437,52 @@ bool filling_at_rest(const struct filling *filling)
 	return true;
 }
 
-void filling_read_progress(const struct filling *filling, struct filling_progress *ret_progress)
+static double pages_done(const struct filling *filling)
 {
 	double done = filling->shared.pages_done;
 
 	for (size_t i = 0; i < filling->fillers_count; i++)
 		done += filler_pages_done(filling->fillers[i]);
-	if (done > (double)filling->walk.pages)
-		done = (double)filling->walk.pages;
+	return done < (double)filling->walk.pages ? done : (double)filling->walk.pages;
+}
+
+static double batch_pages(const struct filling *filling)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < filling->fillers_count; i++)
+		sum += (double)filler_batch_pages(filling->fillers[i]);
+	return filling->fillers_count > 0 ? sum / (double)filling->fillers_count : 0.0;
+}
+
+static void look_at_fillers(void *owner, struct foreman_look *ret_look)
+{
+	const struct filling *filling = owner;
+
+	*ret_look = (struct foreman_look){
+		.pages = pages_done(filling),
+		.throttled_ms = pace_throttled_ms(filling->shared.share, clock_ms()),
+	};
+	for (size_t i = 0; i < filling->fillers_count; i++)
+		ret_look->fillers += !filler_is_idle(filling->fillers[i]);
+}
+
+static void want_fillers(void *owner)
+{
+	filling_update(owner);
+}
+
+void filling_read_progress(const struct filling *filling, struct filling_progress *ret_progress)
+{
 	*ret_progress = (struct filling_progress){
 		.sweep = filling->walk.sweep,
-		.pages_done = (int64_t)done,
+		.pages_done = (int64_t)pages_done(filling),
 		.pages_total = filling->walk.pages,
 		.rows = filling->rows_before + filling->shared.rows_found,
 		.throttled = pace_held_by(filling->shared.share) != NULL,
 		.throttle_reason = pace_held_by(filling->shared.share),
 		.throttled_ms = pace_throttled_ms(filling->shared.share, clock_ms()),
+		.batch_pages = batch_pages(filling),
 	};
 	pace_read(filling->shared.share, &ret_progress->pace);
 }

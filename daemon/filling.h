@@ -26,8 +26,14 @@ struct filling_progress {
 	double batch_pages; /* mean over the fillers; 0: not known */
 };
 
-/* `done` is called from the loop, once, unless the filling is freed before. */
-struct filling *filling_new(struct task *task, task_done *done, void *owner) MUST_USE;
+struct filling_events {
+	task_done *done; /* from the loop, once, unless the filling is freed before */
+	/* Batches are held back for this reason, or (NULL) go; also told when nothing has changed. */
+	void (*held)(void *owner, const char *reason_or_null);
+};
+
+/* `events` are on loan for its life. */
+struct filling *filling_new(struct task *task, const struct filling_events *events, void *owner) MUST_USE;
 void filling_free(struct filling *filling);
 
 /* The job's knobs have changed: more or fewer fillers. */

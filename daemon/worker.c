@@ -285,6 +285,13 @@ static void leave_stage(struct worker *worker)
 	start_move(worker, to, NULL);
 }
 
+static void filling_held(void *owner, const char *reason_or_null)
+{
+	struct worker *worker = owner;
+
+	progress_throttle(&worker->progress, &worker->task, reason_or_null, clock_ms());
+}
+
 static void part_ended(void *owner, const struct fault *why)
 {
 	struct worker *worker = owner;
@@ -302,6 +309,8 @@ static void part_ended(void *owner, const struct fault *why)
 		leave_stage(worker);
 	fault_clear(&copy);
 }
+
+static const struct filling_events filling_events = {.done = part_ended, .held = filling_held};
 
 static void work(struct worker *worker)
 {
@@ -324,7 +333,7 @@ static void work(struct worker *worker)
 		worker->builder = builder_new(task, part_ended, worker);
 		return;
 	case STAGE_FILLING:
-		worker->filling = filling_new(task, part_ended, worker);
+		worker->filling = filling_new(task, &filling_events, worker);
 		return;
 	case STAGE_QUEUED:
 	case STAGE_INDEXING:

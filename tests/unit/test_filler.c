@@ -42,7 +42,14 @@ static void failed(void *owner, const struct fault *why)
 	fault_copy(&set->scene.why, why);
 }
 
-static const struct filler_events events = {.progressed = progressed, .idle = idle, .failed = failed};
+static void held(void *owner, const char *reason_or_null)
+{
+	(void)owner;
+	(void)reason_or_null;
+}
+
+static const struct filler_events events = {
+	.progressed = progressed, .idle = idle, .held = held, .failed = failed};
 
 static bool is_idle(struct scene *scene)
 {

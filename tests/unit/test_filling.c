@@ -19,6 +19,14 @@ struct stage_set {
 	struct filling *filling;
 };
 
+static void held(void *owner, const char *reason_or_null)
+{
+	(void)owner;
+	(void)reason_or_null;
+}
+
+static const struct filling_events events = {.done = scene_done, .held = held};
+
 static int set_up(void **state)
 {
 	static struct stage_set set;
@@ -40,7 +48,7 @@ static int tear_down(void **state)
 
 static void start(struct stage_set *set)
 {
-	set->filling = filling_new(&set->scene.task, scene_done, set);
+	set->filling = filling_new(&set->scene.task, &events, set);
 }
 
 /* Walk number `sweep` over 4 pages, all of it one window whose batch fills `rows`. */
