@@ -192,7 +192,7 @@ while IFS='|' read -r written stored; do
 		INSERT INTO backfill.job ($what, daily_window) VALUES ('orders', 'v', 'text', '$written') RETURNING daily_window; ROLLBACK"
 done <<'WINDOWS'
 22:00-05:30 Europe/Berlin|22:00-05:30 Europe/Berlin
- 7:00 - 24:00  utc |07:00-00:00 UTC
+7:00 - 24:00  utc |07:00-00:00 UTC
 9:05-17:00|09:05-17:00 Asia/Tokyo
 WINDOWS
 

@@ -241,7 +241,12 @@ static void walks_and_windows(void **state)
 static void what_is_not_known_is_null(void **state)
 {
 	struct stage_set *set = *state;
-	struct queue_report report = {.rows_estimate = -1, .rows_per_s = -1, .seconds_left = -1, .earliest_s = -1, .latest_s = 70, .lag_ms = -1};
+	struct queue_report report = {.rows_estimate = -1,
+		.rows_per_s = -1,
+		.seconds_left = -1,
+		.earliest_s = -1,
+		.latest_s = 70,
+		.lag_ms = -1};
 
 	fake_on(ASK_REPORT);
 	queue_tell_progress(set->scene.task.control, &set->scene.task.job, &report);

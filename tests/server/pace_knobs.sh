@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# Knobs and the daily window of a job that runs: each change is on record with what it was and what it is, and takes effect
+# within a second; the row says what is waited for, when it will be over, and for how long it was held back.
+# shellcheck disable=SC2119 # our functions have their own arguments
+# shellcheck source=tests/server/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/server/job_lib.sh
+. "$TOP/tests/server/job_lib.sh"
+
+job_world shared_buffers=4MB # small windows, so that there is one for each worker
+daemon_option defaults.max_impact 0
+# Each batch notes under which limits it runs: those of the job's row, as the daemon has them.
+sql -U shop_owner main "
+	CREATE TABLE slow (id int PRIMARY KEY, name text, pad text); INSERT INTO slow SELECT g, 'n' || g, repeat('x', 60) FROM generate_series(1, 150000) g;
+	CREATE TABLE limits (at timestamptz NOT NULL DEFAULT clock_timestamp(), backend int NOT NULL DEFAULT pg_backend_pid(),
+		lock_ms int, statement_ms int);
+	CREATE FUNCTION slowly(int, text) RETURNS text LANGUAGE plpgsql VOLATILE AS \$\$ BEGIN
+		IF \$1 * 7919 % 5 = 0 THEN PERFORM pg_sleep(0.001); END IF;
+		IF \$1 * 7919 % 15 = 0 THEN
+			INSERT INTO limits (lock_ms, statement_ms) SELECT max(setting::int) FILTER (WHERE name = 'lock_timeout'),
+				max(setting::int) FILTER (WHERE name = 'statement_timeout') FROM pg_settings WHERE name IN ('lock_timeout', 'statement_timeout');
+		END IF;
+		RETURN upper(\$2); END \$\$;
+	ANALYZE slow"
+steer() { # NAME SET…
+	sql -U shop_owner main "UPDATE backfill.job SET $2 WHERE name = '$1'"
+}
+# within_second WHAT SET QUERY [LATE_MS]: the change shows in what QUERY looks at, soon enough; what it looks at may itself be
+# written LATE_MS later.
+within_second() {
+	local begun=${EPOCHREALTIME/./} ms
+	steer slow "$2"
+	wait_until 10 "$1" "$3"
+	ms=$(((${EPOCHREALTIME/./} - begun) / 1000))
+	check "$1, within a second ($ms ms)" test "$ms" -lt $((1500 + ${4:-0}))
+}
+limits="FROM limits WHERE at > (SELECT max(at) FROM backfill.event WHERE kind IN ('knob', 'steer'))"
+filled() {
+	sql main "SELECT sum(b.rows_filled) FROM backfill.bookmark b JOIN backfill.job j ON j.id = b.job_id WHERE j.name = 'slow'"
+}
+stands() {
+	local before
+	before=$(filled)
+	sleep 1 # that nothing happens can only be seen by looking again
+	expect_equal "$1" "$before" "$(filled)"
+}
+
+daemon_start
+enqueue slow table_name=slow column_name=v column_type=text value='slowly(id, name)' batch_ms=150 workers=1
+wait_until 20 "the fill is under way" "SELECT count(*) > 0 FROM limits"
+
+note "what the row says of the end"
+wait_until 3 "at first it is measured" "SELECT s.eta_range = 'measuring' AND s.eta IS NULL, s.eta_range FROM backfill.status s"
+ok "at first it is measured"
+wait_until 20 "there is evidence" "SELECT forecast->>'state' = 'ranged', forecast FROM backfill.job"
+expect_sql "then it is a range, and eta is in the middle of it" "t|t|t|t" "
+	SELECT s.eta_range ~ '^[0-9].* to [0-9]', (j.forecast->>'earliest')::timestamptz < j.eta, j.eta < (j.forecast->>'latest')::timestamptz,
+	       (j.forecast->>'rows_per_s_60s')::float > 0 AND (j.forecast->>'rows_per_s_15min')::float > 0 AND j.rows_per_s > 0
+	  FROM backfill.job j JOIN backfill.status s USING (id)"
+
+note "knobs"
+within_second "another lock_timeout_ms is obeyed" "lock_timeout_ms = 77" "SELECT bool_or(lock_ms = 77) $limits"
+before=$(sql main "SELECT max(statement_ms) $limits")
+within_second "a larger batch_ms is obeyed" "batch_ms = 300" "SELECT max(statement_ms) = 2 * $before, max(statement_ms) $limits"
+within_second "more workers come" "workers = 3" "SELECT count(DISTINCT backend) = 3, count(DISTINCT backend) $limits"
+steer slow "workers = 1"
+wait_until 10 "fewer workers stay" "SELECT count(DISTINCT backend) = 1 AND count(*) > 3, count(*) FROM limits WHERE at > clock_timestamp() - interval '200 ms'"
+ok "fewer workers stay, once each has done its window"
+within_second "a limit on WAL binds the job's share" "max_wal_rate = 500000" \
+	"SELECT (forecast->>'share_bytes_per_s')::float <= 500000, forecast FROM backfill.job" 1000
+steer slow "max_wal_rate = 0"
+steer slow "max_lag_ms = 700, lag_target_ms = 900"
+steer slow "max_impact = 20"
+steer slow "ddl_lock_timeout_ms = 300"
+steer slow "workers = 0"
+steer slow "batch_ms = NULL"
+expect_sql "each change is on record, with what it was" \
+	"lock_timeout_ms: from null to 77|batch_ms: from 150 to 300|workers: from 1 to 3|workers: from 3 to 1|max_wal_rate: from null to 500000|max_wal_rate: from 500000 to 0|lag_target_ms: from null to 900|max_lag_ms: from null to 700|max_impact: from null to 20|ddl_lock_timeout_ms: from null to 300|workers: from 1 to 0|batch_ms: from 300 to null" \
+	"SELECT string_agg(detail, '|' ORDER BY id) FROM backfill.event WHERE kind = 'knob' AND actor = 'shop_owner'"
+
+note "the daily window"
+shut="to_char(now() + interval '2 hours', 'HH24:MI-') || to_char(now() + interval '3 hours', 'HH24:MI') || ' UTC'"
+begun=${EPOCHREALTIME/./}
+steer slow "daily_window = $shut"
+wait_until 10 "it waits for the window" "SELECT waiting_for ~ 'daily_window.*20[0-9-]+ [0-9:]+ UTC', waiting_for FROM backfill.job"
+ms=$(((${EPOCHREALTIME/./} - begun) / 1000))
+check "outside the window it waits, and says until when ($ms ms)" test "$ms" -lt 2500
+stands "nothing is filled outside the window"
+wait_until 5 "the end is put where the window is open" "SELECT (forecast->>'earliest')::timestamptz > clock_timestamp() + interval '100 minutes', forecast FROM backfill.job"
+ok "the end is put where the window is open"
+expect_sql "no daemon has let go of it" 1 "SELECT count(*) FROM backfill.claim"
+wait_until 5 "the throttle is on record" "SELECT count(*) = 1 FROM backfill.event WHERE kind = 'throttle on' AND detail ~ 'daily_window'"
+ok "the throttle is on record, with its reason"
+expect_sql "time held back is counted while it lasts" t "SELECT throttled_ms > 900 FROM backfill.job"
+
+note "an on has its off, also when the job is put down"
+steer slow "wanted = 'pause'"
+wait_until 10 "it is put down" "SELECT count(*) = 0 FROM backfill.claim"
+expect_sql "the pause ends the throttle on record" "0|t" "SELECT count(*) FILTER (WHERE kind = 'throttle on') - count(*) FILTER (WHERE kind = 'throttle off'),
+	max(duration_ms) FILTER (WHERE kind = 'throttle off' AND detail ~ 'daily_window') > 900 FROM backfill.event"
+expect_sql "a job put down has no end in view" "t|t" "SELECT j.eta IS NULL AND j.forecast IS NULL, s.eta_range IS NULL FROM backfill.job j JOIN backfill.status s USING (id)"
+progress=$(sql main "SELECT blocks_done::numeric / blocks_total FROM backfill.job")
+steer slow "wanted = 'run'"
+wait_until 10 "it is taken up again" "SELECT count(*) = 2 FROM backfill.event WHERE kind = 'throttle on' AND detail ~ 'daily_window'"
+expect_sql "progress has not fallen" t "SELECT blocks_done::numeric / blocks_total >= $progress FROM backfill.job"
+before=$(filled)
+steer slow "daily_window = to_char(now() - interval '1 hour', 'HH24:MI-') || to_char(now() + interval '1 hour', 'HH24:MI') || ' UTC', workers = 4"
+wait_until 3 "rows are filled again" "SELECT sum(rows_filled) > $before FROM backfill.bookmark"
+ok "inside the window it goes on at once"
+job_reaches slow "done" 60
+expect_sql "each row has its value" 0 "SELECT count(*) FROM slow WHERE v IS DISTINCT FROM upper(name)"
+expect_sql "throttled_ms is what the events add up to, or more" t "SELECT j.throttled_ms >= sum(e.duration_ms) AND j.throttled_ms < sum(e.duration_ms) + 15000
+	FROM backfill.job j JOIN backfill.event e ON e.job_id = j.id AND e.kind = 'throttle off' GROUP BY j.throttled_ms"
+daemon_stop
