@@ -103,6 +103,11 @@ double reply_real(
 /* SQL NULL is false. */
 bool reply_bool(const struct reply *reply, size_t statement, size_t row, const char *column) MUST_USE;
 
+/* Of a statement that is somebody else's: how many columns it returned, and a value by the column's number
+ * (from 0). */
+size_t reply_columns(const struct reply *reply, size_t statement) MUST_USE;
+const char *reply_text_at(const struct reply *reply, size_t statement, size_t row, size_t column) MUST_USE;
+
 /* Type oid and modifier (-1: none) of a result's first column, as the server described it. */
 void reply_first_type(const struct reply *reply, size_t statement, uint32_t *ret_oid, int32_t *ret_modifier);
 

@@ -235,6 +235,21 @@ bool reply_bool(const struct reply *reply, size_t statement, size_t row, const c
 	return text && strcmp(text, "t") == 0;
 }
 
+size_t reply_columns(const struct reply *reply, size_t statement)
+{
+	return (size_t)PQnfields(result_of(reply, statement));
+}
+
+const char *reply_text_at(const struct reply *reply, size_t statement, size_t row, size_t column)
+{
+	const PGresult *result = result_of(reply, statement);
+
+	assert(result && column < (size_t)PQnfields(result) && row < (size_t)PQntuples(result));
+	if (PQgetisnull(result, (int)row, (int)column))
+		return NULL;
+	return PQgetvalue(result, (int)row, (int)column);
+}
+
 void reply_first_type(const struct reply *reply, size_t statement, uint32_t *ret_oid, int32_t *ret_modifier)
 {
 	const PGresult *result = result_of(reply, statement);

@@ -140,7 +140,7 @@ struct director *director_new(struct loop *loop, const struct options *options,
 		.owner = owner};
 	text_add(&director->trouble, "not connected yet");
 	director->timer = loop_timer_new(loop, go_on, director);
-	director->monitor = monitor_new(loop, database);
+	director->monitor = monitor_new(loop, database, NULL, NULL);
 	director->pace = pace_new();
 	director->control =
 		session_new(loop, database->conninfo, "backfilld", greeting(), &session_events, director);

@@ -4,76 +4,259 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "common/session.h"
-#include "daemon/lag.h"
+#include "daemon/outage.h"
 #include "daemon/pressure.h"
+#include "daemon/replicas.h"
+#include "daemon/rhythm.h"
+#include "daemon/surveyor.h"
+#include "daemon/veto.h"
+#include "sql.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#define SAMPLE_EVERY_MS 250
-/* The first samples come quicker: until there are some nothing may be filled. */
-#define FIRST_SAMPLES 8
-#define FIRST_SAMPLES_EVERY_MS 50
+#define PULSE_EVERY_MS 100
+/* The first ones come quicker: until there are some nothing may be filled. */
+#define FIRST_PULSES 8
+#define FIRST_PULSES_EVERY_MS 50
+#define HEARTBEAT_EVERY_MS 250
+#define QUERY_EVERY_MS 1000
+/* Between an answer and the next question, however long it took. */
+#define REST_MS 10
 
-struct replica {
-	char *name;
-	uint64_t replayed;
-	int64_t seen_ms;
-};
+/* What may be unreadable: the survey's parts, and these; of the last one for each cascade. The operator's
+ * query comes after them: it holds by itself. */
+enum { PART_PULSE = SURVEY_PARTS, PART_CASCADES };
 
 struct monitor {
 	struct loop *loop;
 	const struct options_database *database;
+	monitor_sampled *sampled;
+	void *owner;
 	struct session *session; /* NULL: at rest */
 	struct loop_timer *timer;
-	struct lag_ring ring;
-	int64_t sampled_ms;
-	int samples; /* since the connection stands */
-	struct replica *replicas;
-	size_t replicas_count;
-	struct signals_replica *told; /* what the signals point to */
+	struct outages *outages;
+	struct surveyor *surveyor;
+	struct replicas *replicas;
+	struct rhythm **cascades;
+	struct rhythm *asking; /* the operator's query; NULL: there is none, or at rest */
+	struct veto veto;
+	int pulses; /* since the connection stands */
+	int64_t asked_ms;
+	int64_t heartbeat_due_ms;
+	int64_t pulse_ms;
+	uint64_t flushed;
+	uint64_t written;
 	struct signals signals;
 };
 
-static void sample(void *owner);
+static void ask_pulse(void *owner);
 
-struct monitor *monitor_new(struct loop *loop, const struct options_database *database)
+static size_t cascades_of(const struct monitor *monitor)
+{
+	return monitor->database->cascades_count;
+}
+
+static size_t part_of_query(const struct monitor *monitor)
+{
+	return PART_CASCADES + cascades_of(monitor);
+}
+
+static void tell_sampled(void *owner)
+{
+	struct monitor *monitor = owner;
+
+	if (monitor->sampled)
+		monitor->sampled(monitor->owner);
+}
+
+static struct replicas *replicas_of(const struct options_database *database)
+{
+	return replicas_new(&(struct replicas_rules){
+		.all = database->replicas_all,
+		.listed = database->replicas,
+		.listed_count = database->replicas_count,
+		.delayed = database->delayed_replicas,
+		.delayed_count = database->delayed_replicas_count,
+		.cascades = database->cascades_count,
+		.grace_ms = (int64_t)database->replica_grace_s * 1000,
+	});
+}
+
+struct monitor *monitor_new(
+	struct loop *loop, const struct options_database *database, monitor_sampled *sampled, void *owner)
 {
 	struct monitor *monitor = memory_new(sizeof(*monitor));
 
-	monitor->loop = loop;
-	monitor->database = database;
-	monitor->timer = loop_timer_new(loop, sample, monitor);
+	*monitor = (struct monitor){.loop = loop, .database = database, .sampled = sampled, .owner = owner};
+	monitor->timer = loop_timer_new(loop, ask_pulse, monitor);
+	monitor->outages = outages_new(part_of_query(monitor) + 1, database->name);
+	monitor->surveyor = surveyor_new(loop, monitor->outages, tell_sampled, monitor);
+	monitor->replicas = replicas_of(database);
+	monitor->cascades = memory_new((cascades_of(monitor) + 1) * sizeof(monitor->cascades[0]));
 	return monitor;
 }
 
-static void forget_replicas(struct monitor *monitor)
+static void close_connections(struct monitor *monitor)
 {
-	for (size_t i = 0; i < monitor->replicas_count; i++)
-		free(monitor->replicas[i].name);
-	free(monitor->replicas);
-	monitor->replicas = NULL;
-	monitor->replicas_count = 0;
+	loop_timer_stop(monitor->timer);
+	surveyor_stop(monitor->surveyor);
+	outages_use(monitor->outages, NULL);
+	session_free(monitor->session);
+	monitor->session = NULL;
+	for (size_t i = 0; i < cascades_of(monitor); i++) {
+		rhythm_free(monitor->cascades[i]);
+		monitor->cascades[i] = NULL;
+	}
+	rhythm_free(monitor->asking);
+	monitor->asking = NULL;
 }
 
 void monitor_free(struct monitor *monitor)
 {
 	if (!monitor)
 		return;
-	session_free(monitor->session);
+	close_connections(monitor);
 	loop_timer_free(monitor->timer);
-	forget_replicas(monitor);
-	free(monitor->told);
+	surveyor_free(monitor->surveyor);
+	outages_free(monitor->outages);
+	replicas_free(monitor->replicas);
+	veto_free(&monitor->veto);
+	free(monitor->cascades);
 	free(monitor);
 }
+
+/* ---- replicas ---- */
+
+static void let_go(struct monitor *monitor, int64_t now_ms)
+{
+	char *name;
+
+	while ((name = replicas_let_go(monitor->replicas, now_ms))) {
+		char *sentence =
+			memory_textf("replica %s has been gone for %d s (replica_grace_s) and is no longer waited for",
+				name, monitor->database->replica_grace_s);
+
+		log_warning(&(struct log_about){.database = monitor->database->name}, "%s", sentence);
+		pressure_tell(monitor->session, "replica", sentence);
+		free(sentence);
+		free(name);
+	}
+}
+
+static void note_list(struct monitor *monitor, size_t source, const struct reply *reply, int64_t now_ms)
+{
+	struct replicas_seen seen;
+
+	replicas_begin(monitor->replicas, source, now_ms);
+	for (size_t row = 0; pressure_read_replica(reply, row, &seen); row++)
+		replicas_note(monitor->replicas, source, &seen, now_ms);
+}
+
+static void cascade_answered(void *owner, size_t number, const struct reply *reply, const struct fault *why)
+{
+	struct monitor *monitor = owner;
+	size_t part = PART_CASCADES + number;
+	char *name = memory_textf("pg_stat_replication of cascades[%zu]", number);
+
+	if (why) {
+		outages_note(monitor->outages, part, name, why);
+	} else if (!pressure_may_see(reply)) {
+		char *rights = survey_missing_rights(rhythm_login(monitor->cascades[number]));
+
+		outages_begin(monitor->outages, part, memory_textf("%s cannot be read: %s", name, rights));
+		free(rights);
+	} else {
+		outages_end(monitor->outages, part);
+		note_list(monitor, number + 1, reply, clock_ms());
+	}
+	free(name);
+}
+
+/* ---- the pulse ---- */
+
+static void note_pulse(struct monitor *monitor, const struct reply *reply)
+{
+	int64_t now_ms = clock_ms();
+	bool is_first = monitor->pulse_ms == 0;
+
+	outages_end(monitor->outages, PART_PULSE);
+	if (is_first)
+		replicas_restart(monitor->replicas, now_ms);
+	else if (now_ms - monitor->pulse_ms > SIGNALS_PULSE_STALE_MS)
+		replicas_resume(monitor->replicas, now_ms);
+	monitor->flushed = pressure_read_flushed(reply);
+	monitor->written = pressure_read_written(reply);
+	replicas_note_primary(monitor->replicas, now_ms, monitor->flushed);
+	note_list(monitor, REPLICAS_OF_PRIMARY, reply, now_ms);
+	if (is_first)
+		replicas_miss_listed(monitor->replicas, now_ms);
+	let_go(monitor, now_ms);
+	monitor->pulse_ms = now_ms;
+}
+
+static void felt_pulse(void *owner, const struct reply *reply)
+{
+	struct monitor *monitor = owner;
+	int64_t every_ms = monitor->pulses++ < FIRST_PULSES ? FIRST_PULSES_EVERY_MS : PULSE_EVERY_MS;
+	int64_t rest_ms = monitor->asked_ms + every_ms - clock_ms();
+
+	loop_timer_after(monitor->timer, rest_ms > REST_MS ? rest_ms : REST_MS);
+	if (reply_fault(reply))
+		outages_note(monitor->outages, PART_PULSE, pressure_failed_part(reply), reply_fault(reply));
+	else if (!pressure_may_see(reply))
+		outages_begin(monitor->outages, SURVEY_RIGHTS, survey_missing_rights(session_user(monitor->session)));
+	else
+		note_pulse(monitor, reply);
+	tell_sampled(monitor);
+}
+
+static bool heartbeat_is_due(struct monitor *monitor, int64_t now_ms)
+{
+	if (now_ms < monitor->heartbeat_due_ms)
+		return false;
+	/* After a pause the missed ones are not made up for. */
+	if (now_ms - monitor->heartbeat_due_ms > HEARTBEAT_EVERY_MS)
+		monitor->heartbeat_due_ms = now_ms;
+	monitor->heartbeat_due_ms += HEARTBEAT_EVERY_MS;
+	return true;
+}
+
+static void ask_pulse(void *owner)
+{
+	struct monitor *monitor = owner;
+
+	if (!session_is_open(monitor->session))
+		return;
+	monitor->asked_ms = clock_ms();
+	pressure_ask(monitor->session, heartbeat_is_due(monitor, monitor->asked_ms), felt_pulse, monitor);
+}
+
+/* ---- the operator's query ---- */
+
+static void query_answered(void *owner, size_t number, const struct reply *reply, const struct fault *why)
+{
+	struct monitor *monitor = owner;
+
+	(void)number;
+	veto_read(&monitor->veto, reply, why);
+	if (monitor->veto.wrong)
+		outages_begin(monitor->outages, part_of_query(monitor),
+			memory_textf("throttle_query is of no use: %s", monitor->veto.why));
+	else
+		outages_end(monitor->outages, part_of_query(monitor));
+	tell_sampled(monitor);
+}
+
+/* ---- watching ---- */
 
 static void opened(void *owner)
 {
 	struct monitor *monitor = owner;
 
-	monitor->ring.count = 0; /* it may be another server now */
-	monitor->samples = 0;
+	monitor->pulses = 0;
+	monitor->pulse_ms = 0; /* it may be another server now */
 	loop_timer_after(monitor->timer, 0);
+	surveyor_start(monitor->surveyor, monitor->session);
 }
 
 static const struct session_events events = {.opened = opened};
@@ -88,157 +271,89 @@ static struct script *greeting(void)
 	return script;
 }
 
+static void open_cascades(struct monitor *monitor)
+{
+	for (size_t i = 0; i < cascades_of(monitor); i++) {
+		struct rhythm_question question = {
+			.conninfo = monitor->database->cascades[i],
+			.name = "backfilld monitor",
+			.sql = sql_cascade,
+			.every_ms = PULSE_EVERY_MS,
+			.deadline_ms = PRESSURE_DEADLINE_MS,
+		};
+
+		monitor->cascades[i] = rhythm_new(monitor->loop, &question, NULL, i, cascade_answered, monitor);
+	}
+}
+
+static void open_query(struct monitor *monitor)
+{
+	struct rhythm_question question = {
+		.conninfo = monitor->database->conninfo,
+		.name = "backfilld throttle",
+		.sql = monitor->database->throttle_query,
+		.every_ms = QUERY_EVERY_MS,
+		.deadline_ms = VETO_TIMEOUT_MS * 2,
+	};
+
+	if (!question.sql || !question.sql[0])
+		return;
+	veto_begin(&monitor->veto);
+	monitor->asking = rhythm_new(monitor->loop, &question, veto_greeting(), 0, query_answered, monitor);
+}
+
 void monitor_watch(struct monitor *monitor, bool on)
 {
 	if (on == (monitor->session != NULL))
 		return;
-	if (on) {
-		/* Those that were there when it last looked are missed from now on, should they be gone. */
-		for (size_t i = 0; i < monitor->replicas_count; i++)
-			monitor->replicas[i].seen_ms = clock_ms();
-		monitor->session = session_new(
-			monitor->loop, monitor->database->conninfo, "backfilld monitor", greeting(), &events, monitor);
+	monitor->pulse_ms = 0;
+	if (!on) {
+		close_connections(monitor);
 		return;
 	}
-	loop_timer_stop(monitor->timer);
-	session_free(monitor->session);
-	monitor->session = NULL;
-	monitor->sampled_ms = 0;
-	monitor->ring.count = 0;
+	replicas_restart(monitor->replicas, clock_ms());
+	monitor->session = session_new(
+		monitor->loop, monitor->database->conninfo, "backfilld monitor", greeting(), &events, monitor);
+	outages_use(monitor->outages, monitor->session);
+	open_cascades(monitor);
+	open_query(monitor);
 }
 
-static bool listed(const struct options_database *database, const char *name)
+void monitor_watch_table(struct monitor *monitor, uint32_t table_oid)
 {
-	if (database->replicas_all)
-		return true;
-	for (size_t i = 0; i < database->replicas_count; i++) {
-		if (strcmp(database->replicas[i], name) == 0)
-			return true;
-	}
-	return false;
+	survey_add_table(surveyor_survey(monitor->surveyor), table_oid);
+	surveyor_hurry(monitor->surveyor);
 }
 
-static struct replica *find_replica(const struct monitor *monitor, const char *name)
+void monitor_unwatch_table(struct monitor *monitor, uint32_t table_oid)
 {
-	for (size_t i = 0; i < monitor->replicas_count; i++) {
-		if (strcmp(monitor->replicas[i].name, name) == 0)
-			return &monitor->replicas[i];
-	}
-	return NULL;
+	survey_drop_table(surveyor_survey(monitor->surveyor), table_oid);
 }
 
-/* Replicas of one name are one replica: the slowest of them. */
-static void note_replica(struct monitor *monitor, const char *name, uint64_t replayed, int64_t now_ms)
+const struct signals_table *monitor_table(struct monitor *monitor, uint32_t table_oid)
 {
-	struct replica *replica = find_replica(monitor, name);
-
-	if (!replica) {
-		monitor->replicas =
-			memory_resize(monitor->replicas, (monitor->replicas_count + 1) * sizeof(monitor->replicas[0]));
-		replica = &monitor->replicas[monitor->replicas_count++];
-		*replica = (struct replica){.name = memory_text(name)};
-	}
-	if (replica->seen_ms != now_ms || replayed < replica->replayed)
-		replica->replayed = replayed;
-	replica->seen_ms = now_ms;
+	return survey_find_table(surveyor_survey(monitor->surveyor), table_oid);
 }
 
-static void tell_gone(struct monitor *monitor, const char *name)
-{
-	char *sentence =
-		memory_textf("replica %s has been gone for %d s (replica_grace_s) and is no longer waited for", name,
-			monitor->database->replica_grace_s);
-
-	log_warning(&(struct log_about){.database = monitor->database->name}, "%s", sentence);
-	pressure_tell(monitor->session, "replica", sentence);
-	free(sentence);
-}
-
-/* One that must be kept close and is not there at all counts as gone from now on. */
-static void miss_listed(struct monitor *monitor, int64_t now_ms)
-{
-	const struct options_database *database = monitor->database;
-
-	for (size_t i = 0; !database->replicas_all && i < database->replicas_count; i++) {
-		if (!find_replica(monitor, database->replicas[i]))
-			note_replica(monitor, database->replicas[i], 0, now_ms - 1);
-	}
-}
-
-/* A replica that vanished is not a replica without lag; after the grace it is no longer waited for. */
-static void drop_long_gone(struct monitor *monitor, int64_t now_ms)
-{
-	int64_t grace_ms = (int64_t)monitor->database->replica_grace_s * 1000;
-	size_t kept = 0;
-
-	for (size_t i = 0; i < monitor->replicas_count; i++) {
-		struct replica *replica = &monitor->replicas[i];
-
-		if (now_ms - replica->seen_ms <= grace_ms) {
-			monitor->replicas[kept++] = *replica;
-			continue;
-		}
-		tell_gone(monitor, replica->name);
-		free(replica->name);
-	}
-	monitor->replicas_count = kept;
-}
-
-static void sampled(void *owner, const struct reply *reply)
-{
-	struct monitor *monitor = owner;
-	int64_t now_ms = clock_ms();
-	const char *name;
-	uint64_t replayed;
-
-	loop_timer_after(
-		monitor->timer, monitor->samples++ < FIRST_SAMPLES ? FIRST_SAMPLES_EVERY_MS : SAMPLE_EVERY_MS);
-	if (reply_fault(reply)) {
-		log_debug(&(struct log_about){.database = monitor->database->name}, "no lag sample: %s",
-			reply_fault(reply)->message);
-		return;
-	}
-	lag_note(&monitor->ring, now_ms, pressure_read_flushed(reply));
-	for (size_t row = 0; pressure_read_replica(reply, row, &name, &replayed); row++) {
-		if (listed(monitor->database, name))
-			note_replica(monitor, name, replayed, now_ms);
-	}
-	if (monitor->sampled_ms == 0)
-		miss_listed(monitor, now_ms);
-	drop_long_gone(monitor, now_ms);
-	monitor->sampled_ms = now_ms;
-}
-
-static void sample(void *owner)
-{
-	struct monitor *monitor = owner;
-
-	if (monitor->session && session_is_open(monitor->session))
-		pressure_ask(monitor->session, sampled, monitor);
-}
+/* ---- what is known ---- */
 
 const struct signals *monitor_signals(struct monitor *monitor)
 {
-	monitor->told = memory_resize(monitor->told, (monitor->replicas_count + 1) * sizeof(monitor->told[0]));
-	for (size_t i = 0; i < monitor->replicas_count; i++) {
-		const struct replica *replica = &monitor->replicas[i];
+	struct signals *signals = &monitor->signals;
 
-		monitor->told[i] = (struct signals_replica){
-			.name = replica->name,
-			.lag_ms = lag_of(&monitor->ring, monitor->sampled_ms, replica->replayed),
-			.replayed = replica->replayed,
-			.vanished_ago = monitor->sampled_ms - replica->seen_ms,
-		};
-	}
-	monitor->signals = (struct signals){
-		.pulse_ms = monitor->sampled_ms,
-		.survey_ms = monitor->sampled_ms,
-		.archiver_waiting = -1,
-		.replicas = monitor->told,
-		.replicas_count = monitor->replicas_count,
+	*signals = (struct signals){
+		.pulse_ms = monitor->pulse_ms,
+		.flushed = monitor->flushed,
+		.written = monitor->written,
 		.min_replicas = monitor->database->min_replicas,
+		.survey_ms = surveyor_ended_ms(monitor->surveyor),
+		.unreadable = outages_first(monitor->outages, part_of_query(monitor)),
+		.veto = monitor->veto.verdict,
+		.veto_why = monitor->veto.why,
 	};
-	return &monitor->signals;
+	signals->replicas = replicas_read(monitor->replicas, monitor->pulse_ms, &signals->replicas_count);
+	survey_tell(surveyor_survey(monitor->surveyor), signals);
+	return signals;
 }
 
 int64_t monitor_lag_ms(struct monitor *monitor)

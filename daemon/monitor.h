@@ -1,9 +1,13 @@
 /*
- * monitor: watches one cluster's replicas on a connection of its own, four times a second while somebody
- * works.
+ * monitor: watches one cluster on a connection of its own while somebody works in it.
  *
- * It commits a tiny heartbeat each time, so that standbys report even when the primary is quiet, and keeps
- * the ring by which lag is told.
+ * Two rhythms: the pulse (the primary's WAL and its replicas) ten times a second, and the survey (everything
+ * else of signals.h) every second. Four times a second it commits a tiny heartbeat, so that standbys report
+ * even when the primary is quiet. The replicas of `cascades` and the operator's throttle_query are asked for
+ * on further connections. It needs the privileges of pg_monitor, and nothing more.
+ *
+ * A signal that cannot be read is said once, as an error in the log and an event, and closes the gate until
+ * it can be read again, which is said too. A connection that is lost only makes the signals grow old.
  */
 #ifndef BACKFILLD_DAEMON_MONITOR_H
 #define BACKFILLD_DAEMON_MONITOR_H
@@ -15,8 +19,13 @@
 
 struct monitor;
 
-/* `database` is on loan for the monitor's life. At rest until monitor_watch(). */
-struct monitor *monitor_new(struct loop *loop, const struct options_database *database) MUST_USE;
+/* Called after each pulse and survey, and when the operator's query has answered. It must not free the
+ * monitor. */
+typedef void monitor_sampled(void *owner);
+
+/* `database` is on loan for the monitor's life. At rest until monitor_watch(). `sampled` may be NULL. */
+struct monitor *monitor_new(struct loop *loop, const struct options_database *database,
+	monitor_sampled *sampled, void *owner) MUST_USE;
 void monitor_free(struct monitor *monitor);
 
 /* Whether samples are taken: only while a job is worked on. */
@@ -24,6 +33,13 @@ void monitor_watch(struct monitor *monitor, bool on);
 
 /* As of the last sample; on loan until the loop's next turn. */
 const struct signals *monitor_signals(struct monitor *monitor) MUST_USE;
+
+/* A table, by its oid, is surveyed from now on, until monitor_unwatch_table(). Twice is once. */
+void monitor_watch_table(struct monitor *monitor, uint32_t table_oid);
+void monitor_unwatch_table(struct monitor *monitor, uint32_t table_oid);
+
+/* NULL: not surveyed yet, or nobody watches it. On loan until the loop's next turn. */
+const struct signals_table *monitor_table(struct monitor *monitor, uint32_t table_oid) MUST_USE;
 
 /* The largest lag of a replica that is there; -1: there is none. */
 int64_t monitor_lag_ms(struct monitor *monitor) MUST_USE;

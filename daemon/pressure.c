@@ -3,15 +3,21 @@
 #include "sql.h"
 
 /* One implicit transaction: the sample does not see this heartbeat yet, the next one does. */
-enum { HEARTBEAT_AT, SAMPLE_AT };
+enum { PULSE_AT, HEARTBEAT_AT };
 
-void pressure_ask(struct session *session, session_answer *answer, void *owner)
+void pressure_ask(struct session *session, bool heartbeat, session_answer *answer, void *owner)
 {
 	struct script *script = script_new();
 
-	script_add(script, sql_heartbeat);
-	script_add(script, sql_pressure);
+	script_add(script, sql_pulse);
+	if (heartbeat)
+		script_add(script, sql_heartbeat);
 	session_ask(session, script, PRESSURE_DEADLINE_MS, answer, owner);
+}
+
+const char *pressure_failed_part(const struct reply *reply)
+{
+	return reply_fault_at(reply) == HEARTBEAT_AT ? "pg_logical_emit_message()" : "pg_stat_replication";
 }
 
 void pressure_tell(struct session *session, const char *kind, const char *detail)
@@ -24,17 +30,27 @@ void pressure_tell(struct session *session, const char *kind, const char *detail
 	session_ask(session, script, PRESSURE_DEADLINE_MS, NULL, NULL);
 }
 
-uint64_t pressure_read_flushed(const struct reply *reply)
+bool pressure_may_see(const struct reply *reply)
 {
-	return (uint64_t)reply_int(reply, SAMPLE_AT, 0, "flush_lsn", 0);
+	return reply_bool(reply, PULSE_AT, 0, "sees");
 }
 
-bool pressure_read_replica(
-	const struct reply *reply, size_t row, const char **ret_name, uint64_t *ret_replayed)
+uint64_t pressure_read_flushed(const struct reply *reply)
 {
-	if (row >= reply_rows(reply, SAMPLE_AT) || !reply_text(reply, SAMPLE_AT, row, "replay_lsn"))
+	return (uint64_t)reply_int(reply, PULSE_AT, 0, "flush_lsn", 0);
+}
+
+uint64_t pressure_read_written(const struct reply *reply)
+{
+	return (uint64_t)reply_int(reply, PULSE_AT, 0, "insert_lsn", 0);
+}
+
+bool pressure_read_replica(const struct reply *reply, size_t row, struct replicas_seen *ret_seen)
+{
+	if (row >= reply_rows(reply, PULSE_AT) || !reply_text(reply, PULSE_AT, row, "replay_lsn"))
 		return false;
-	*ret_name = reply_text(reply, SAMPLE_AT, row, "application_name");
-	*ret_replayed = (uint64_t)reply_int(reply, SAMPLE_AT, row, "replay_lsn", 0);
+	ret_seen->name = reply_text(reply, PULSE_AT, row, "application_name");
+	ret_seen->replayed = (uint64_t)reply_int(reply, PULSE_AT, row, "replay_lsn", 0);
+	ret_seen->received = (uint64_t)reply_int(reply, PULSE_AT, row, "received_lsn", 0);
 	return true;
 }

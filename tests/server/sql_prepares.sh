@@ -6,6 +6,7 @@
 . "$(dirname "$0")/control_lib.sh"
 
 control_cluster
+VERSION=$(sql main "SHOW server_version_num")
 
 # prepares FILE [SQL BEFORE IT]: as the login that asks it.
 prepares() {
@@ -22,6 +23,8 @@ $(<"$file");"); then
 for file in "$TOP"/daemon/sql/*.sql; do
 	case ${file##*/} in
 	uninstall.sql) ;; # a DO block, which cannot be prepared: run below
+	survey_checkpoints.sql) if ((VERSION < 170000)); then prepares "$file"; fi ;;
+	survey_checkpoints_17.sql) if ((VERSION >= 170000)); then prepares "$file"; fi ;;
 	probe_reads.sql)
 		# It asks about two temporary objects of planning.
 		prepares "$file" "CREATE TEMPORARY TABLE backfill_probe (id int, v text);

@@ -83,6 +83,24 @@ bool reply_bool(const struct reply *reply, size_t statement, size_t row, const c
 	return text && strcmp(text, "t") == 0;
 }
 
+size_t reply_columns(const struct reply *reply, size_t statement)
+{
+	const struct result *result = result_of(reply, statement);
+
+	return result ? result->columns_count : 0;
+}
+
+const char *reply_text_at(const struct reply *reply, size_t statement, size_t row, size_t column)
+{
+	const struct result *result = result_of(reply, statement);
+
+	if (!result || row >= result->rows || column >= result->columns_count) {
+		fail_msg("no row %zu, column %zu in what statement %zu was told to answer", row, column, statement);
+		return NULL;
+	}
+	return result->values[row * result->columns_count + column];
+}
+
 void reply_first_type(const struct reply *reply, size_t statement, uint32_t *ret_oid, int32_t *ret_modifier)
 {
 	const struct result *result = result_of(reply, statement);

@@ -133,12 +133,35 @@ void scene_batch(struct fake_rule *rule, const char *rows)
 	fake_row(rule, "1000", "0", "0", "t");
 }
 
+void scene_pulse(struct fake_rule *rule)
+{
+	fake_columns(
+		rule, "flush_lsn", "insert_lsn", "sees", "application_name", "replay_lsn", "received_lsn", NULL);
+}
+
+void scene_survey(struct fake_rule *rule)
+{
+	fake_statement(rule, "has_function_privilege");
+	fake_columns(rule, "sees", NULL);
+	fake_row(rule, "t");
+	fake_statement(rule, "pg_stat_archiver");
+	fake_columns(rule, "really", "waiting", "failing", NULL);
+	fake_row(rule, "f", "0", NULL);
+	fake_statement(rule, "pg_stat_bgwriter");
+	fake_columns(rule, "asked", NULL);
+	fake_row(rule, "3");
+	fake_statement(rule, "pg_stat_get_db_active_time");
+	fake_columns(rule, "transactions", "active_ms", "busy_sessions", "way", "server_pid", NULL);
+	fake_row(rule, "100", "250.5", "2", "network", "4711");
+}
+
 static void content_server(void)
 {
-	struct fake_rule *rule = fake_on("pg_stat_replication");
+	struct fake_rule *rule = fake_on(ASK_PULSE);
 
-	fake_columns(rule, "flush_lsn", "application_name", "replay_lsn", NULL);
-	fake_row(rule, "1000", NULL, NULL);
+	scene_pulse(rule);
+	fake_row(rule, "1000", "1000", "t", NULL, NULL, NULL);
+	scene_survey(fake_on(ASK_SURVEY));
 	rule = fake_on(ASK_REAP);
 	fake_columns(rule, "left_over", "pid", "ended", NULL);
 	fake_row(rule, "0", NULL, "t");
@@ -178,7 +201,8 @@ static void job_on_users(struct job *job)
 static bool sampled(struct scene *scene)
 {
 	return session_is_open(scene->task.control) && session_is_open(scene->task.session) &&
-		   monitor_signals(scene->task.monitor)->pulse_ms > 0;
+		   monitor_signals(scene->task.monitor)->pulse_ms > 0 &&
+		   monitor_signals(scene->task.monitor)->survey_ms > 0;
 }
 
 void scene_begin(struct scene *scene)
@@ -204,7 +228,7 @@ void scene_begin(struct scene *scene)
 	task->control = session_new(scene->loop, "user=control", "control", NULL, &no_events, scene);
 	task->session = session_new(scene->loop, "user=worker", "worker", NULL, &no_events, scene);
 	task->pace = pace_new();
-	task->monitor = monitor_new(scene->loop, &scene->database);
+	task->monitor = monitor_new(scene->loop, &scene->database, NULL, NULL);
 	monitor_watch(task->monitor, true);
 	scene_run(scene, sampled);
 }

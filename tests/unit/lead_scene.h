@@ -20,6 +20,8 @@
 #define ASK_WALK "INSERT INTO backfill.walk"
 #define ASK_WINDOW "INSERT INTO backfill.bookmark"
 #define ASK_HOLDERS "pg_prepared_xacts"
+#define ASK_PULSE "pg_stat_get_wal_senders"
+#define ASK_SURVEY "has_function_privilege"
 #define ASK_BATCH "backfill.move_bookmark($2"
 
 struct scene {
@@ -62,6 +64,10 @@ void scene_catalogue(struct fake_rule *rule, const struct scene_catalogue *says)
 void scene_walk(struct fake_rule *rule, const char *sweep, const char *pages, const char *fresh);
 void scene_window(struct fake_rule *rule, const struct window_bookmark *bookmark);
 void scene_batch(struct fake_rule *rule, const char *rows);
+
+/* The columns of a pulse; what a content server answers to a survey. */
+void scene_pulse(struct fake_rule *rule);
+void scene_survey(struct fake_rule *rule);
 
 /* The words of the last batch's stretch: "'(0,0)' AND ctid < '(4,0)'". */
 #define STRETCH(from, end) "ctid >= '(" from ")' AND ctid < '(" end ")'"

@@ -1,5 +1,6 @@
 /*
- * monitor: what of the replicas is seen, and for how long one that vanished is waited for.
+ * monitor: what is seen of replicas, statistics and the operator's query, and what is said when it cannot be
+ * seen.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +13,7 @@
 
 #include <string.h>
 
-#define ASK_SAMPLE "pg_stat_replication"
+#define ASK_SAMPLE ASK_PULSE
 
 struct stage_set {
 	struct scene scene; /* first: the scene's callers know only this */
@@ -37,9 +38,10 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void sample_answers(struct fake_rule *rule)
+/* A replica in the pulse, of a primary at 2000; NULL: there is none. */
+static void sees(struct fake_rule *rule, const char *name, const char *replayed, const char *received)
 {
-	fake_columns(rule, "flush_lsn", "application_name", "replay_lsn", NULL);
+	fake_row(rule, "2000", "2100", "t", name, replayed, received);
 }
 
 static bool one_more(struct scene *scene)
@@ -54,6 +56,21 @@ static void samples(struct stage_set *set, size_t count)
 {
 	set->samples = fake_asked(ASK_SAMPLE) + count + 1;
 	scene_run(&set->scene, one_more);
+}
+
+/* The configuration is another one: watched from the beginning. */
+static void watch_anew(struct stage_set *set)
+{
+	struct scene *scene = &set->scene;
+
+	monitor_free(scene->task.monitor);
+	scene->task.monitor = monitor_new(scene->loop, &scene->database, NULL, NULL);
+	monitor_watch(scene->task.monitor, true);
+}
+
+static const struct signals *signals_of(struct stage_set *set)
+{
+	return monitor_signals(set->scene.task.monitor);
 }
 
 static const struct signals_replica *seen(struct stage_set *set, const char *name)
@@ -72,10 +89,11 @@ static void replicas_of_one_name_are_the_slowest_of_them(void **state)
 	struct fake_rule *rule = fake_on(ASK_SAMPLE);
 
 	set->scene.database.replicas_all = true;
-	sample_answers(rule);
-	fake_row(rule, "2000", "walreceiver", "2000");
-	fake_row(rule, "2000", "walreceiver", "900");
-	fake_row(rule, "2000", "walreceiver", "2000");
+	watch_anew(set);
+	scene_pulse(rule);
+	sees(rule, "walreceiver", "2000", "2000");
+	sees(rule, "walreceiver", "900", "900");
+	sees(rule, "walreceiver", "2000", "2000");
 	samples(set, 2);
 	assert_int_equal(monitor_signals(set->scene.task.monitor)->replicas_count, 1);
 	assert_int_equal(seen(set, "walreceiver")->lag_ms, -1); /* behind all that is known */
@@ -90,9 +108,10 @@ static void only_listed_replicas_are_kept_close(void **state)
 
 	set->scene.database.replicas = listed;
 	set->scene.database.replicas_count = 1;
-	sample_answers(rule);
-	fake_row(rule, "2000", "far", "1");
-	fake_row(rule, "2000", "near", "2000");
+	watch_anew(set);
+	scene_pulse(rule);
+	sees(rule, "far", "1", "1");
+	sees(rule, "near", "2000", "2000");
 	samples(set, 1);
 	assert_null(seen(set, "far"));
 	assert_int_equal(seen(set, "near")->lag_ms, 0);
@@ -105,17 +124,20 @@ static void one_that_vanished_is_waited_for_and_then_dropped(void **state)
 
 	set->scene.database.replicas_all = true;
 	set->scene.database.replica_grace_s = 1;
-	sample_answers(rule);
-	fake_row(rule, "2000", "standby1", "2000");
+	watch_anew(set);
+	scene_pulse(rule);
+	sees(rule, "standby1", "2000", "2000");
 	samples(set, 1);
 	assert_int_equal(seen(set, "standby1")->vanished_ago, 0);
 	rule = fake_on(ASK_SAMPLE);
-	sample_answers(rule);
-	fake_row(rule, "2000", NULL, NULL);
+	scene_pulse(rule);
+	sees(rule, NULL, NULL, NULL);
 	samples(set, 2);
 	assert_true(seen(set, "standby1")->vanished_ago > 0);
-	samples(set, 14);
+	scene_run_ms(&set->scene, 1200);
 	assert_null(seen(set, "standby1"));
+	assert_string_equal(fake_bound("INSERT INTO backfill.event (kind", 2),
+		"replica standby1 has been gone for 1 s (replica_grace_s) and is no longer waited for");
 	assert_int_equal(monitor_lag_ms(set->scene.task.monitor), -1);
 }
 
@@ -141,6 +163,285 @@ static void at_rest_it_knows_nothing(void **state)
 	assert_true(monitor_signals(set->scene.task.monitor)->pulse_ms > 0);
 }
 
+static void one_that_is_late_on_purpose_is_judged_by_what_it_received(void **state)
+{
+	static char *delayed[] = {(char *)"late"};
+	struct stage_set *set = *state;
+	struct fake_rule *rule = fake_on(ASK_SAMPLE);
+
+	set->scene.database.replicas_all = true;
+	set->scene.database.delayed_replicas = delayed;
+	set->scene.database.delayed_replicas_count = 1;
+	watch_anew(set);
+	scene_pulse(rule);
+	sees(rule, "late", "1", "2000");
+	samples(set, 1);
+	assert_int_equal(seen(set, "late")->lag_ms, 0);
+	assert_int_equal(seen(set, "late")->replayed, 2000);
+}
+
+static void pulses_come_ten_times_a_second_and_heartbeats_four_times(void **state)
+{
+	struct stage_set *set = *state;
+	size_t pulses;
+	size_t heartbeats;
+	size_t surveys;
+
+	scene_run_ms(&set->scene, 600);
+	pulses = fake_asked(ASK_SAMPLE);
+	heartbeats = fake_asked("pg_logical_emit_message");
+	surveys = fake_asked(ASK_SURVEY);
+	scene_run_ms(&set->scene, 2000);
+	assert_in_range(fake_asked(ASK_SAMPLE) - pulses, 15, 21);
+	assert_in_range(fake_asked("pg_logical_emit_message") - heartbeats, 6, 9);
+	assert_in_range(fake_asked(ASK_SURVEY) - surveys, 1, 3);
+}
+
+static void the_survey_is_told_as_it_was_answered(void **state)
+{
+	struct stage_set *set = *state;
+	struct fake_rule *rule = fake_on(ASK_SURVEY);
+
+	scene_survey(rule);
+	fake_statement(rule, "pg_replication_slots");
+	fake_columns(rule, "slot_name", "wal_status", "safe_bytes", "retained_bytes", NULL);
+	fake_row(rule, "a", "unreserved", "-5", "900");
+	fake_row(rule, "b", "extended", NULL, "70");
+	fake_statement(rule, "pg_stat_archiver");
+	fake_columns(rule, "really", "waiting", "failing", NULL);
+	fake_row(rule, "t", "7", "000000010000000000000003");
+	fake_statement(rule, "pg_prepared_xact()");
+	fake_columns(rule, "xids", "who", NULL);
+	fake_row(rule, "44", "session 9 (psql, active for 3 s)");
+	watch_anew(set);
+	scene_run_ms(&set->scene, 200);
+	assert_int_equal(signals_of(set)->slots_count, 2);
+	assert_string_equal(signals_of(set)->slots[0].name, "a");
+	assert_int_equal(signals_of(set)->slots[0].wal_status, SIGNALS_WAL_UNRESERVED);
+	assert_int_equal(signals_of(set)->slots[1].safe_bytes, -1);
+	assert_int_equal(signals_of(set)->archiver_waiting, 7);
+	assert_string_equal(signals_of(set)->archiver_failing, "000000010000000000000003");
+	assert_int_equal(signals_of(set)->checkpoints_asked, 3);
+	assert_int_equal(signals_of(set)->horizon.xids, 44);
+	assert_string_equal(signals_of(set)->horizon.who, "session 9 (psql, active for 3 s)");
+	assert_int_equal(signals_of(set)->traffic.transactions, 100);
+	assert_int_equal(signals_of(set)->traffic.busy_sessions, 2);
+	assert_int_equal(signals_of(set)->cores, 0);
+	assert_null(signals_of(set)->unreadable);
+	assert_int_equal(signals_of(set)->veto, SIGNALS_NO_QUERY);
+}
+
+/* The answer to a part that is asked for on its own, or to the whole survey. */
+static void every_part_answers(void)
+{
+	static const char *const parts[] = {"pg_replication_slots", "pg_stat_archiver", "pg_stat_bgwriter",
+		"pg_prepared_xact()", "pg_stat_get_db_active_time", "pg_partition_tree", ASK_SURVEY};
+
+	for (size_t i = 0; i < COUNT_OF(parts); i++)
+		scene_survey(fake_on(parts[i]));
+}
+
+static void a_part_that_fails_hides_no_other_and_is_said_once(void **state)
+{
+	struct stage_set *set = *state;
+	struct fake_rule *rule;
+	size_t said;
+
+	every_part_answers();
+	rule = fake_on("pg_replication_slots");
+	fake_fails(rule, FAULT_JOB, "42501", "permission denied for view pg_replication_slots");
+	watch_anew(set);
+	scene_run_ms(&set->scene, 200);
+	assert_string_equal(signals_of(set)->unreadable,
+		"pg_replication_slots cannot be read: permission denied for view pg_replication_slots");
+	assert_int_equal(signals_of(set)->checkpoints_asked, 3);
+	assert_true(signals_of(set)->survey_ms > 0);
+	said = fake_asked("INSERT INTO backfill.event (kind");
+	scene_run_ms(&set->scene, 1200);
+	assert_int_equal(fake_asked("INSERT INTO backfill.event (kind"), said);
+	assert_string_equal(fake_bound("INSERT INTO backfill.event (kind", 1), "signal lost");
+	every_part_answers();
+	scene_run_ms(&set->scene, 1200);
+	assert_null(signals_of(set)->unreadable);
+	assert_int_equal(fake_asked("INSERT INTO backfill.event (kind"), said + 1);
+	assert_string_equal(fake_bound("INSERT INTO backfill.event (kind", 1), "signal back");
+}
+
+static void without_rights_nothing_is_believed(void **state)
+{
+	struct stage_set *set = *state;
+	struct fake_rule *rule;
+	int64_t pulse_ms;
+
+	set->scene.database.replicas_all = true;
+	rule = fake_on(ASK_SAMPLE);
+	scene_pulse(rule);
+	sees(rule, "standby1", "2000", "2000");
+	watch_anew(set);
+	samples(set, 1);
+	pulse_ms = signals_of(set)->pulse_ms;
+	every_part_answers();
+	rule = fake_on(ASK_SAMPLE);
+	scene_pulse(rule);
+	fake_row(rule, "2000", "2000", "f", NULL, NULL, NULL);
+	samples(set, 2);
+	assert_true(signals_of(set)->pulse_ms <= pulse_ms + 100);
+	assert_non_null(strstr(signals_of(set)->unreadable, "GRANT pg_monitor TO"));
+	assert_non_null(seen(set, "standby1"));
+}
+
+/* ---- the operator's query ---- */
+
+static struct fake_rule *operator_asks(struct stage_set *set)
+{
+	set->scene.database.throttle_query = (char *)"SELECT busy, why FROM ops.load";
+	return fake_on("ops.load");
+}
+
+static void the_operator_may_hold_and_say_why(void **state)
+{
+	struct stage_set *set = *state;
+	struct fake_rule *rule = operator_asks(set);
+
+	fake_columns(rule, "busy", "why", NULL);
+	fake_type(rule, 16, -1);
+	fake_row(rule, "t", "month's end");
+	watch_anew(set);
+	assert_int_equal(signals_of(set)->veto, SIGNALS_HOLD);
+	assert_string_equal(signals_of(set)->veto_why, "it has not answered yet");
+	scene_run_ms(&set->scene, 100);
+	assert_int_equal(signals_of(set)->veto, SIGNALS_HOLD);
+	assert_string_equal(signals_of(set)->veto_why, "month's end");
+	assert_null(signals_of(set)->unreadable);
+	rule = fake_on("ops.load");
+	fake_columns(rule, "busy", NULL);
+	fake_type(rule, 16, -1);
+	fake_row(rule, "f");
+	scene_run_ms(&set->scene, 1200);
+	assert_int_equal(signals_of(set)->veto, SIGNALS_GO);
+	assert_null(signals_of(set)->veto_why);
+}
+
+static void what_the_operators_query_may_not_answer(void **state)
+{
+	static const struct {
+		const char *what;
+		size_t rows;
+		size_t columns;
+		const char *value;
+		uint32_t type;
+	} cases[] = {
+		{"it returned 0 rows instead of one", 0, 1, NULL, 16},
+		{"it returned 2 rows instead of one", 2, 1, "t", 16},
+		{"it returned 3 columns instead of a boolean and perhaps a text", 1, 3, "f", 16},
+		{"its first column is not a boolean", 1, 1, "f", 25},
+		{"it returned NULL instead of true or false", 1, 1, NULL, 16},
+	};
+	struct stage_set *set = *state;
+
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct fake_rule *rule = operator_asks(set);
+
+		if (cases[i].columns == 1)
+			fake_columns(rule, "a", NULL);
+		else
+			fake_columns(rule, "a", "b", "c", NULL);
+		fake_type(rule, cases[i].type, -1);
+		for (size_t row = 0; row < cases[i].rows; row++)
+			fake_row(rule, cases[i].value, "", "");
+		watch_anew(set);
+		scene_run_ms(&set->scene, 60);
+		assert_int_equal(signals_of(set)->veto, SIGNALS_HOLD);
+		assert_string_equal(signals_of(set)->veto_why, cases[i].what);
+		assert_string_equal(fake_bound("INSERT INTO backfill.event (kind", 1), "signal lost");
+	}
+}
+
+static void a_query_that_fails_holds_and_is_said_once(void **state)
+{
+	struct stage_set *set = *state;
+	struct fake_rule *rule = operator_asks(set);
+
+	fake_fails(rule, FAULT_BUSY, "57014", "canceling statement due to statement timeout");
+	watch_anew(set);
+	scene_run_ms(&set->scene, 1200);
+	assert_int_equal(signals_of(set)->veto, SIGNALS_HOLD);
+	assert_string_equal(signals_of(set)->veto_why, "it was cancelled: it may take 2 s");
+	assert_true(fake_asked("ops.load") >= 2);
+	assert_int_equal(fake_asked("INSERT INTO backfill.event (kind"), 1);
+}
+
+/* ---- cascades and tables ---- */
+
+static void replicas_of_a_cascade_must_be_close_too(void **state)
+{
+	static char *cascades[] = {(char *)"host=standby1"};
+	struct stage_set *set = *state;
+	struct fake_rule *rule = fake_on(ASK_SAMPLE);
+
+	set->scene.database.replicas_all = true;
+	set->scene.database.cascades = cascades;
+	set->scene.database.cascades_count = 1;
+	set->scene.database.replica_grace_s = 60;
+	scene_pulse(rule);
+	sees(rule, "standby1", "2000", "2000");
+	watch_anew(set);
+	assert_non_null(seen(set, "cascades[0]"));
+	scene_run_ms(&set->scene, 300);
+	assert_null(seen(set, "cascades[0]"));
+	assert_int_equal(seen(set, "standby1")->vanished_ago, 0);
+	fake_shut(fake_session(fake_sessions() - 1));
+	scene_run_ms(&set->scene, 1300);
+	assert_true(seen(set, "cascades[0]")->vanished_ago > 1000);
+	assert_null(signals_of(set)->unreadable);
+}
+
+static void tables_are_surveyed_while_they_are_watched(void **state)
+{
+	struct stage_set *set = *state;
+	struct monitor *monitor = set->scene.task.monitor;
+	struct fake_rule *rule = fake_on(ASK_SURVEY);
+
+	scene_survey(rule);
+	fake_statement(rule, "pg_partition_tree");
+	fake_columns(rule, "table_oid", "wraparound", "autovacuum", "dead_rows", NULL);
+	fake_row(rule, "4242", "f", "t", "12");
+	fake_row(rule, "4343", "t", "t", "0");
+	assert_null(monitor_table(monitor, 4242));
+	monitor_watch_table(monitor, 4242);
+	monitor_watch_table(monitor, 4343);
+	monitor_watch_table(monitor, 4242);
+	assert_null(monitor_table(monitor, 4242));
+	scene_run_ms(&set->scene, 100);
+	assert_string_equal(fake_bound("pg_partition_tree", 1), "{4242,4343}");
+	assert_int_equal(monitor_table(monitor, 4242)->vacuum, SIGNALS_AUTOVACUUM);
+	assert_int_equal(monitor_table(monitor, 4242)->dead_rows, 12);
+	assert_int_equal(monitor_table(monitor, 4343)->vacuum, SIGNALS_WRAPAROUND);
+	monitor_unwatch_table(monitor, 4242);
+	assert_null(monitor_table(monitor, 4242));
+	assert_non_null(monitor_table(monitor, 4343));
+}
+
+static void count(void *owner)
+{
+	int *calls = owner;
+
+	++*calls;
+}
+
+static void whoever_wants_to_know_is_told_of_every_sample(void **state)
+{
+	struct stage_set *set = *state;
+	struct scene *scene = &set->scene;
+	int calls = 0;
+
+	monitor_free(scene->task.monitor);
+	scene->task.monitor = monitor_new(scene->loop, &scene->database, count, &calls);
+	monitor_watch(scene->task.monitor, true);
+	samples(set, 3);
+	assert_in_range(calls, 3, 8);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -150,6 +451,17 @@ int main(void)
 		CASE(one_that_vanished_is_waited_for_and_then_dropped),
 		CASE(a_sample_that_fails_is_no_sample),
 		CASE(at_rest_it_knows_nothing),
+		CASE(one_that_is_late_on_purpose_is_judged_by_what_it_received),
+		CASE(pulses_come_ten_times_a_second_and_heartbeats_four_times),
+		CASE(the_survey_is_told_as_it_was_answered),
+		CASE(a_part_that_fails_hides_no_other_and_is_said_once),
+		CASE(without_rights_nothing_is_believed),
+		CASE(the_operator_may_hold_and_say_why),
+		CASE(what_the_operators_query_may_not_answer),
+		CASE(a_query_that_fails_holds_and_is_said_once),
+		CASE(replicas_of_a_cascade_must_be_close_too),
+		CASE(tables_are_surveyed_while_they_are_watched),
+		CASE(whoever_wants_to_know_is_told_of_every_sample),
 	};
 
 	return cmocka_run_group_tests_name("monitor", tests, NULL, NULL);

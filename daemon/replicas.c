@@ -1,0 +1,224 @@
+#include "daemon/replicas.h"
+
+#include "common/memory.h"
+#include "daemon/lag.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct replica {
+	char *name;
+	size_t source;
+	uint64_t position;
+	int64_t seen_ms;
+	bool is_cascade; /* the source itself, which stays known */
+	bool let_go;     /* such a one only */
+};
+
+struct replicas {
+	struct replicas_rules rules;
+	struct lag_ring ring;
+	int64_t *begun_ms; /* of each source's newest list */
+	struct replica *known;
+	size_t count;
+	struct signals_replica *told; /* what the signals point to */
+};
+
+static struct replica *add(struct replicas *replicas, const char *name, size_t source)
+{
+	struct replica *replica;
+
+	replicas->known = memory_resize(replicas->known, (replicas->count + 1) * sizeof(replicas->known[0]));
+	replica = &replicas->known[replicas->count++];
+	*replica = (struct replica){.name = memory_text(name), .source = source};
+	return replica;
+}
+
+struct replicas *replicas_new(const struct replicas_rules *rules)
+{
+	struct replicas *replicas = memory_new(sizeof(*replicas));
+
+	replicas->rules = *rules;
+	replicas->begun_ms = memory_new((rules->cascades + 1) * sizeof(replicas->begun_ms[0]));
+	for (size_t i = 0; i < rules->cascades; i++) {
+		char *name = memory_textf("cascades[%zu]", i);
+
+		add(replicas, name, i + 1)->is_cascade = true;
+		free(name);
+	}
+	return replicas;
+}
+
+void replicas_free(struct replicas *replicas)
+{
+	if (!replicas)
+		return;
+	for (size_t i = 0; i < replicas->count; i++)
+		free(replicas->known[i].name);
+	free(replicas->known);
+	free(replicas->begun_ms);
+	free(replicas->told);
+	free(replicas);
+}
+
+void replicas_resume(struct replicas *replicas, int64_t now_ms)
+{
+	for (size_t i = 0; i < replicas->count; i++)
+		replicas->known[i].seen_ms = now_ms;
+}
+
+void replicas_restart(struct replicas *replicas, int64_t now_ms)
+{
+	replicas_resume(replicas, now_ms);
+	replicas->ring.count = 0;
+	memset(replicas->begun_ms, 0, (replicas->rules.cascades + 1) * sizeof(replicas->begun_ms[0]));
+}
+
+void replicas_note_primary(struct replicas *replicas, int64_t now_ms, uint64_t lsn)
+{
+	lag_note(&replicas->ring, now_ms, lsn);
+}
+
+void replicas_begin(struct replicas *replicas, size_t source, int64_t now_ms)
+{
+	replicas->begun_ms[source] = now_ms;
+	for (size_t i = 0; i < replicas->count; i++) {
+		struct replica *replica = &replicas->known[i];
+
+		if (!replica->is_cascade || replica->source != source)
+			continue;
+		replica->seen_ms = now_ms;
+		replica->let_go = false;
+	}
+}
+
+static bool among(char *const *names, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(names[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static struct replica *find(const struct replicas *replicas, const char *name, size_t source)
+{
+	for (size_t i = 0; i < replicas->count; i++) {
+		struct replica *replica = &replicas->known[i];
+
+		if (!replica->is_cascade && replica->source == source && strcmp(replica->name, name) == 0)
+			return replica;
+	}
+	return NULL;
+}
+
+void replicas_note(struct replicas *replicas, size_t source, const struct replicas_seen *seen, int64_t now_ms)
+{
+	const struct replicas_rules *rules = &replicas->rules;
+	bool is_delayed = among(rules->delayed, rules->delayed_count, seen->name);
+	uint64_t position = is_delayed ? seen->received : seen->replayed;
+	struct replica *replica;
+
+	if (!rules->all && !among(rules->listed, rules->listed_count, seen->name))
+		return;
+	replica = find(replicas, seen->name, source);
+	if (!replica)
+		replica = add(replicas, seen->name, source);
+	if (replica->seen_ms != now_ms || position < replica->position)
+		replica->position = position;
+	replica->seen_ms = now_ms;
+}
+
+void replicas_miss_listed(struct replicas *replicas, int64_t now_ms)
+{
+	const struct replicas_rules *rules = &replicas->rules;
+
+	for (size_t i = 0; !rules->all && i < rules->listed_count; i++) {
+		bool is_known = false;
+
+		for (size_t source = 0; source <= rules->cascades; source++)
+			is_known = is_known || find(replicas, rules->listed[i], source);
+		if (!is_known)
+			add(replicas, rules->listed[i], REPLICAS_OF_PRIMARY)->seen_ms = now_ms - 1;
+	}
+}
+
+static bool is_there(const struct replicas *replicas, const struct replica *replica, int64_t now_ms)
+{
+	int64_t begun_ms = replicas->begun_ms[replica->source];
+
+	return begun_ms > 0 && replica->seen_ms == begun_ms && now_ms - begun_ms <= SIGNALS_PULSE_STALE_MS;
+}
+
+/* One that streams from another server now: it did not vanish, it moved. */
+static bool has_moved(const struct replicas *replicas, const struct replica *replica, int64_t now_ms)
+{
+	for (size_t source = 0; !replica->is_cascade && source <= replicas->rules.cascades; source++) {
+		const struct replica *other = find(replicas, replica->name, source);
+
+		if (other && other != replica && is_there(replicas, other, now_ms))
+			return true;
+	}
+	return false;
+}
+
+static void forget(struct replicas *replicas, size_t at)
+{
+	free(replicas->known[at].name);
+	replicas->count--;
+	memmove(
+		&replicas->known[at], &replicas->known[at + 1], (replicas->count - at) * sizeof(replicas->known[0]));
+}
+
+static void forget_moved(struct replicas *replicas, int64_t now_ms)
+{
+	for (size_t i = replicas->count; i-- > 0;) {
+		const struct replica *replica = &replicas->known[i];
+
+		if (!is_there(replicas, replica, now_ms) && has_moved(replicas, replica, now_ms))
+			forget(replicas, i);
+	}
+}
+
+char *replicas_let_go(struct replicas *replicas, int64_t now_ms)
+{
+	forget_moved(replicas, now_ms);
+	for (size_t i = 0; i < replicas->count; i++) {
+		struct replica *replica = &replicas->known[i];
+		char *name;
+
+		if (replica->let_go || is_there(replicas, replica, now_ms) ||
+			now_ms - replica->seen_ms <= replicas->rules.grace_ms)
+			continue;
+		name = memory_text(replica->name);
+		if (replica->is_cascade)
+			replica->let_go = true;
+		else
+			forget(replicas, i);
+		return name;
+	}
+	return NULL;
+}
+
+const struct signals_replica *replicas_read(struct replicas *replicas, int64_t now_ms, size_t *ret_count)
+{
+	size_t count = 0;
+
+	replicas->told = memory_resize(replicas->told, (replicas->count + 1) * sizeof(replicas->told[0]));
+	for (size_t i = 0; i < replicas->count; i++) {
+		const struct replica *replica = &replicas->known[i];
+		bool there = is_there(replicas, replica, now_ms);
+		int64_t gone_ms = now_ms > replica->seen_ms ? now_ms - replica->seen_ms : 1;
+
+		if (replica->is_cascade && (there || replica->let_go))
+			continue;
+		replicas->told[count++] = (struct signals_replica){
+			.name = replica->name,
+			.lag_ms = replica->is_cascade ? -1 : lag_of(&replicas->ring, now_ms, replica->position),
+			.replayed = replica->position,
+			.vanished_ago = there ? 0 : gone_ms,
+		};
+	}
+	*ret_count = count;
+	return replicas->told;
+}

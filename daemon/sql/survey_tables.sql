@@ -1,0 +1,11 @@
+-- Autovacuums at work on the tables $1 or on their partitions (against wraparound of transaction ids or not), and dead rows.
+SELECT t.oid AS table_oid, coalesce(v.wraparound, false) AS wraparound, v.wraparound IS NOT NULL AS autovacuum,
+       coalesce(d.dead_rows, 0) AS dead_rows
+  FROM pg_catalog.unnest($1::oid[]) AS t (oid)
+ CROSS JOIN LATERAL (SELECT ARRAY(SELECT t.oid UNION SELECT p.relid FROM pg_catalog.pg_partition_tree(t.oid) p) AS parts) AS tree
+ CROSS JOIN LATERAL (SELECT sum(pg_catalog.pg_stat_get_dead_tuples(part.oid)) AS dead_rows
+                       FROM pg_catalog.unnest(tree.parts) AS part (oid)) AS d
+ CROSS JOIN LATERAL (SELECT bool_or(a.query LIKE '%(to prevent wraparound)') AS wraparound
+                       FROM pg_catalog.pg_stat_get_progress_info('VACUUM') p
+                      CROSS JOIN LATERAL pg_catalog.pg_stat_get_activity(p.pid) a
+                      WHERE p.relid = ANY (tree.parts) AND a.backend_type = 'autovacuum worker') AS v

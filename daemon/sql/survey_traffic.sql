@@ -1,0 +1,20 @@
+-- What the database's sessions have done since some start, and how many sessions of others execute something on the server right
+-- now: those that wait for a lock, for their client or for time to pass do not. Our own are left out, as in survey_horizon.sql.
+SELECT pg_catalog.pg_stat_get_db_xact_commit(d.oid) + pg_catalog.pg_stat_get_db_xact_rollback(d.oid) AS transactions,
+       pg_catalog.pg_stat_get_db_active_time(d.oid) AS active_ms,
+       (SELECT count(*)
+          FROM pg_catalog.pg_stat_get_activity(NULL) s
+         WHERE s.state = 'active'
+           AND s.backend_type IN ('client backend', 'parallel worker')
+           AND coalesce(s.wait_event_type NOT IN ('Lock', 'Client', 'Timeout'), true)
+           AND s.pid <> pg_catalog.pg_backend_pid()
+           AND s.pid <> ALL (o.pids) AND coalesce(s.leader_pid <> ALL (o.pids), true)
+           AND NOT (s.usesysid = o.login AND (s.application_name LIKE 'backfilld%' OR s.application_name = pg_catalog.current_setting('application_name')))) AS busy_sessions,
+       CASE WHEN pg_catalog.inet_server_addr() IS NULL THEN 'socket'
+            WHEN pg_catalog.inet_client_addr() << '127.0.0.0/8' OR pg_catalog.inet_client_addr() = '::1' THEN 'loopback'
+            ELSE 'network' END AS way,
+       pg_catalog.pg_backend_pid() AS server_pid
+  FROM pg_catalog.pg_database d
+ CROSS JOIN (SELECT ARRAY(SELECT b.pid FROM backfill.backend b) AS pids,
+                    (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = current_user) AS login) AS o
+ WHERE d.datname = pg_catalog.current_database()

@@ -1,0 +1,280 @@
+#include "daemon/survey.h"
+
+#include "common/memory.h"
+#include "common/quote.h"
+#include "common/text.h"
+#include "daemon/pressure.h"
+#include "sql.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* pg_stat_bgwriter lost its checkpoints to pg_stat_checkpointer. */
+#define CHECKPOINTER_SINCE 170000
+
+const char *survey_part_name(enum survey_part part)
+{
+	static const char *const names[SURVEY_PARTS] = {
+		[SURVEY_RIGHTS] = "statistics",
+		[SURVEY_SLOTS] = "pg_replication_slots",
+		[SURVEY_ARCHIVER] = "pg_stat_archiver and pg_ls_archive_statusdir()",
+		[SURVEY_CHECKPOINTS] = "checkpoints",
+		[SURVEY_HORIZON] = "xmin horizon",
+		[SURVEY_TRAFFIC] = "pg_stat_database",
+		[SURVEY_TABLES] = "pg_stat_progress_vacuum",
+	};
+
+	return names[part];
+}
+
+char *survey_missing_rights(const char *login)
+{
+	struct text text = {0};
+
+	text_addf(&text, "login %s may not read all statistics: GRANT pg_monitor TO ", login);
+	quote_name(&text, login);
+	return text_take(&text);
+}
+
+/* ---- tables ---- */
+
+static struct survey_table *find_table(const struct survey *survey, uint32_t oid)
+{
+	for (size_t i = 0; i < survey->tables_count; i++) {
+		if (survey->tables[i].oid == oid)
+			return &survey->tables[i];
+	}
+	return NULL;
+}
+
+void survey_add_table(struct survey *survey, uint32_t oid)
+{
+	if (find_table(survey, oid))
+		return;
+	survey->tables = memory_resize(survey->tables, (survey->tables_count + 1) * sizeof(survey->tables[0]));
+	survey->tables[survey->tables_count++] = (struct survey_table){.oid = oid};
+}
+
+void survey_drop_table(struct survey *survey, uint32_t oid)
+{
+	struct survey_table *table = find_table(survey, oid);
+
+	if (table)
+		*table = survey->tables[--survey->tables_count];
+}
+
+const struct signals_table *survey_find_table(const struct survey *survey, uint32_t oid)
+{
+	const struct survey_table *table = find_table(survey, oid);
+
+	return table && table->signals.surveyed_ms > 0 ? &table->signals : NULL;
+}
+
+/* ---- asking ---- */
+
+static void bind_tables(struct script *script, const struct survey *survey)
+{
+	struct text oids = {0};
+
+	text_add(&oids, "{");
+	for (size_t i = 0; i < survey->tables_count; i++)
+		text_addf(&oids, "%s%" PRIu32, i ? "," : "", survey->tables[i].oid);
+	text_add(&oids, "}");
+	script_bind(script, text_is(&oids));
+	text_free(&oids);
+}
+
+static void add_part(
+	struct script *script, const struct survey *survey, enum survey_part part, int server_version)
+{
+	switch (part) {
+	case SURVEY_RIGHTS:
+		script_add(script, sql_survey_rights);
+		return;
+	case SURVEY_SLOTS:
+		script_add(script, sql_survey_slots);
+		return;
+	case SURVEY_ARCHIVER:
+		script_add(script, sql_survey_archiver);
+		return;
+	case SURVEY_CHECKPOINTS:
+		script_add(
+			script, server_version < CHECKPOINTER_SINCE ? sql_survey_checkpoints : sql_survey_checkpoints_17);
+		return;
+	case SURVEY_HORIZON:
+		script_add(script, sql_survey_horizon);
+		return;
+	case SURVEY_TRAFFIC:
+		script_add(script, sql_survey_traffic);
+		return;
+	case SURVEY_TABLES:
+		script_add(script, sql_survey_tables);
+		bind_tables(script, survey);
+		return;
+	case SURVEY_PARTS:
+		break;
+	}
+	assert(!"a part of the survey");
+}
+
+void survey_ask(struct session *session, const struct survey *survey, enum survey_part first,
+	enum survey_part last, session_answer *answer, void *owner)
+{
+	struct script *script = script_new();
+
+	for (enum survey_part part = first; part <= last; part++)
+		add_part(script, survey, part, session_server_version(session));
+	session_ask(session, script, PRESSURE_DEADLINE_MS, answer, owner);
+}
+
+/* ---- reading ---- */
+
+static enum signals_wal_status wal_status_of(const char *name)
+{
+	if (strcmp(name, "extended") == 0)
+		return SIGNALS_WAL_EXTENDED;
+	if (strcmp(name, "unreserved") == 0)
+		return SIGNALS_WAL_UNRESERVED;
+	if (strcmp(name, "lost") == 0)
+		return SIGNALS_WAL_LOST;
+	return SIGNALS_WAL_RESERVED;
+}
+
+static void forget_slots(struct survey *survey)
+{
+	for (size_t i = 0; i < survey->slots_count; i++)
+		free((char *)survey->slots[i].name);
+	free(survey->slots);
+	survey->slots = NULL;
+	survey->slots_count = 0;
+}
+
+static void read_slots(struct survey *survey, const struct reply *reply, size_t at)
+{
+	size_t rows = reply_rows(reply, at);
+
+	forget_slots(survey);
+	survey->slots = memory_new((rows + 1) * sizeof(survey->slots[0]));
+	for (size_t row = 0; row < rows; row++) {
+		survey->slots[survey->slots_count++] = (struct signals_slot){
+			.name = memory_text(reply_text(reply, at, row, "slot_name")),
+			.wal_status = wal_status_of(reply_text(reply, at, row, "wal_status")),
+			.safe_bytes = reply_int(reply, at, row, "safe_bytes", -1),
+			.retained_bytes = reply_int(reply, at, row, "retained_bytes", 0),
+		};
+	}
+}
+
+static void read_archiver(struct survey *survey, const struct reply *reply, size_t at)
+{
+	bool archives = reply_bool(reply, at, 0, "really");
+
+	survey->archiver_waiting = archives ? reply_int(reply, at, 0, "waiting", 0) : -1;
+	memory_set_text(&survey->archiver_failing, reply_text(reply, at, 0, "failing"));
+}
+
+static void read_horizon(struct survey *survey, const struct reply *reply, size_t at)
+{
+	bool held = reply_rows(reply, at) > 0;
+
+	survey->horizon_xids = held ? reply_int(reply, at, 0, "xids", 0) : 0;
+	memory_set_text(&survey->horizon_who, held ? reply_text(reply, at, 0, "who") : NULL);
+}
+
+/* Through a tunnel a server on another machine looks near too: it is here when its process is. */
+static bool is_here(const char *way, int64_t server_pid)
+{
+	if (strcmp(way, "socket") == 0)
+		return true;
+	return strcmp(way, "loopback") == 0 && server_pid > 0 &&
+		   (kill((pid_t)server_pid, 0) == 0 || errno == EPERM);
+}
+
+static void read_traffic(struct survey *survey, const struct reply *reply, size_t at, int64_t now_ms)
+{
+	survey->traffic = (struct signals_traffic){
+		.counted_ms = now_ms,
+		.transactions = reply_int(reply, at, 0, "transactions", 0),
+		.active_ms = reply_real(reply, at, 0, "active_ms", 0),
+		.busy_sessions = reply_int(reply, at, 0, "busy_sessions", 0),
+	};
+	survey->cores = is_here(reply_text(reply, at, 0, "way"), reply_int(reply, at, 0, "server_pid", 0))
+						? (int)sysconf(_SC_NPROCESSORS_ONLN)
+						: 0;
+}
+
+static void read_tables(struct survey *survey, const struct reply *reply, size_t at, int64_t now_ms)
+{
+	for (size_t row = 0; row < reply_rows(reply, at); row++) {
+		struct survey_table *table = find_table(survey, (uint32_t)reply_int(reply, at, row, "table_oid", 0));
+
+		if (!table)
+			continue; /* nobody asks any more */
+		table->signals = (struct signals_table){
+			.surveyed_ms = now_ms,
+			.dead_rows = reply_int(reply, at, row, "dead_rows", 0),
+		};
+		if (reply_bool(reply, at, row, "wraparound"))
+			table->signals.vacuum = SIGNALS_WRAPAROUND;
+		else if (reply_bool(reply, at, row, "autovacuum"))
+			table->signals.vacuum = SIGNALS_AUTOVACUUM;
+	}
+}
+
+bool survey_read(
+	struct survey *survey, enum survey_part part, const struct reply *reply, size_t statement, int64_t now_ms)
+{
+	switch (part) {
+	case SURVEY_RIGHTS:
+		return reply_bool(reply, statement, 0, "sees");
+	case SURVEY_SLOTS:
+		read_slots(survey, reply, statement);
+		return true;
+	case SURVEY_ARCHIVER:
+		read_archiver(survey, reply, statement);
+		return true;
+	case SURVEY_CHECKPOINTS:
+		survey->checkpoints_asked = reply_int(reply, statement, 0, "asked", 0);
+		return true;
+	case SURVEY_HORIZON:
+		read_horizon(survey, reply, statement);
+		return true;
+	case SURVEY_TRAFFIC:
+		read_traffic(survey, reply, statement, now_ms);
+		return true;
+	case SURVEY_TABLES:
+		read_tables(survey, reply, statement, now_ms);
+		return true;
+	case SURVEY_PARTS:
+		break;
+	}
+	assert(!"a part of the survey");
+	return false;
+}
+
+void survey_tell(const struct survey *survey, struct signals *signals)
+{
+	signals->slots = survey->slots;
+	signals->slots_count = survey->slots_count;
+	signals->archiver_waiting = survey->archiver_waiting;
+	signals->archiver_failing = survey->archiver_failing;
+	signals->checkpoints_asked = survey->checkpoints_asked;
+	signals->horizon.xids = survey->horizon_xids;
+	signals->horizon.who = survey->horizon_who;
+	signals->traffic = survey->traffic;
+	signals->cores = survey->cores;
+}
+
+void survey_free(struct survey *survey)
+{
+	forget_slots(survey);
+	free(survey->archiver_failing);
+	free(survey->horizon_who);
+	free(survey->tables);
+	*survey = (struct survey){0};
+}
