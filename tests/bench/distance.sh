@@ -9,8 +9,8 @@ usage() {
 		  --rounds NUMBER    how often each distance is taken, in turns (default 3)
 		  --workers NUMBER   of the job (default 1)
 		  --help
-		The binaries are build/daemon/backfilld and build/tests/bench/delay_proxy, or what BACKFILLD and DELAY_PROXY say. Every
-		run gets a fresh copy of the table with three secondary indexes: vacuumed, frozen, in cache, autovacuum off, after a
+		The binary is build/daemon/backfilld, or what BACKFILLD says; the proxy is in build/tests/bench, or the folder BENCH_BIN.
+		Every run gets a fresh copy of the table with three secondary indexes: vacuumed, frozen, in cache, autovacuum off, after a
 		checkpoint. All sessions of the daemon go through the proxy, but for "local", which is a UNIX socket. Status 1 when a
 		requirement is missed.
 	TEXT
@@ -29,21 +29,10 @@ script_guard
 DISTANCES=(local 0 5 20)
 declare -A TITLES=([local]="local, UNIX socket" [0]="proxy, 0 ms" [5]="proxy, 5 ms" [20]="proxy, 20 ms")
 
-proxy_binary() {
-	local source=${DELAY_PROXY:-$TOP/build/tests/bench/delay_proxy} copy=$WORK/bin/delay_proxy
-	if [[ ! -x $source ]]; then
-		echo "no proxy at $source: build it (meson setup build && ninja -C build), or set DELAY_PROXY" >&2
-		return 1
-	fi
-	as_server mkdir -p "$WORK/bin"
-	install -m 755 "$source" "$copy"
-	echo "$copy"
-}
-
 # proxy_start ROUND_TRIP_MS: on $PORT
 proxy_start() {
 	local binary
-	binary=$(proxy_binary)
+	binary=$(bench_program delay_proxy)
 	PORT=$(free_port)
 	become_server setsid "$binary" "$PORT" "$WORK/main/.s.PGSQL.5432" "$1" </dev/null >"$WORK/proxy.out" 2>&1 &
 	echo $! >"$WORK/pids/proxy"

@@ -60,18 +60,12 @@ run_alone() {
 }
 
 run_fill() {
-	local number=1 until left
 	begin fill
-	until=$((EPOCHSECONDS + DURATION))
-	while left=$((until - EPOCHSECONDS)) && ((left > 0)); do
-		bench_enqueue "fill-$number" column_name "v$number" workers "$WORKERS"
-		bench_await "fill-$number" "$left" || break
-		number=$((number + 1))
-	done
+	bench_fill_for "$DURATION" workers "$WORKERS"
 	end fill
-	daemon_stop
-	record fill rows "$(sql main "SELECT sum(rows_filled) FROM backfill.job")"
-	record fill jobs "$number"
+	record fill rows "$(bench_rows_filled)"
+	bench_fill_end
+	record fill jobs "$BENCH_FILLS"
 }
 
 run_keys() {

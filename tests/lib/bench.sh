@@ -7,9 +7,12 @@
 #	bench_fresh INDEXES [ROWS]         public.bench, a copy of source (or its first ROWS) with that many secondary indexes (0 to 3):
 #	                                   vacuumed, frozen, in cache, autovacuum off, after a checkpoint
 #	bench_enqueue NAME [COLUMN VALUE]… a job that fills bench.v with upper(email); more columns of backfill.job
-#	bench_await NAME [SECONDS]         until the job is done (true), or the time is up (false, where SECONDS are given)
+#	bench_await NAME [MILLISECONDS]    until the job is done (true), or the time is up (false, where there is a time)
 #	bench_fill_times NAME              seconds `FILL WHOLE`: first batch to end of last sweep; INSERT to done
 #	bench_fill WAY WORKERS             a whole job beside nothing else, recorded as WAY's seconds, whole, rss, cpu and sizes
+#	bench_fill_for SECONDS [COLUMN VALUE]…    job after job, each with a column of its own, until the time is up; $BENCH_FILLS is how many
+#	bench_rows_filled                  by all of those
+#	bench_fill_end                     stops the last of them for good where it is not done, and the daemon
 #	bench_verify WHAT [ROWS]           every row has its value
 #	bench_keys                         makes public.fill_keys(rows): the fill by key ranges, committing each
 #	bench_sizes                        `WAL TABLE INDEXES`, bytes: end of WAL, sizes of bench
@@ -19,6 +22,7 @@
 #	calculate EXPRESSION [FORMAT]      awk's arithmetic
 #	percentiles                        of the numbers on standard input: `COUNT MEAN P50 P99 P99.9 MAX`
 #	require WHAT NUMBER at-least|at-most LIMIT    prints ok or missed
+#	bench_program NAME                 the path of a helper program, where the server's user can run it
 #	bench_machine                      a line: versions, processor, memory
 #	bench_end                          status 1 when a requirement was missed
 
@@ -30,6 +34,7 @@ done
 declare -A RESULTS=() # "WAY MEASURE" to the numbers of all rounds, blanks between
 BENCH_ROWS=0
 BENCH_JOBS=0
+BENCH_FILLS=0
 MISSED=0
 
 bench_options() {
@@ -104,10 +109,10 @@ bench_enqueue() {
 
 # Looks through one connection that stays open: making a new one for each look would cost the server more than the daemon does.
 bench_await() {
-	local stage="" looker end=$((SECONDS + ${2:-86400}))
+	local stage="" looker end=$((${EPOCHREALTIME/./} + ${2:-86400000} * 1000))
 	coproc LOOK { psql_at main -Atq 2>&1; }
 	looker=$LOOK_PID
-	until [[ $stage =~ ^(done|failed)$ ]] || ((SECONDS >= end)); do
+	until [[ $stage =~ ^(done|failed)$ ]] || ((${EPOCHREALTIME/./} >= end)); do
 		echo "SELECT stage FROM backfill.job WHERE name = '$1';" >&"${LOOK[1]}"
 		read -r stage <&"${LOOK[0]}"
 		sleep 0.1
@@ -145,6 +150,27 @@ bench_fill() {
 	record "$way" seconds "$fill"
 	record "$way" whole "$whole"
 	record_sizes "$way" "${before[@]}" "${after[@]}"
+}
+
+bench_fill_for() {
+	local until=$((${EPOCHREALTIME/./} / 1000 + $1 * 1000)) left
+	shift
+	BENCH_FILLS=0
+	while left=$((until - ${EPOCHREALTIME/./} / 1000)) && ((left > 0)); do
+		BENCH_FILLS=$((BENCH_FILLS + 1))
+		BENCH_JOBS=$((BENCH_JOBS + 1))
+		bench_enqueue "fill-$BENCH_JOBS" column_name "v$BENCH_JOBS" "$@"
+		bench_await "fill-$BENCH_JOBS" "$left" || break
+	done
+}
+
+bench_fill_end() {
+	sql main "UPDATE backfill.job SET wanted = 'pause' WHERE name = 'fill-$BENCH_JOBS' AND stage NOT IN ('done', 'failed')"
+	daemon_stop
+}
+
+bench_rows_filled() {
+	sql main "SELECT coalesce(sum(rows_filled), 0) FROM (SELECT rows_filled FROM backfill.job ORDER BY id DESC LIMIT $BENCH_FILLS) job"
 }
 
 bench_verify() {
@@ -234,6 +260,17 @@ require() {
 		MISSED=$((MISSED + 1))
 	fi
 	printf '%-6s %s: %s (%s %s)\n' "$verdict" "$1" "$2" "${3/-/ }" "$4"
+}
+
+bench_program() {
+	local source=${BENCH_BIN:-$TOP/build/tests/bench}/$1
+	if [[ ! -x $source ]]; then
+		echo "no program at $source: build it (meson setup build && ninja -C build), or set BENCH_BIN to its folder" >&2
+		return 1
+	fi
+	as_server mkdir -p "$WORK/bin"
+	install -m 755 "$source" "$WORK/bin/$1"
+	echo "$WORK/bin/$1"
 }
 
 bench_machine() {
