@@ -7,6 +7,10 @@
  * own bottom-up deletion gives up on it. Measured on 1 M rows, three indexes, a value of a quarter of the
  * row: index over random bigints +100 % without, 0 % with a VACUUM for each 6 % of the rows moved, for 4 % of
  * the time.
+ *
+ * It starts where a window ends, never in the midst of passes: it publishes the free space of the pages that
+ * it sees, and rows that leave their page then take the room that a window's next pass was to find
+ * (window_disturb).
  */
 #ifndef BACKFILLD_DAEMON_VACUUM_H
 #define BACKFILLD_DAEMON_VACUUM_H
@@ -17,8 +21,10 @@
 #include "daemon/relation.h"
 
 /* Vacuum when so large a part of the rows has moved since the last one: safely below the free tenth of a
- * leaf. */
+ * leaf. (tests/bench/shapes.sh builds without.) */
+#ifndef VACUUM_AFTER_SHARE
 #define VACUUM_AFTER_SHARE 0.06
+#endif
 
 /* The statement, for history; to be freed. */
 char *vacuum_statement(const struct job *job) MUST_USE;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the passes are worth on tables of other shapes: backfilld as it is against the same backfilld held to one pass.
+# What the passes are worth on tables of other shapes: backfilld as it is against the same held to one pass, without vacuums.
 set -euo pipefail
 
 SHAPES="30-plain 30-indexed 120-plain 120-indexed 800-plain 800-indexed 120-loose 30-holes 120-holes 30-grown 120-pinned 30-pinned 120-covered"
@@ -19,12 +19,12 @@ usage() {
 		too: pages filled to 70 % (loose); every second row deleted and vacuumed away (holes); a value three times as wide as
 		the row (grown); a snapshot that stays open (pinned); the column there beforehand, with an index on it (covered).
 
-		The binary is build/daemon/backfilld, or what BACKFILLD says; the one held to one pass is built from this checkout into
-		build-single (BACKFILLD_SINGLE names another). Every run gets a fresh copy of the table: vacuumed, in cache, autovacuum
-		off, after a checkpoint. Seconds are those of the fill, its sweep included; CPU is what all of the server's processes
-		used from the INSERT of the job until it says done. Of each the least of all rounds counts, since what a busy machine
-		adds is never less than nothing. Every row is looked at afterwards. Status 1 when the passes cost more than 3 % over one
-		pass by both.
+		The binary is build/daemon/backfilld, or what BACKFILLD says; the one held to one pass, which does not vacuum either, is
+		built from this checkout into build-single (BACKFILLD_SINGLE names another). Every run gets a fresh copy of the table:
+		vacuumed, in cache, autovacuum off, after a checkpoint. Seconds are those of the fill, its sweep included; CPU is what
+		all of the server's processes used from the INSERT of the job until it says done. Of each the least of all rounds
+		counts, since what a busy machine adds is never less than nothing. Every row is looked at afterwards. Status 1 when the
+		passes cost more than 3 % over one pass by both.
 	TEXT
 }
 
@@ -77,7 +77,7 @@ have_binaries() {
 	if [[ -z ${BINARIES[single]} ]]; then
 		step "building the daemon that is held to one pass"
 		folder=$(build_folder build-single)
-		quietly "it can be built" build_make "$folder" -Dtests=false -Dc_args=-DWINDOW_PASSES_MOST=1
+		quietly "it can be built" build_make "$folder" -Dtests=false -Dc_args="-DWINDOW_PASSES_MOST=1 -DVACUUM_AFTER_SHARE=9"
 		BINARIES[single]=$folder/daemon/backfilld
 		step_done
 	fi
