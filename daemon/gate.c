@@ -55,11 +55,17 @@ static bool archiver_forbids(const struct signals *signals, struct text *reason)
 	return reason->length > 0;
 }
 
-static bool survey_forbids(const struct signals *signals, int64_t now_ms, struct text *reason)
+/* Before all others: what cannot be read makes those grow stale. */
+static bool ignorance_forbids(const struct signals *signals, struct text *reason)
 {
 	if (signals->unreadable)
 		text_addf(reason, "the server's health cannot be read: %s", signals->unreadable);
-	else if (signals->survey_ms == 0 || now_ms - signals->survey_ms > SIGNALS_SURVEY_STALE_MS)
+	return reason->length > 0;
+}
+
+static bool survey_forbids(const struct signals *signals, int64_t now_ms, struct text *reason)
+{
+	if (signals->survey_ms == 0 || now_ms - signals->survey_ms > SIGNALS_SURVEY_STALE_MS)
 		text_add(reason, "the server's health cannot be measured: no fresh sample of its statistics");
 	return reason->length > 0 || slots_forbid(signals, reason) || archiver_forbids(signals, reason);
 }
@@ -90,8 +96,9 @@ bool gate_may_go(struct gate *gate, const struct signals *signals, const struct 
 	int64_t limit_ms = gate->closed ? max_lag_ms / 2 : max_lag_ms;
 
 	gate->judged_ms = signals->pulse_ms;
-	if (pulse_forbids(signals, limit_ms, now_ms, &reason) || survey_forbids(signals, now_ms, &reason) ||
-		operator_forbids(signals, &reason) || table_forbids(table, &reason)) {
+	if (ignorance_forbids(signals, &reason) || pulse_forbids(signals, limit_ms, now_ms, &reason) ||
+		survey_forbids(signals, now_ms, &reason) || operator_forbids(signals, &reason) ||
+		table_forbids(table, &reason)) {
 		text_free(&gate->reason);
 		gate->reason = reason;
 		gate->good_samples = 0;
