@@ -233,7 +233,6 @@ static void wait_for_gate(struct filler *filler)
 {
 	struct task *task = filler->task;
 	struct pace_share *share = filler->shared->share;
-	const struct signals_table *table = monitor_table(task->monitor, task->job.table_oid);
 	struct pace_verdict verdict;
 	struct pace_wish wish;
 
@@ -242,11 +241,9 @@ static void wait_for_gate(struct filler *filler)
 		return;
 	}
 	filler->at = AT_BATCH;
-	task_wish(task, clock_ms(), &wish);
+	task_wish(task, filler->shared->workers, clock_ms(), &wish);
 	pace_change(share, &wish);
 	pace_sample(task->pace, monitor_signals(task->monitor), clock_ms());
-	if (table)
-		pace_sample_table(share, table);
 	pace_ask(share, clock_ms(), &verdict);
 	if (!verdict.go) {
 		if (verdict.reason) {

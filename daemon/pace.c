@@ -313,9 +313,9 @@ static int64_t turn_ms(struct pace_share *share, int64_t now_ms)
 
 	share->wal.held = share->wal.held || wal_ms > 0;
 	share->time.held = share->time.held || time_ms > 0;
-	if (wal_ms >= TOLD_FROM_MS || time_ms >= TOLD_FROM_MS)
+	if (longer_ms > 0 && (longer_ms >= TOLD_FROM_MS || waited_ms >= TOLD_FROM_MS))
 		say_limit(share, wal_ms >= time_ms);
-	return wal_ms > time_ms ? wal_ms : time_ms;
+	return longer_ms;
 }
 
 static void note_held(struct pace_share *share, bool go, int64_t now_ms)
@@ -330,7 +330,7 @@ static void note_held(struct pace_share *share, bool go, int64_t now_ms)
 
 void pace_ask(struct pace_share *share, int64_t now_ms, struct pace_verdict *ret_verdict)
 {
-	double bytes = share->wal.bucket.rate * BATCH_S;
+	double bytes = share->wal.bucket.rate * BATCH_S / share->wish.fillers;
 	double part = share->time.bucket.rate / 1000.0;
 	int64_t wait_ms = is_held(share, now_ms) ? ASK_AGAIN_MS : turn_ms(share, now_ms);
 

@@ -24,6 +24,7 @@ struct pace_share; /* of one job in it */
 /* What a job asks of the pace; all of it may change while it runs. */
 struct pace_wish {
 	int priority;
+	int fillers; /* that work at one time, at least 1 */
 	int max_lag_ms;
 	int lag_target_ms;
 	int max_impact;       /* per cent; 0: does not look */

@@ -11,6 +11,10 @@
 #define PROBE_WHEN_USED 0.9
 #define BACKLOG_AT 0.6
 #define SMOOTH_S 1.0
+/* A replica that does not follow shows within two judgements; so far and no farther it can be overrun. */
+#define FIRST_RATE (16.0 * 1024.0 * 1024.0)
+#define FIRST_CLIMB 2.0 /* each JUDGE_EVERY_MS */
+#define NO_LIMIT (1024.0 * 1024.0 * 1024.0)
 /* A replica that could take so many times what it gets, for so long, sets no limit. */
 #define AMPLE 4.0
 #define AMPLE_FOR_MS 10000
@@ -28,7 +32,7 @@ struct judgement {
 
 void pacer_start(struct pacer *pacer)
 {
-	*pacer = (struct pacer){.allowance = INFINITY, .capacity = INFINITY, .ramp = INFINITY};
+	*pacer = (struct pacer){.allowance = FIRST_RATE, .capacity = INFINITY, .ramp = FIRST_RATE};
 }
 
 void pacer_free(struct pacer *pacer)
@@ -44,9 +48,9 @@ static double smooth(double old, double seen, double seconds)
 	return old + (seen - old) * (1.0 - exp(-seconds / SMOOTH_S));
 }
 
-static double climb(double value, double seconds)
+static double climb(double value, double step, double seconds)
 {
-	return value * pow(PROBE, seconds * 1000.0 / JUDGE_EVERY_MS);
+	return value * pow(step, seconds * 1000.0 / JUDGE_EVERY_MS);
 }
 
 static struct pacer_replica *find(struct pacer *pacer, const struct signals_replica *seen, int64_t now_ms)
@@ -99,7 +103,7 @@ static void probe_capacity(
 	if (isinf(replica->capacity))
 		return;
 	if (now->used_up)
-		replica->capacity = climb(replica->capacity, now->seconds);
+		replica->capacity = climb(replica->capacity, PROBE, now->seconds);
 	if (replica->capacity > AMPLE * (pacer->own + pacer->foreground) &&
 		now->at_ms - replica->kept_up_since_ms > AMPLE_FOR_MS)
 		replica->capacity = INFINITY;
@@ -151,15 +155,18 @@ static void judge_rates(struct pacer *pacer, const struct signals *signals, int6
 	pacer->foreground = smooth(pacer->foreground, fmax(all - own, 0.0), seconds);
 }
 
+/* Faster at first, when nothing speaks against it, than after an overload. */
 static void judge_ramp(struct pacer *pacer, double seconds)
 {
+	bool overloaded = pacer->before > 0.0;
+
 	if (isinf(pacer->ramp))
 		return;
-	pacer->ramp = climb(pacer->ramp, seconds);
-	if (pacer->ramp > 2.0 * pacer->before) {
-		pacer->ramp = INFINITY;
-		pacer->before = 0.0;
-	}
+	pacer->ramp = climb(pacer->ramp, overloaded ? PROBE : FIRST_CLIMB, seconds);
+	if (pacer->ramp < (overloaded ? 2.0 * pacer->before : NO_LIMIT))
+		return;
+	pacer->ramp = INFINITY;
+	pacer->before = 0.0;
 }
 
 static void judge_replicas(struct pacer *pacer, const struct signals *signals, const struct judgement *now)
@@ -188,6 +195,8 @@ static void judge(
 
 	judge_rates(pacer, signals, own_bytes, now.seconds);
 	now.used_up = pacer->own >= PROBE_WHEN_USED * pacer->allowance;
+	if (signals->replicas_count == 0)
+		pacer->ramp = INFINITY;
 	judge_ramp(pacer, now.seconds);
 	judge_replicas(pacer, signals, &now);
 }

@@ -7,13 +7,14 @@ bool task_may_retry(const struct fault *why)
 	return why->kind == FAULT_BUSY || why->kind == FAULT_LINK || why->kind == FAULT_SCARCE;
 }
 
-void task_wish(const struct task *task, int64_t now_ms, struct pace_wish *ret_wish)
+void task_wish(const struct task *task, int fillers, int64_t now_ms, struct pace_wish *ret_wish)
 {
 	const struct job *job = &task->job;
 	const char *opens_at = job->opens_at ? job->opens_at : "its next opening";
 
 	*ret_wish = (struct pace_wish){
 		.priority = job->priority,
+		.fillers = fillers,
 		.max_lag_ms = job->knobs.max_lag_ms,
 		.lag_target_ms = job->knobs.lag_target_ms,
 		.max_impact = job->knobs.max_impact,

@@ -39,8 +39,8 @@ typedef void task_done(void *owner, const struct fault *why);
 /* Faults that go away by waiting: asked again, never counted against the job. */
 bool task_may_retry(const struct fault *why) MUST_USE;
 
-/* What the job asks of the pace now; what it points to is on loan as the task is. */
-void task_wish(const struct task *task, int64_t now_ms, struct pace_wish *ret_wish);
+/* What the job, with so many fillers, asks of the pace now; what it points to is on loan as the task is. */
+void task_wish(const struct task *task, int fillers, int64_t now_ms, struct pace_wish *ret_wish);
 
 /* Says what the task waits for; NULL: it moves. */
 void task_wait_for(struct task *task, const char *sentence_or_null);

@@ -24,6 +24,7 @@ static struct pace_wish wish_of(const struct scene *scene, const struct job_plan
 		.max_lag_ms = plan->max_lag_ms,
 		.lag_target_ms = plan->lag_target_ms,
 		.max_impact = plan->max_impact,
+		.fillers = plan->fillers > 0 ? plan->fillers : 1,
 		.max_wal_rate = (int64_t)(PLAN_MB * plan->max_wal_mb_per_s),
 		.opens_at = curve_at(&plan->closed, scene->plant.ms / 1e3) > 0 ? "22:00 Europe/Berlin" : NULL,
 	};

@@ -87,7 +87,7 @@ static int set_up(void **state)
 	scene_begin(&set.scene);
 	set.shared.task = &set.scene.task;
 	set.shared.workers = 1;
-	task_wish(&set.scene.task, 0, &wish);
+	task_wish(&set.scene.task, 1, 0, &wish);
 	set.shared.share = pace_join(set.scene.task.pace, &wish, 0);
 	window_course_start(&set.shared.course, 1);
 	*state = &set;
