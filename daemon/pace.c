@@ -310,6 +310,8 @@ static int64_t turn_ms(struct pace_share *share, int64_t now_ms)
 	int64_t time_ms = share->wish.max_impact > 0 || share->table.vacuum != SIGNALS_NO_VACUUM
 						  ? budget_wait_ms(&share->time.bucket, now_ms)
 						  : 0;
+	int64_t longer_ms = wal_ms > time_ms ? wal_ms : time_ms;
+	int64_t waited_ms = share->held_since_ms != 0 ? now_ms - share->held_since_ms : 0;
 
 	share->wal.held = share->wal.held || wal_ms > 0;
 	share->time.held = share->time.held || time_ms > 0;
