@@ -111,7 +111,9 @@ void window_done(struct window *window, const struct window_batch *batch, int64_
 {
 	struct window_tally *tally = &window->tally;
 
-	if (batch->pass == 0) {
+	if (tally->first_updated == 0)
+		tally->first_pass = batch->pass;
+	if (batch->pass == tally->first_pass) {
 		tally->first_updated += updated;
 		tally->first_hot += hot;
 	} else {

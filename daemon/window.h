@@ -46,14 +46,15 @@ struct window_batch {
 	struct window_bookmark then; /* the bookmark once this batch has committed */
 };
 
-/* What updates did in one window: the first pass tells how much room the pages had, the later ones what
- * pruning gave. */
+/* What updates did in one window: the first pass that found any rows tells how much room the pages had, the
+ * later ones what pruning gave. */
 struct window_tally {
 	int64_t first_updated;
 	int64_t first_hot;
 	int64_t later_updated;
 	int64_t later_hot;
 	bool disturbed; /* others took the room: no verdict on the horizon */
+	int first_pass;
 };
 
 /* A search for the row that makes the batch fail, by halving. */

@@ -16,7 +16,7 @@ usage() {
 		  --help
 		  $SHAPES
 		Rows of 30, 120 or 800 bytes; without (plain) and with three secondary indexes (indexed). The others have the indexes
-		too: pages filled to 70 % (loose); every second row deleted and vacuumed away (holes); a value three times as wide as
+		too: pages filled to 70 % (loose); half of the rows deleted and vacuumed away (holes); a value three times as wide as
 		the row (grown); a snapshot that stays open (pinned); the column there beforehand, with an index on it (covered).
 
 		The binary is build/daemon/backfilld, or what BACKFILLD says; the one held to one pass, which does not vacuum either, is
@@ -115,7 +115,7 @@ make_fresh() {
 	case $1 in
 	plain) indexes="" ;;
 	loose) options+=", fillfactor=70" ;;
-	holes) holes="DELETE FROM public.bench WHERE id % 2 = 0;" ;;
+	holes) holes="DELETE FROM public.bench WHERE pg_catalog.hashint8(id) % 2 = 0;" ;;
 	covered) column="ALTER TABLE public.bench ADD COLUMN v text; CREATE INDEX ON public.bench (v);" ;;
 	esac
 	sql -U shop_owner main <<-SQL
@@ -147,15 +147,19 @@ verify() {
 
 # A session that keeps its snapshot until snapshot_drop.
 snapshot_take() {
-	coproc PIN { psql_at main -Atq 2>&1; }
-	echo "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_catalog.pg_class;" >&"${PIN[1]}"
-	read -r _ <&"${PIN[0]}"
+	exec {PIN}> >(psql_at main -Atq >/dev/null 2>&1)
+	echo "SET application_name = 'snapshot'; BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_catalog.pg_class;" >&"$PIN"
+	snapshots_are 1
 }
 
 snapshot_drop() {
-	local holder=$PIN_PID
-	echo '\q' >&"${PIN[1]}"
-	wait "$holder" || true
+	exec {PIN}>&-
+	snapshots_are 0
+}
+
+snapshots_are() {
+	wait_until -n main 20 "there is a snapshot, or none" \
+		"SELECT count(*) = $1 FROM pg_catalog.pg_stat_activity WHERE application_name = 'snapshot' AND backend_xmin IS NOT NULL"
 }
 
 # fill SHAPE WAY JOB

@@ -208,6 +208,21 @@ static void the_tally_tells_the_first_pass_from_the_later_ones(void **state)
 	assert_int_equal(window.tally.later_hot, 28);
 }
 
+/* Every second row deleted: the even places are all empty. */
+static void the_first_pass_is_the_first_that_finds_rows(void **state)
+{
+	struct window_bookmark from = fresh(0, 4, 4);
+	struct window window;
+	struct window_batch batch;
+
+	(void)state;
+	window_start(&window, &from);
+	while (window_next(&window, 2, &batch))
+		window_done(&window, &batch, batch.pass % 2 ? 10 : 0, batch.pass % 2 ? 9 : 0);
+	assert_int_equal(window.tally.first_updated, 20);
+	assert_int_equal(window.tally.later_updated, 20);
+}
+
 /* ---- the search ---- */
 
 /* The row at (page,item) fails in every batch that holds it. */
@@ -343,6 +358,7 @@ int main(void)
 		cmocka_unit_test(a_disturbed_window_leaves_nothing_out),
 		cmocka_unit_test(no_pass_is_left_half_walked),
 		cmocka_unit_test(the_tally_tells_the_first_pass_from_the_later_ones),
+		cmocka_unit_test(the_first_pass_is_the_first_that_finds_rows),
 		cmocka_unit_test(a_search_ends_at_the_bad_row_after_a_logarithm_of_batches),
 		cmocka_unit_test(a_search_over_a_row_that_was_mended_meanwhile_goes_on_as_before),
 		cmocka_unit_test(the_size_of_a_window),
