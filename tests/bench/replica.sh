@@ -17,8 +17,9 @@ usage() {
 		  stalls    its startup process is stopped for 3 s, again and again
 		  delays    recovery_min_apply_delay is set to 3 s and taken back, again and again
 		  limited   its startup process is stopped whenever it has used more than a part of a processor's time
-		Lag is measured without the daemon: where WAL was on the primary and is on the standby, 40 times a second. What the limited
-		replica can replay is measured while a fill that does not look at it keeps it busy, and until it has worked that off.
+		Lag is measured without the daemon: where WAL was on the primary and is on the standby, 40 times a second. The limited
+		replica gets a whole job, also from a backfilld that does not look at it: from the first batch until it has replayed
+		that, it is busy all the time, and the same job beside the same application cannot be there any sooner.
 		Status 1 when a requirement is missed.
 	TEXT
 }
@@ -38,7 +39,7 @@ bench_options "rows=ROWS seconds=DURATION rate=RATE replay=REPLAY workers=WORKER
 script_guard
 
 MAX_LAG_MS=1000 # the default of max_lag_ms
-BEHIND=4000000  # bytes that the standby is behind when it has work
+LEAST_BEHIND=8000000 # bytes, of a replica that is limited, after a fill that does not look at it
 STARTUP=""
 LIMITER=""
 declare -A TITLES=([alone]="the application alone" [fill]="and backfilld" [unwatched]="and backfilld, not looking at it")
@@ -143,42 +144,31 @@ reactions() {
 		END { for (i = 1; i <= count; i++) print last[i] ? 1000 * (last[i] - from[i]) : 0 }' <(lags "$1") "$1.written"
 }
 
-# replay_rate FILE [BEHIND]: bytes a second that were replayed; with BEHIND from the moment on when the standby was that many bytes
-# behind until it had worked that off.
+# replay_rate FILE: bytes a second that were replayed.
 replay_rate() {
-	awk -v behind="${2:-0}" '
-		NF < 2 { next }
-		FNR == NR { at[++count] = $1; written[count] = $2; next }
-		{
-			while (newest < count && at[newest + 1] <= $1) newest++
-			if (newest > 0 && !begun && written[newest] - $2 >= behind) { begun = $1; from = $2 }
-			if (begun && (!behind || written[newest] - $2 >= behind)) { ended = $1; to = $2 }
-		}
-		END { printf "%.0f", (begun && ended > begun) ? (to - from) / (ended - begun) : 0 }' "$1.written" "$1.replayed"
+	awk 'NF == 2 { if (!begun) { begun = $1; from = $2 } ended = $1; to = $2 }
+		END { printf "%.0f", (ended > begun) ? (to - from) / (ended - begun) : 0 }' "$1.replayed"
 }
 
 # measure SCENARIO WITH
 measure() {
-	local name="$1 $2" file=$WORK/$1.$2 numbers begun filled
+	local name="$1 $2" file=$WORK/$1.$2 numbers
 	step "$1, ${TITLES[$2]}"
 	replica_caught_up standby1 main
 	traffic_start "$1.$2" "$RATE"
 	disturb_start "$1"
 	sleep 1 # until the application is at work
 	sample_start "$file"
-	begun=$EPOCHREALTIME
-	case $2 in
-	alone) sleep "$DURATION" ;;
-	fill) bench_fill_for "$DURATION" workers "$WORKERS" ;;
-	unwatched) work_off ;;
+	case $2-$1 in
+	alone-*) sleep "$DURATION" ;;
+	*-limited) whole_job "$2" ;;
+	*)
+		bench_fill_for "$DURATION" workers "$WORKERS"
+		record "$name" speed "$(calculate "$(bench_rows_filled) / $DURATION")"
+		;;
 	esac
-	filled=$(calculate "$EPOCHREALTIME - $begun")
 	sample_stop
 	if [[ $2 != alone ]]; then
-		if [[ $2 == unwatched ]]; then
-			read -r filled _ < <(bench_fill_times "fill-$BENCH_JOBS")
-		fi
-		record "$name" speed "$(calculate "$(bench_rows_filled) / $filled")"
 		bench_fill_end
 	fi
 	disturb_stop
@@ -188,27 +178,27 @@ measure() {
 	record "$name" p99 "${numbers[3]}"
 	record "$name" max "${numbers[5]}"
 	record "$name" replayed "$(replay_rate "$file")"
-	if [[ $2 == unwatched ]]; then
-		record limited capacity "$(replay_rate "$file" "$BEHIND")"
-	fi
 	read -ra numbers < <(reactions "$file" | percentiles)
 	record "$name" crossings "${numbers[0]}"
 	record "$name" reaction "${numbers[5]/-/0}"
 	step_done
 }
 
-# One fill that does not look at the replica, until that has worked it off.
-work_off() {
-	local until behind
+# whole_job WITH: one fill, until the limited replica has replayed all of it.
+whole_job() {
+	local until behind begun
 	bench_fill_for 1 workers "$WORKERS"
 	bench_await "fill-$BENCH_JOBS"
 	IFS='|' read -r until behind < <(sql main "SELECT pg_catalog.pg_current_wal_flush_lsn(),
 		pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_flush_lsn(), replay_lsn) FROM pg_catalog.pg_stat_replication")
-	if ((behind < 2 * BEHIND)); then
+	if [[ $1 == unwatched ]] && ((behind < LEAST_BEHIND)); then
 		give_up "the replica is limited: it is only $behind bytes behind a fill that does not look at it" "lower --replay, or take more --rows"
 	fi
 	wait_until -n standby1 600 "the limited replica works off what it is behind" \
 		"SELECT pg_catalog.pg_last_wal_replay_lsn() >= '$until'"
+	begun=$(sql main "SELECT extract(epoch FROM min(at)) FROM backfill.event WHERE name = 'fill-$BENCH_JOBS' AND stage = 'filling'")
+	record "limited $1" seconds "$(calculate "$EPOCHREALTIME - $begun" %.3f)"
+	record "limited $1" speed "$(calculate "$ROWS / ($EPOCHREALTIME - $begun)" %.3f)"
 }
 
 scenario() {
@@ -236,9 +226,9 @@ table_row() {
 		"$(calculate "$(last "$name" replayed) / 1e6")" "$speed"
 }
 
-# What was replayed for the fill of what the replica can replay besides the application's.
+# The same rows and, beside them, the same application: what the replica had left over for the fill is used as its time tells.
 headroom_used() {
-	calculate "100 * ($(last "limited fill" replayed) - $(last "limited alone" replayed)) / ($(last limited capacity) - $(last "limited alone" replayed))" %.0f
+	calculate "100 * $(last "limited unwatched" seconds) / $(last "limited fill" seconds)" %.0f
 }
 
 report() {
@@ -255,13 +245,15 @@ report() {
 		table_row "$scenario" fill
 	done
 	echo
-	echo "The limited replica can replay $(calculate "$(last limited capacity) / 1e6" %.1f) MB/s."
+	echo "The limited replica had replayed the whole fill after $(calculate "$(last "limited unwatched" seconds)" %.1f) s when nobody looked at it, after" \
+		"$(calculate "$(last "limited fill" seconds)" %.1f) s when backfilld did."
 	bench_machine
 	echo
 	for scenario in stalls delays limited; do
 		require "lag p99 over that of the application alone in ms, $scenario" \
 			"$(calculate "$(last "$scenario fill" p99) - $(last "$scenario alone" p99)" %.0f)" at-most 500
-		require "last batch after the lag had crossed max_lag in ms, $scenario" "$(calculate "$(last "$scenario fill" reaction)" %.0f)" at-most 250
+		require "last batch after the lag had crossed max_lag in ms, $scenario" \
+			"$(calculate "$(last "$scenario fill" reaction)" %.0f)" at-most 250
 	done
 	require "% of the limited replica's headroom used" "$(headroom_used)" at-least 90
 }
