@@ -116,6 +116,12 @@ static void add_after(struct script *script, const struct batch_order *order)
 	script_bind_int(script, order->stretch->then.page);
 }
 
+void batch_add_hand_in(struct script *script, int server_version)
+{
+	if (server_version >= HAND_IN_SINCE)
+		script_add(script, sql_hand_in);
+}
+
 void batch_ask(struct session *session, const struct batch_order *order, session_answer *answer, void *owner)
 {
 	struct script *script = script_new();
@@ -136,8 +142,7 @@ void batch_ask(struct session *session, const struct batch_order *order, session
 	add_before(script, order);
 	script_add(script, text_is(&sql));
 	add_after(script, order);
-	if (order->relation->server_version >= HAND_IN_SINCE)
-		script_add(script, sql_hand_in);
+	batch_add_hand_in(script, order->relation->server_version);
 	script_add(script, "COMMIT");
 	text_free(&sql);
 	session_ask(session, script, order->statement_timeout_ms + DEADLINE_BEYOND_MS, answer, owner);

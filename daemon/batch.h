@@ -35,6 +35,9 @@ struct batch_outcome {
 
 void batch_ask(struct session *session, const struct batch_order *order, session_answer *answer, void *owner);
 
+/* The session hands in its statistics with this transaction and not up to a second later (15 and newer). */
+void batch_add_hand_in(struct script *script, int server_version);
+
 /* Of a reply without fault. */
 void batch_read(const struct reply *reply, struct batch_outcome *ret_outcome);
 

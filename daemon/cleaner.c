@@ -59,6 +59,7 @@ static void vacuumed(void *owner, const struct reply *reply)
 	int64_t duration_ms = clock_ms() - cleaner->since_ms;
 
 	cleaner->busy = false;
+	pace_disturb(cleaner->task->pace); /* its time is among the application's now */
 	if (why && why->kind == FAULT_BUSY) {
 		cleaner->rows_owed = cleaner->rows_moved;
 		cleaner->not_before_ms = clock_ms() + AGAIN_AFTER_MS;

@@ -127,6 +127,13 @@ static struct script *greeting(void)
 	return script;
 }
 
+static void sampled(void *owner)
+{
+	struct director *director = owner;
+
+	pace_sample(director->pace, monitor_signals(director->monitor), clock_ms());
+}
+
 struct director *director_new(struct loop *loop, const struct options *options,
 	const struct options_database *database, const char *holder, director_told *told, void *owner)
 {
@@ -140,7 +147,7 @@ struct director *director_new(struct loop *loop, const struct options *options,
 		.owner = owner};
 	text_add(&director->trouble, "not connected yet");
 	director->timer = loop_timer_new(loop, go_on, director);
-	director->monitor = monitor_new(loop, database, NULL, NULL);
+	director->monitor = monitor_new(loop, database, sampled, director);
 	director->pace = pace_new();
 	director->control =
 		session_new(loop, database->conninfo, "backfilld", greeting(), &session_events, director);

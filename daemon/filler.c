@@ -233,6 +233,7 @@ static void wait_for_gate(struct filler *filler)
 {
 	struct task *task = filler->task;
 	struct pace_share *share = filler->shared->share;
+	const struct signals_table *table = monitor_table(task->monitor, task->job.table_oid);
 	struct pace_verdict verdict;
 	struct pace_wish wish;
 
@@ -243,7 +244,8 @@ static void wait_for_gate(struct filler *filler)
 	filler->at = AT_BATCH;
 	task_wish(task, filler->shared->workers, clock_ms(), &wish);
 	pace_change(share, &wish);
-	pace_sample(task->pace, monitor_signals(task->monitor), clock_ms());
+	if (table)
+		pace_sample_table(share, table);
 	pace_ask(share, clock_ms(), &verdict);
 	if (!verdict.go) {
 		if (verdict.reason) {

@@ -1,6 +1,7 @@
 #include "daemon/vacuum.h"
 
 #include "common/memory.h"
+#include "daemon/batch.h"
 
 #include <stdlib.h>
 
@@ -31,11 +32,13 @@ void vacuum_ask(struct session *session, const struct job *job, const struct rel
 	session_answer *answer, void *owner)
 {
 	struct script *script = script_new();
+	struct script *after = settings("none", "0");
 	char *statement = vacuum_statement(job);
 
 	script_add(script, statement);
 	free(statement);
+	batch_add_hand_in(after, relation->server_version);
 	session_ask(session, settings(relation->owner, "2ms"), SHORT_DEADLINE_MS, NULL, NULL);
 	session_ask(session, script, DEADLINE_MS, answer, owner);
-	session_ask(session, settings("none", "0"), DEADLINE_MS, NULL, NULL);
+	session_ask(session, after, DEADLINE_MS, NULL, NULL);
 }

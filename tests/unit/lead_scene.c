@@ -7,6 +7,7 @@
 
 #include "tests/unit/lead_scene.h"
 
+#include "common/clock.h"
 #include "common/memory.h"
 
 #include <inttypes.h>
@@ -205,6 +206,13 @@ static bool sampled(struct scene *scene)
 		   monitor_signals(scene->task.monitor)->survey_ms > 0;
 }
 
+static void pace_along(void *owner)
+{
+	struct scene *scene = owner;
+
+	pace_sample(scene->task.pace, monitor_signals(scene->task.monitor), clock_ms());
+}
+
 void scene_begin(struct scene *scene)
 {
 	struct task *task = &scene->task;
@@ -228,7 +236,7 @@ void scene_begin(struct scene *scene)
 	task->control = session_new(scene->loop, "user=control", "control", NULL, &no_events, scene);
 	task->session = session_new(scene->loop, "user=worker", "worker", NULL, &no_events, scene);
 	task->pace = pace_new();
-	task->monitor = monitor_new(scene->loop, &scene->database, NULL, NULL);
+	task->monitor = monitor_new(scene->loop, &scene->database, pace_along, scene);
 	monitor_watch(task->monitor, true);
 	scene_run(scene, sampled);
 }
