@@ -50,10 +50,10 @@ sql standby1 "SELECT pg_wal_replay_pause()"
 job_says numbers "replica standby1 is .* behind" 3
 ok "waiting_for names the replica that stopped replaying"
 stands "nothing is filled while it does not replay"
-wait_until 3 "an event tells of the throttle" "SELECT count(*) = 1 FROM backfill.event WHERE kind = 'throttle on' AND detail ~ 'standby1'"
+wait_until 3 "an event tells of the throttle" "SELECT count(*) = 1 FROM backfill.event WHERE kind = 'throttle on' AND detail ~ 'standby1 is .* behind'"
 sql standby1 "SELECT pg_wal_replay_resume()"
 moves_on "the fill goes on when it replays again"
-wait_until 5 "an event tells of the end" "SELECT count(*) = 1 FROM backfill.event WHERE kind = 'throttle off' AND duration_ms > 500"
+wait_until 5 "an event tells of the end" "SELECT count(*) = 1 FROM backfill.event WHERE kind = 'throttle off' AND detail ~ 'standby1 is .* behind' AND duration_ms > 500"
 expect_sql "throttled time is summed up" t "SELECT throttled_ms BETWEEN 500 AND 20000 FROM backfill.job"
 
 cluster_stop standby1 immediate
