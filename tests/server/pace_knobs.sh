@@ -112,3 +112,18 @@ expect_sql "each row has its value" 0 "SELECT count(*) FROM slow WHERE v IS DIST
 expect_sql "throttled_ms is what the events add up to, or more" t "SELECT j.throttled_ms >= sum(e.duration_ms) AND j.throttled_ms < sum(e.duration_ms) + 15000
 	FROM backfill.job j JOIN backfill.event e ON e.job_id = j.id AND e.kind = 'throttle off' GROUP BY j.throttled_ms"
 daemon_stop
+
+note "progress never falls, and never passes 100 %"
+enqueue bar table_name=slow column_name=bar column_type=text wanted=pause
+while IFS='|' read -r what pages total part; do
+	sql main "PREPARE report AS $(<"$TOP/daemon/sql/report.sql"); EXECUTE report ($(job_id bar), 0, NULL, 1, $pages, $total, NULL, 9, NULL, 0, '{}', 8, 10)"
+	expect_sql "$what" "$part" "SELECT blocks_done || '/' || blocks_total FROM backfill.job WHERE name = 'bar'"
+done <<'BAR'
+a first part|300|1000|300/1000
+a window is begun anew|100|1000|300/1000
+the table has grown|300|2000|600/2000
+... and it goes on|700|2000|700/2000
+more than all|2100|2000|2000/2000
+a sweep over more pages|5|2500|2500/2500
+a table that is empty now|0|0|2500/2500
+BAR
