@@ -5,8 +5,12 @@
 /* Fewer updates than this say nothing about a share. */
 #define TALLY_LEAST 100
 
-/* Less than this share of the later passes in place is not worth their visits. */
-#define LATER_WORTH_IT 0.25
+/*
+ * Less than this share of the later passes in place, and something holds the horizon. Values three times as
+ * wide as their row cannot stay in place for more than a quarter, and even then the passes cost no more than
+ * one.
+ */
+#define LATER_WORTH_IT 0.1
 
 /* First passes that find so much room need not be so small. */
 #define FIRST_HAS_ROOM 0.9
@@ -254,7 +258,7 @@ int64_t window_pages_for(int64_t wanted, int64_t shared_buffers)
 
 int64_t window_pages_within(int64_t pages, int64_t table_pages)
 {
-	int64_t part = table_pages / TABLE_PARTS;
+	int64_t part = (table_pages + TABLE_PARTS - 1) / TABLE_PARTS;
 
 	return least(pages, part > TABLE_PART_LEAST ? part : TABLE_PART_LEAST);
 }

@@ -98,7 +98,7 @@ bool window_next(const struct window *window, int64_t pages, struct window_batch
 
 /*
  * The batch has committed: moves the bookmark, adds to the tally. When the later passes turn out not to find
- * room (less than a quarter of their updates were HOT) the passes in between are left out.
+ * room (less than a tenth of their updates were HOT) the passes in between are left out.
  */
 void window_done(struct window *window, const struct window_batch *batch, int64_t updated, int64_t hot);
 

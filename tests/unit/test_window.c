@@ -132,8 +132,8 @@ static void useless_passes_are_left_out(void **state)
 		int walked;
 	} cases[] = {
 		{"everything is updated in place: all passes", 8, 1000, 1000, 8},
-		{"a quarter of it is: all passes", 8, 1000, 250, 8},
-		{"less than a quarter: after two passes straight to the last", 8, 1000, 249, 3},
+		{"a tenth of it is: all passes", 8, 1000, 100, 8},
+		{"less than a tenth: after two passes straight to the last", 8, 1000, 99, 3},
 		{"nothing is: the same", 16, 1000, 0, 3},
 		{"too few updates to tell", 8, 16, 0, 8},
 		{"a few more passes until there are enough to tell", 8, 40, 0, 5},
@@ -326,6 +326,7 @@ static void the_size_of_a_window(void **state)
 	assert_int_equal(window_pages_within(4096, 8192), 2048);    /* a quarter */
 	assert_int_equal(window_pages_within(4096, 100), 1024);     /* of a small one */
 	assert_int_equal(window_pages_within(512, 100), 512);       /* never more than memory allows */
+	assert_int_equal(window_pages_within(4096, 8193), 2049);    /* and no window of one page behind it */
 	assert_int_equal(window_pages_within(4096, 0), 1024);
 }
 
