@@ -77,6 +77,7 @@ struct filling *filling_new(struct task *task, const struct filling_events *even
 	filling->foreman = foreman_new(task, &foreman_events, filling);
 	filling->shared.workers = foreman_fillers(filling->foreman);
 	filling->timer = loop_timer_new(task->loop, go_on, filling);
+	monitor_watch_table(task->monitor, task->job.table_oid);
 	filling->cleaner = cleaner_new(task);
 	window_course_start(&filling->shared.course,
 		relation->column_indexed ? 1 : window_passes_for(rows_per_page, relation->secondary_indexes));
@@ -88,6 +89,7 @@ void filling_free(struct filling *filling)
 {
 	if (!filling)
 		return;
+	monitor_unwatch_table(filling->task->monitor, filling->task->job.table_oid);
 	session_forget(filling->task->control, filling);
 	session_forget(filling->task->session, filling);
 	builder_free(filling->builder);
