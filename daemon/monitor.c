@@ -50,6 +50,7 @@ struct monitor {
 };
 
 static void ask_pulse(void *owner);
+static void surveyed(void *owner);
 
 static size_t cascades_of(const struct monitor *monitor)
 {
@@ -59,6 +60,13 @@ static size_t cascades_of(const struct monitor *monitor)
 static size_t part_of_query(const struct monitor *monitor)
 {
 	return PART_CASCADES + cascades_of(monitor);
+}
+
+static void tell(struct monitor *monitor, const char *kind, char *sentence)
+{
+	log_warning(&(struct log_about){.database = monitor->database->name}, "%s", sentence);
+	pressure_tell(monitor->session, kind, sentence);
+	free(sentence);
 }
 
 static void tell_sampled(void *owner)
@@ -90,7 +98,7 @@ struct monitor *monitor_new(
 	*monitor = (struct monitor){.loop = loop, .database = database, .sampled = sampled, .owner = owner};
 	monitor->timer = loop_timer_new(loop, ask_pulse, monitor);
 	monitor->outages = outages_new(part_of_query(monitor) + 1, database->name);
-	monitor->surveyor = surveyor_new(loop, monitor->outages, tell_sampled, monitor);
+	monitor->surveyor = surveyor_new(loop, monitor->outages, surveyed, monitor);
 	monitor->replicas = replicas_of(database);
 	monitor->cascades = memory_new((cascades_of(monitor) + 1) * sizeof(monitor->cascades[0]));
 	return monitor;
@@ -132,13 +140,9 @@ static void let_go(struct monitor *monitor, int64_t now_ms)
 	char *name;
 
 	while ((name = replicas_let_go(monitor->replicas, now_ms))) {
-		char *sentence =
+		tell(monitor, "replica",
 			memory_textf("replica %s has been gone for %d s (replica_grace_s) and is no longer waited for",
-				name, monitor->database->replica_grace_s);
-
-		log_warning(&(struct log_about){.database = monitor->database->name}, "%s", sentence);
-		pressure_tell(monitor->session, "replica", sentence);
-		free(sentence);
+				name, monitor->database->replica_grace_s));
 		free(name);
 	}
 }
@@ -150,6 +154,19 @@ static void note_list(struct monitor *monitor, size_t source, const struct reply
 	replicas_begin(monitor->replicas, source, now_ms);
 	for (size_t row = 0; pressure_read_replica(reply, row, &seen); row++)
 		replicas_note(monitor->replicas, source, &seen, now_ms);
+}
+
+static void surveyed(void *owner)
+{
+	struct monitor *monitor = owner;
+	const char *lost = surveyor_survey(monitor->surveyor)->newly_lost;
+
+	if (lost)
+		tell(monitor, "slot",
+			memory_textf("replication slot %s has lost WAL that it needs (wal_status lost): whoever uses it "
+						 "must be made anew",
+				lost));
+	tell_sampled(monitor);
 }
 
 static void cascade_answered(void *owner, size_t number, const struct reply *reply, const struct fault *why)

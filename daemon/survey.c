@@ -145,6 +145,30 @@ static enum signals_wal_status wal_status_of(const char *name)
 	return SIGNALS_WAL_RESERVED;
 }
 
+static bool was_lost(const struct survey *survey, const char *name)
+{
+	for (size_t i = 0; i < survey->slots_count; i++) {
+		if (strcmp(survey->slots[i].name, name) == 0)
+			return survey->slots[i].wal_status == SIGNALS_WAL_LOST;
+	}
+	return false;
+}
+
+/* What nobody can help any more must not stop the fill; but it is told. */
+static char *find_newly_lost(const struct survey *survey, const struct reply *reply, size_t at)
+{
+	struct text names = {0};
+
+	for (size_t row = 0; row < reply_rows(reply, at); row++) {
+		const char *name = reply_text(reply, at, row, "slot_name");
+
+		if (wal_status_of(reply_text(reply, at, row, "wal_status")) == SIGNALS_WAL_LOST &&
+			!was_lost(survey, name))
+			text_addf(&names, "%s%s", names.length > 0 ? ", " : "", name);
+	}
+	return names.length > 0 ? text_take(&names) : NULL;
+}
+
 static void forget_slots(struct survey *survey)
 {
 	for (size_t i = 0; i < survey->slots_count; i++)
@@ -158,6 +182,8 @@ static void read_slots(struct survey *survey, const struct reply *reply, size_t 
 {
 	size_t rows = reply_rows(reply, at);
 
+	free(survey->newly_lost);
+	survey->newly_lost = find_newly_lost(survey, reply, at);
 	forget_slots(survey);
 	survey->slots = memory_new((rows + 1) * sizeof(survey->slots[0]));
 	for (size_t row = 0; row < rows; row++) {
@@ -273,6 +299,7 @@ void survey_tell(const struct survey *survey, struct signals *signals)
 void survey_free(struct survey *survey)
 {
 	forget_slots(survey);
+	free(survey->newly_lost);
 	free(survey->archiver_failing);
 	free(survey->horizon_who);
 	free(survey->tables);

@@ -26,6 +26,7 @@ enum survey_part {
 struct survey {
 	struct signals_slot *slots; /* names are ours */
 	size_t slots_count;
+	char *newly_lost; /* names of slots that were not lost yet when last seen; NULL: none */
 	int64_t archiver_waiting;
 	char *archiver_failing;
 	int64_t checkpoints_asked;

@@ -39,7 +39,8 @@ static char *describe(const struct fault *why)
 {
 	if (strcmp(why->sqlstate, "57014") == 0)
 		return memory_textf("it was cancelled: it may take %d s", VETO_TIMEOUT_MS / 1000);
-	if (why->kind == FAULT_LINK)
+	/* A write that is refused counts as a standby's for the session. */
+	if (why->kind == FAULT_LINK && strcmp(why->sqlstate, "25006") != 0)
 		return memory_textf("it could not be asked: %s", why->message);
 	return memory_textf("it failed: %s", why->message);
 }
