@@ -11,8 +11,8 @@
 
 #include "common/base.h"
 
-/* At 4 samples a second: more than four minutes; an older replica is "at least that far" behind. */
-#define LAG_POSITIONS 1024
+/* At 10 samples a second: more than four minutes; an older replica is "at least that far" behind. */
+#define LAG_POSITIONS 2560
 
 struct lag_ring {
 	struct {

@@ -267,6 +267,32 @@ static void a_part_that_fails_hides_no_other_and_is_said_once(void **state)
 	assert_string_equal(fake_bound("INSERT INTO backfill.event (kind", 1), "signal back");
 }
 
+/* A survey in which the slot has this wal_status. */
+static void slot_is(const char *wal_status)
+{
+	struct fake_rule *rule = fake_on(ASK_SURVEY);
+
+	scene_survey(rule);
+	fake_statement(rule, "pg_replication_slots");
+	fake_columns(rule, "slot_name", "wal_status", "safe_bytes", "retained_bytes", NULL);
+	fake_row(rule, "walreceiver", wal_status, NULL, "70");
+}
+
+static void a_slot_that_is_lost_is_told_once(void **state)
+{
+	struct stage_set *set = *state;
+
+	slot_is("unreserved");
+	watch_anew(set);
+	scene_run_ms(&set->scene, 100);
+	assert_int_equal(fake_asked("INSERT INTO backfill.event (kind"), 0);
+	slot_is("lost");
+	scene_run_ms(&set->scene, 2200);
+	assert_int_equal(fake_asked("INSERT INTO backfill.event (kind"), 1);
+	assert_string_equal(fake_bound("INSERT INTO backfill.event (kind", 1), "slot");
+	assert_non_null(strstr(fake_bound("INSERT INTO backfill.event (kind", 2), "walreceiver has lost WAL"));
+}
+
 static void without_rights_nothing_is_believed(void **state)
 {
 	struct stage_set *set = *state;
@@ -455,6 +481,7 @@ int main(void)
 		CASE(pulses_come_ten_times_a_second_and_heartbeats_four_times),
 		CASE(the_survey_is_told_as_it_was_answered),
 		CASE(a_part_that_fails_hides_no_other_and_is_said_once),
+		CASE(a_slot_that_is_lost_is_told_once),
 		CASE(without_rights_nothing_is_believed),
 		CASE(the_operator_may_hold_and_say_why),
 		CASE(what_the_operators_query_may_not_answer),

@@ -1,0 +1,172 @@
+/*
+ * replicas: who counts, who has vanished, who has moved, and who is no longer waited for.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/replicas.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define GRACE_MS 5000
+
+static struct replicas *of_all(size_t cascades)
+{
+	struct replicas *replicas =
+		replicas_new(&(struct replicas_rules){.all = true, .cascades = cascades, .grace_ms = GRACE_MS});
+
+	replicas_restart(replicas, 1000);
+	replicas_note_primary(replicas, 1000, 100);
+	return replicas;
+}
+
+/* One list of a source: `name` at `replayed`, or nobody. */
+static void list(
+	struct replicas *replicas, size_t source, const char *name, uint64_t replayed, int64_t now_ms)
+{
+	replicas_begin(replicas, source, now_ms);
+	if (name)
+		replicas_note(replicas, source,
+			&(struct replicas_seen){.name = name, .replayed = replayed, .received = 1000}, now_ms);
+}
+
+static const struct signals_replica *find(struct replicas *replicas, const char *name, int64_t now_ms)
+{
+	size_t count;
+	const struct signals_replica *told = replicas_read(replicas, now_ms, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(told[i].name, name) == 0)
+			return &told[i];
+	}
+	return NULL;
+}
+
+static void expect_let_go(struct replicas *replicas, int64_t now_ms, const char *expected)
+{
+	char *name = replicas_let_go(replicas, now_ms);
+
+	if (expected)
+		assert_string_equal(name, expected);
+	else
+		assert_null(name);
+	free(name);
+}
+
+static void one_that_vanished_is_told_until_the_grace_is_over(void **state)
+{
+	struct replicas *replicas = of_all(0);
+
+	(void)state;
+	list(replicas, 0, "s1", 100, 1000);
+	assert_int_equal(find(replicas, "s1", 1000)->lag_ms, 0);
+	assert_int_equal(find(replicas, "s1", 1000)->vanished_ago, 0);
+	list(replicas, 0, NULL, 0, 1100);
+	assert_int_equal(find(replicas, "s1", 1100)->vanished_ago, 100);
+	expect_let_go(replicas, 1000 + GRACE_MS, NULL);
+	expect_let_go(replicas, 1001 + GRACE_MS, "s1");
+	expect_let_go(replicas, 1001 + GRACE_MS, NULL);
+	assert_null(find(replicas, "s1", 1001 + GRACE_MS));
+	replicas_free(replicas);
+}
+
+static void nobody_is_given_up_while_nobody_looks(void **state)
+{
+	struct replicas *replicas = of_all(0);
+
+	(void)state;
+	list(replicas, 0, "s1", 100, 1000);
+	replicas_resume(replicas, 900000);
+	list(replicas, 0, NULL, 0, 900100);
+	expect_let_go(replicas, 900100, NULL);
+	assert_int_equal(find(replicas, "s1", 900100)->vanished_ago, 100);
+	replicas_free(replicas);
+}
+
+static void a_list_that_is_old_is_no_evidence(void **state)
+{
+	struct replicas *replicas = of_all(1);
+
+	(void)state;
+	assert_true(find(replicas, "cascades[0]", 1100)->vanished_ago > 0);
+	list(replicas, 0, NULL, 0, 1200);
+	list(replicas, 1, "leaf", 100, 1200);
+	assert_null(find(replicas, "cascades[0]", 1200));
+	assert_int_equal(find(replicas, "leaf", 1200 + SIGNALS_PULSE_STALE_MS)->vanished_ago, 0);
+	assert_true(find(replicas, "leaf", 1201 + SIGNALS_PULSE_STALE_MS)->vanished_ago > 0);
+	assert_true(find(replicas, "cascades[0]", 1201 + SIGNALS_PULSE_STALE_MS)->vanished_ago > 0);
+	expect_let_go(replicas, 1201 + GRACE_MS, "cascades[0]");
+	expect_let_go(replicas, 1201 + GRACE_MS, "leaf");
+	expect_let_go(replicas, 1201 + GRACE_MS, NULL);
+	assert_null(find(replicas, "cascades[0]", 1201 + GRACE_MS));
+	list(replicas, 1, "leaf", 100, 9000);
+	assert_int_equal(find(replicas, "leaf", 9000)->vanished_ago, 0);
+	assert_true(find(replicas, "cascades[0]", 20000)->vanished_ago > 0);
+	replicas_free(replicas);
+}
+
+static void one_that_streams_from_another_server_now_has_not_vanished(void **state)
+{
+	struct replicas *replicas = of_all(1);
+
+	(void)state;
+	list(replicas, 0, "s1", 100, 1000);
+	list(replicas, 0, NULL, 0, 1100);
+	list(replicas, 1, "s1", 100, 1100);
+	expect_let_go(replicas, 1100, NULL);
+	assert_int_equal(find(replicas, "s1", 1100)->vanished_ago, 0);
+	replicas_free(replicas);
+}
+
+static void who_is_listed_and_not_there_is_gone(void **state)
+{
+	static char *listed[] = {(char *)"s1", (char *)"s2"};
+	struct replicas *replicas =
+		replicas_new(&(struct replicas_rules){.listed = listed, .listed_count = 2, .grace_ms = GRACE_MS});
+
+	(void)state;
+	replicas_restart(replicas, 1000);
+	list(replicas, 0, "s1", 100, 1000);
+	replicas_miss_listed(replicas, 1000);
+	assert_int_equal(find(replicas, "s1", 1000)->vanished_ago, 0);
+	assert_true(find(replicas, "s2", 1000)->vanished_ago > 0);
+	list(replicas, 0, "stranger", 1, 1100);
+	assert_null(find(replicas, "stranger", 1100));
+	replicas_free(replicas);
+}
+
+static void one_that_is_late_on_purpose_counts_by_what_it_received(void **state)
+{
+	static char *delayed[] = {(char *)"late"};
+	struct replicas *replicas = replicas_new(
+		&(struct replicas_rules){.all = true, .delayed = delayed, .delayed_count = 1, .grace_ms = GRACE_MS});
+
+	(void)state;
+	replicas_restart(replicas, 1000);
+	replicas_note_primary(replicas, 1000, 100);
+	replicas_note_primary(replicas, 2000, 900);
+	list(replicas, 0, "late", 100, 3000);
+	assert_int_equal(find(replicas, "late", 3000)->lag_ms, 0);
+	list(replicas, 0, "in time", 100, 3100);
+	assert_int_equal(find(replicas, "in time", 3100)->lag_ms, 1100);
+	replicas_free(replicas);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_that_vanished_is_told_until_the_grace_is_over),
+		cmocka_unit_test(nobody_is_given_up_while_nobody_looks),
+		cmocka_unit_test(a_list_that_is_old_is_no_evidence),
+		cmocka_unit_test(one_that_streams_from_another_server_now_has_not_vanished),
+		cmocka_unit_test(who_is_listed_and_not_there_is_gone),
+		cmocka_unit_test(one_that_is_late_on_purpose_counts_by_what_it_received),
+	};
+
+	return cmocka_run_group_tests_name("replicas", tests, NULL, NULL);
+}
