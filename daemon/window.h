@@ -122,11 +122,11 @@ void window_disturb(struct window *window);
  * besides the primary key would have to be maintained. 1 … WINDOW_PASSES_MOST.
  *
  * Measured (tests/bench/shapes.sh, PostgreSQL 15, a value of 12 to 32 bytes), the server's CPU as times that
- * of one pass:
+ * of one pass with the same vacuums; the machine was a busy one, so the second digit is rough:
  *
- *	rows a page, indexes	k = 2	3	4	6	8	12	16
- *	106, none		0.88	0.86	0.84	0.91	1.09	1.14	1.68
- *	61, none		0.86	0.85	0.81	0.89	1.11	1.05
+ *	rows a page, indexes	k = 2	3	4	6	8
+ *	106, none		0.88	0.86	0.84	0.91
+ *	61, none		0.86	0.85	0.81	0.89
  *	9, none			0.95	1.15	1.07	1.13	1.25
  *	9, three			0.81	0.67	0.72	0.67
  *
