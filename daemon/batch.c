@@ -122,9 +122,8 @@ void batch_add_hand_in(struct script *script, int server_version)
 		script_add(script, sql_hand_in);
 }
 
-void batch_ask(struct session *session, const struct batch_order *order, session_answer *answer, void *owner)
+void batch_add(struct script *script, const struct batch_order *order)
 {
-	struct script *script = script_new();
 	struct text sql = {0};
 
 	text_add(&sql, SQL_EXPLAIN);
@@ -145,32 +144,45 @@ void batch_ask(struct session *session, const struct batch_order *order, session
 	batch_add_hand_in(script, order->relation->server_version);
 	script_add(script, "COMMIT");
 	text_free(&sql);
-	session_ask(session, script, order->statement_timeout_ms + DEADLINE_BEYOND_MS, answer, owner);
 }
 
-static int64_t difference(const struct reply *reply, const char *column)
+int batch_statements(const struct batch_order *order)
 {
-	return reply_int(reply, AFTER_AT, 0, column, 0) - reply_int(reply, BEFORE_AT, 0, column, 0);
+	return AFTER_AT + 1 + (order->relation->server_version >= HAND_IN_SINCE) + 1;
+}
+
+int64_t batch_deadline_ms(const struct batch_order *order)
+{
+	return order->statement_timeout_ms + DEADLINE_BEYOND_MS;
+}
+
+static int64_t difference(const struct reply *reply, size_t first, const char *column)
+{
+	return reply_int(reply, first + AFTER_AT, 0, column, 0) -
+		   reply_int(reply, first + BEFORE_AT, 0, column, 0);
 }
 
 /* Of the plan's topmost node: it stands for the whole statement, and first. */
-static int64_t wal_bytes(const struct reply *reply)
+static int64_t wal_bytes(const struct reply *reply, size_t first)
 {
-	const char *plan = reply_text(reply, FILL_AT, 0, "QUERY PLAN");
+	const char *plan = reply_text(reply, first + FILL_AT, 0, "QUERY PLAN");
 	const char *at = plan ? strstr(plan, WAL_BYTES) : NULL;
 
 	return at ? strtoll(at + strlen(WAL_BYTES), NULL, 10) : 0;
 }
 
-void batch_read(const struct reply *reply, struct batch_outcome *ret_outcome)
+void batch_read(const struct reply *reply, size_t first, struct batch_outcome *ret_outcome)
 {
+	size_t before = first + BEFORE_AT;
+	size_t after = first + AFTER_AT;
+
 	*ret_outcome = (struct batch_outcome){
-		.rows = reply_int(reply, AFTER_AT, 0, "rows", 0),
-		.updated = difference(reply, "updated"),
-		.hot = difference(reply, "hot"),
-		.wal_bytes = wal_bytes(reply),
-		.active_ms = reply_real(reply, AFTER_AT, 0, "active_ms", 0),
-		.counted = reply_bool(reply, BEFORE_AT, 0, "counted"),
-		.ms = reply_real(reply, AFTER_AT, 0, "ms", 0) - reply_real(reply, BEFORE_AT, 0, "ms", 0),
+		.rows = reply_int(reply, after, 0, "rows", 0),
+		.updated = difference(reply, first, "updated"),
+		.hot = difference(reply, first, "hot"),
+		.wal_bytes = wal_bytes(reply, first),
+		.active_ms = reply_real(reply, after, 0, "active_ms", 0),
+		.counted = reply_bool(reply, before, 0, "counted"),
+		.ms = reply_real(reply, after, 0, "ms", 0) - reply_real(reply, before, 0, "ms", 0),
 	};
 }

@@ -33,12 +33,19 @@ struct batch_outcome {
 	int64_t wal_bytes; /* written by the fill itself */
 };
 
-void batch_ask(struct session *session, const struct batch_order *order, session_answer *answer, void *owner);
+/* Adds the whole transaction, from BEGIN to COMMIT. */
+void batch_add(struct script *script, const struct batch_order *order);
+
+/* How many statements that is. */
+int batch_statements(const struct batch_order *order) MUST_USE;
+
+/* When an answer must have come: beyond the statement's own timeout only a dead server stays silent. */
+int64_t batch_deadline_ms(const struct batch_order *order) MUST_USE;
 
 /* The session hands in its statistics with this transaction and not up to a second later (15 and newer). */
 void batch_add_hand_in(struct script *script, int server_version);
 
-/* Of a reply without fault. */
-void batch_read(const struct reply *reply, struct batch_outcome *ret_outcome);
+/* Of a batch that has committed, whose BEGIN was statement `first` of its script. */
+void batch_read(const struct reply *reply, size_t first, struct batch_outcome *ret_outcome);
 
 #endif

@@ -43,7 +43,7 @@ static void answered(void *owner, const struct reply *reply)
 {
 	struct stage_set *set = owner;
 
-	batch_read(reply, &set->outcome);
+	batch_read(reply, 0, &set->outcome);
 	set->scene.ended = true;
 }
 
@@ -51,22 +51,22 @@ static void answered(void *owner, const struct reply *reply)
 static const struct script *ask(struct stage_set *set, bool skip_locked, bool server_counts)
 {
 	struct task *task = &set->scene.task;
+	struct script *script = script_new();
 
-	batch_ask(task->session,
-		&(struct batch_order){
-			.job = &task->job,
-			.relation = &task->relation,
-			.stretch = &(struct window_batch){.from_page = 8,
-				.end_page = 16,
-				.passes = 1,
-				.then = {.from_page = 0, .end_page = 64, .passes = 1, .pass = 0, .page = 16}},
-			.filler = 2,
-			.synchronous_commit = "off",
-			.statement_timeout_ms = 2000,
-			.server_counts = server_counts,
-			.skip_locked = skip_locked,
-		},
-		answered, set);
+	batch_add(script, &(struct batch_order){
+						  .job = &task->job,
+						  .relation = &task->relation,
+						  .stretch = &(struct window_batch){.from_page = 8,
+							  .end_page = 16,
+							  .passes = 1,
+							  .then = {.from_page = 0, .end_page = 64, .passes = 1, .pass = 0, .page = 16}},
+						  .filler = 2,
+						  .synchronous_commit = "off",
+						  .statement_timeout_ms = 2000,
+						  .server_counts = server_counts,
+						  .skip_locked = skip_locked,
+					  });
+	session_ask(task->session, script, 10000, answered, set);
 	scene_run_to_end(&set->scene);
 	return fake_last(ASK_BATCH);
 }

@@ -1,0 +1,262 @@
+#include "daemon/filler_inside.h"
+
+#include "common/clock.h"
+#include "daemon/catalog.h"
+#include "daemon/ddl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A batch that takes so many times its target is cancelled by the server. */
+#define PATIENCE_FACTOR 20
+#define PATIENCE_LEAST_MS 1000
+/* Doublings of it end here: somebody who keeps cancelling must not make it overflow. */
+#define PATIENCE_MOST 64
+/* A batch that is refused so often for something else than a lock says so. */
+#define RETRIES_UNTOLD 5
+
+static int timeout_ms(const struct filler *filler)
+{
+	int ms = filler->task->job.knobs.batch_ms * PATIENCE_FACTOR;
+
+	return (ms > PATIENCE_LEAST_MS ? ms : PATIENCE_LEAST_MS) * filler->patience;
+}
+
+static struct batch_order order_of(const struct filler *filler)
+{
+	const struct task *task = filler->task;
+
+	return (struct batch_order){
+		.job = &task->job,
+		.relation = &task->relation,
+		.filler = filler->number,
+		.synchronous_commit = task->synchronous_commit,
+		.statement_timeout_ms = timeout_ms(filler),
+		.server_counts = filler->server_counts,
+		.skip_locked = filler->refusals >= 2,
+	};
+}
+
+static void batch_went_well(
+	struct filler *filler, const struct window_batch *batch, const struct batch_outcome *outcome)
+{
+	struct filler_shared *shared = filler->shared;
+
+	if (filler->refusals >= 2)
+		shared->skipped = true;
+	filler->refusals = 0;
+	filler->retries = 0;
+	filler->patience = 1;
+	filler->server_counts = outcome->counted;
+	filler->window_rows += outcome->rows;
+	shared->rows_found += outcome->rows;
+	shared->rows_moved += outcome->updated - outcome->hot;
+	pace_spend(shared->share, &(struct pace_batch){.wal_bytes = outcome->wal_bytes, .ms = outcome->active_ms},
+		clock_ms());
+	if (batch->end_page > batch->from_page)
+		sizer_learn(
+			&filler->sizer, batch->end_page - batch->from_page, outcome->ms, outcome->wal_bytes, clock_ms());
+	window_done(&filler->window, batch, outcome->updated, outcome->hot);
+}
+
+static void got_row(void *owner, const struct reply *reply)
+{
+	struct filler *filler = owner;
+	char *row = catalog_read_row(reply);
+
+	if (row)
+		fault_add_context(&filler->why, "%s", row);
+	fault_set_hint(&filler->why, "Mend the row, then set wanted = 'run'; or delete the job and insert it "
+								 "with another expression (a job's own cannot "
+								 "be changed). Everything filled so far stays.");
+	free(row);
+	filler_fail(filler, &filler->why);
+}
+
+static void row_failed(struct filler *filler, const struct fault *why)
+{
+	struct task *task = filler->task;
+
+	if (!window_narrow(&filler->window, &filler->batch)) {
+		filler_fill(filler);
+		return;
+	}
+	fault_copy(&filler->why, why);
+	catalog_ask_row(filler->session, &task->job, &task->relation, filler->batch.from_page,
+		filler->batch.from_item, got_row, filler);
+}
+
+static void got_holders(void *owner, const struct reply *reply)
+{
+	struct filler *filler = owner;
+	struct text sentence = {0};
+
+	if (reply_fault(reply) || !ddl_read_holders(reply, &filler->task->job, &sentence))
+		text_add(&sentence, "rows or the table are locked by others for longer than lock_timeout_ms");
+	task_wait_for(filler->task, text_is(&sentence));
+	text_free(&sentence);
+}
+
+static bool is_one_page(const struct window_batch *batch)
+{
+	return batch->end_page - batch->from_page <= 1;
+}
+
+/* A page that is cancelled because somebody waits for one of its rows, each time before it is done. */
+static bool goes_in_parts(struct filler *filler)
+{
+	return is_one_page(&filler->batch) && !window_narrow(&filler->window, &filler->batch);
+}
+
+/* First once more and smaller, then without the rows that are locked; a single page that is slow gets more
+ * time. */
+static void batch_was_refused(struct filler *filler, const struct fault *why)
+{
+	bool lock = strcmp(why->sqlstate, "55P03") == 0;
+	bool cancelled = strcmp(why->sqlstate, "57014") == 0;
+	bool slow = cancelled && clock_ms() - filler->volley.asked_ms >= timeout_ms(filler);
+
+	if (lock)
+		filler->refusals++;
+	else if (++filler->retries > RETRIES_UNTOLD)
+		task_wait_for(filler->task, why->message);
+	if (filler->refusals > 2)
+		ddl_ask_holders(filler->task->control, &filler->task->job, "ROW EXCLUSIVE",
+			session_backend_pid(filler->session), got_holders, filler);
+	if (slow && is_one_page(&filler->batch))
+		filler->patience = filler->patience < PATIENCE_MOST ? 2 * filler->patience : PATIENCE_MOST;
+	if (!cancelled || slow || !goes_in_parts(filler))
+		sizer_halve(&filler->sizer, clock_ms());
+	filler_after(filler, filler->refusals > 2 ? 1000 : clock_jitter(20), filler_fill);
+}
+
+/* What the server says of a table or column that went away under the fill lacks what to do about it. */
+static void fail_for_good(struct filler *filler, const struct fault *why)
+{
+	fault_copy(&filler->why, why);
+	if (strcmp(why->sqlstate, "42P01") == 0)
+		fault_set_hint(&filler->why,
+			"If the table was dropped, delete the job; if it was renamed, rename it back "
+			"and set wanted = 'run', or enqueue a job for its new name.");
+	else if (strcmp(why->sqlstate, "42703") == 0)
+		fault_set_hint(&filler->why,
+			"If the column was dropped, delete the job; if it was renamed, or another "
+			"that the value reads, rename it back and set wanted = 'run'.");
+	filler_fail(filler, &filler->why);
+}
+
+static void batch_failed(struct filler *filler, const struct fault *why)
+{
+	switch (why->kind) {
+	case FAULT_BUSY:
+		batch_was_refused(filler, why);
+		return;
+	case FAULT_LINK:
+		return; /* lost() was or will be told, opened() starts again from the bookmark */
+	case FAULT_SCARCE:
+		task_wait_for(filler->task, why->message);
+		filler_after(filler, 1000 + clock_jitter(4000), filler_fill);
+		return;
+	case FAULT_DATA:
+		row_failed(filler, why);
+		return;
+	case FAULT_NONE:
+	case FAULT_JOB:
+	case FAULT_FENCED:
+		fail_for_good(filler, why);
+		return;
+	}
+}
+
+static void got_volley(void *owner, const struct reply *reply)
+{
+	struct filler *filler = owner;
+	struct volley *volley = &filler->volley;
+	struct batch_order order = order_of(filler);
+	struct batch_outcome outcomes[VOLLEY_MOST];
+	int committed = volley_read(volley, reply, &order, outcomes);
+
+	for (int i = 0; i < committed; i++)
+		batch_went_well(filler, &volley->batches[i], &outcomes[i]);
+	if (committed > 0)
+		filler->events->progressed(filler->owner);
+	if (reply_fault(reply)) {
+		filler->batch = *volley_failed(volley, committed);
+		batch_failed(filler, reply_fault(reply));
+		return;
+	}
+	task_wait_for(filler->task, NULL);
+	filler_fill(filler);
+}
+
+/* Several at once only while nothing is in their way. */
+static int volley_most(const struct filler *filler, const struct pace_verdict *verdict)
+{
+	bool limited = verdict->batch_part < 1.0 || verdict->batch_bytes < SIZER_MOST_BYTES;
+
+	return limited || filler->refusals > 0 || filler->retries > 0 ? 1 : volley_size(&filler->volley);
+}
+
+static void ask_volley(struct filler *filler, int most)
+{
+	struct batch_order order = order_of(filler);
+
+	if (!volley_plan(&filler->volley, &filler->window, filler->sizer.pages, most)) {
+		filler_finish_window(filler);
+		return;
+	}
+	volley_ask(&filler->volley, filler->session, &order, got_volley, filler);
+}
+
+/* Whether the next batch may go; false: it is waited for. */
+static bool pace_lets_go(struct filler *filler, struct pace_verdict *ret_verdict)
+{
+	struct task *task = filler->task;
+	struct pace_share *share = filler->shared->share;
+	const struct signals_table *table = monitor_table(task->monitor, task->job.table_oid);
+	struct pace_wish wish;
+
+	task_wish(task, filler->shared->workers, clock_ms(), &wish);
+	pace_change(share, &wish);
+	if (table)
+		pace_sample_table(share, table);
+	pace_ask(share, clock_ms(), ret_verdict);
+	if (ret_verdict->go) {
+		filler->events->held(filler->owner, NULL);
+		return true;
+	}
+	if (ret_verdict->reason) {
+		task_wait_for(task, ret_verdict->reason);
+		filler->events->held(filler->owner, ret_verdict->reason);
+	}
+	filler_after(filler, ret_verdict->wait_ms, filler_fill);
+	return false;
+}
+
+/*
+ * Rows that a batch leaves behind free no room while a neighbour's open batch may still see them. All open
+ * batches together span at most a quarter of a window, so a pass has gone on long before the next one comes.
+ */
+int64_t filler_pages_most(const struct filler *filler)
+{
+	int64_t pages = filler->task->window_pages / (4 * (int64_t)filler->shared->workers);
+
+	return pages > 0 ? pages : 1;
+}
+
+void filler_fill(struct filler *filler)
+{
+	struct pace_verdict verdict;
+
+	if (filler->stopping) {
+		filler_rest(filler);
+		return;
+	}
+	filler->at = AT_BATCH;
+	if (!pace_lets_go(filler, &verdict))
+		return;
+	filler->sizer.target_ms = filler->task->job.knobs.batch_ms * verdict.batch_part;
+	filler->sizer.most_bytes = verdict.batch_bytes;
+	filler->sizer.pages_most = filler_pages_most(filler);
+	ask_volley(filler, volley_most(filler, &verdict));
+}
