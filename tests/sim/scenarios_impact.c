@@ -39,7 +39,7 @@ static const struct scenario table[] = {
 	IMPACT("slope_300", "an application slowed by 300 %", 400, 3.0, 1),
 	IMPACT("two_workers", "an application slowed by 50 % by each of two connections", 400, 0.5, 2),
 	IMPACT("big_application", "five thousand transactions a second", 5000, 0.5, 1),
-	IMPACT("small_application", "thirty transactions a second", 30, 0.5, 1),
+	IMPACT("small_application", "eighty transactions a second", 80, 0.5, 1),
 	{
 		.name = "noisy_application",
 		.what = "an application whose times are noisy",

@@ -117,13 +117,14 @@ static bool behind(struct plant *plant, const struct sim_job *job)
 	return false;
 }
 
-/* Judges by what the plant itself knows. What only a survey tells may be known a survey later. */
+/* Judges by what the plant itself knows. Lag is known from the next pulse on, what only a survey tells may be
+ * known a survey later. */
 static void forbid(struct scene *scene, struct sim_job *job)
 {
 	job->stopped = stopped(scene, job);
 	if (!job->stopped && !behind(&scene->plant, job))
 		job->forbidden_ms = -1;
-	else if (job->forbidden_ms < 0)
+	else if (job->forbidden_ms < 0 && (job->stopped || scene->pulse_ms >= scene->plant.ms))
 		job->forbidden_ms = scene->plant.ms + (survey_forbids(scene, job) ? WATCH_SURVEY_MS : 0);
 }
 
@@ -195,6 +196,7 @@ void scene_run(struct scene *scene, const struct scenario *scenario, enum law la
 	*scene = (struct scene){.scenario = scenario, .law = law, .trace = trace, .pace = pace_new()};
 	scene->origin_ms = scenario->origin_ms > 0 ? scenario->origin_ms : ORIGIN_MS;
 	plant_start(&scene->plant, scenario);
+	scene->line_foreground = scene->plant.written_alone;
 	application_start(&scene->application, &scenario->application, scenario->seed);
 	watch_start(&scene->watch, &scene->plant, &scene->application, scene->origin_ms);
 	rival_start(&scene->rival, law);
