@@ -27,7 +27,7 @@ struct pace {
 	struct impact impact;
 	struct impact_own own;
 	int64_t own_bytes;
-	int64_t pulse_ms;
+	int64_t sampled_ms;
 	struct pace_share *shares;
 	size_t shares_count;
 	int64_t divided_ms;
@@ -205,7 +205,7 @@ void pace_sample(struct pace *pace, const struct signals *signals, int64_t now_m
 {
 	int64_t judged_ms = pace->pacer.judged_ms;
 
-	pace->pulse_ms = signals->pulse_ms;
+	pace->sampled_ms = now_ms;
 	pacer_sample(&pace->pacer, signals, pace->own_bytes, least_wish(pace, wish_of_target, 500), now_ms);
 	impact_sample(&pace->impact, &signals->traffic, &pace->own, least_wish(pace, wish_of_impact, 0), now_ms);
 	judge_gates(pace, signals, now_ms);
@@ -273,8 +273,8 @@ static bool is_held(struct pace_share *share, int64_t now_ms)
 	text_clear(&share->reason);
 	if (share->wish.opens_at) {
 		text_addf(&share->reason, "outside daily_window, which opens at %s", share->wish.opens_at);
-	} else if (now_ms - share->pace->pulse_ms > SIGNALS_PULSE_STALE_MS) {
-		struct signals none = {.pulse_ms = share->pace->pulse_ms};
+	} else if (now_ms - share->pace->sampled_ms > SIGNALS_PULSE_STALE_MS) {
+		struct signals none = {0}; /* a sample that came judged its own age */
 
 		(void)!gate_may_go(&share->gate, &none, &share->table, share->wish.max_lag_ms, now_ms);
 		say(share, text_is(&share->gate.reason));
