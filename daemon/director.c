@@ -131,7 +131,10 @@ static void sampled(void *owner)
 {
 	struct director *director = owner;
 
-	pace_sample(director->pace, monitor_signals(director->monitor), clock_ms());
+	struct signals signals = *monitor_signals(director->monitor);
+
+	signals.traffic.ours += watcher_looks(director->watcher);
+	pace_sample(director->pace, &signals, clock_ms());
 }
 
 struct director *director_new(struct loop *loop, const struct options *options,

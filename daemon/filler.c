@@ -219,6 +219,13 @@ static void tell_turn(struct filler *filler, enum window_turn turn)
 	free(detail);
 }
 
+void filler_tell_moved(struct filler *filler)
+{
+	filler->shared->rows_moved += filler->window_moved;
+	filler->window_moved = 0;
+	filler->events->moved(filler->owner);
+}
+
 void filler_finish_window(struct filler *filler)
 {
 	struct filler_shared *shared = filler->shared;
@@ -229,6 +236,7 @@ void filler_finish_window(struct filler *filler)
 	tell_turn(filler, window_course_learn(&shared->course, window->bookmark.passes, &window->tally));
 	shared->pages_done += window_pages_done(&window->bookmark);
 	filler->has_window = filler->owes_window = false;
+	filler_tell_moved(filler);
 	ask_window(filler);
 }
 
@@ -256,6 +264,12 @@ bool filler_at_rest(const struct filler *filler)
 bool filler_is_idle(const struct filler *filler)
 {
 	return filler->at == AT_IDLE || (filler->at == AT_LINK && !filler->owes_window);
+}
+
+void filler_disturb(struct filler *filler)
+{
+	if (filler->has_window)
+		window_disturb(&filler->window);
 }
 
 int64_t filler_batch_pages(const struct filler *filler)

@@ -29,8 +29,8 @@ struct filler_shared {
 };
 
 struct filler_events {
-	/* A batch has committed. */
-	void (*progressed)(void *owner);
+	/* Rows have moved to other pages, and no window of this filler is under way: a vacuum may start. */
+	void (*moved)(void *owner);
 	/* No windows are left in this walk, or the filler is beyond the number of workers wanted. */
 	void (*idle)(void *owner);
 	/* Its batches are held back for this reason, or (NULL) go; told before each batch. */
@@ -53,6 +53,9 @@ bool filler_at_rest(const struct filler *filler) MUST_USE;
 /* Nothing of this walk is left to it; so is one that cannot connect and owes no window: the others do the
  * work. */
 bool filler_is_idle(const struct filler *filler) MUST_USE;
+
+/* A vacuum starts: it spoils the passes of the window under way (window_disturb()). */
+void filler_disturb(struct filler *filler);
 
 /* Pages that its next batch shall have. */
 int64_t filler_batch_pages(const struct filler *filler) MUST_USE;

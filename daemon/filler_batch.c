@@ -50,7 +50,7 @@ static void batch_went_well(
 	filler->server_counts = outcome->counted;
 	filler->window_rows += outcome->rows;
 	shared->rows_found += outcome->rows;
-	shared->rows_moved += outcome->updated - outcome->hot;
+	filler->window_moved += outcome->updated - outcome->hot;
 	pace_spend(shared->share, &(struct pace_batch){.wal_bytes = outcome->wal_bytes, .ms = outcome->active_ms},
 		clock_ms());
 	if (batch->end_page > batch->from_page)
@@ -178,8 +178,8 @@ static void got_volley(void *owner, const struct reply *reply)
 
 	for (int i = 0; i < committed; i++)
 		batch_went_well(filler, &volley->batches[i], &outcomes[i]);
-	if (committed > 0)
-		filler->events->progressed(filler->owner);
+	if (filler->window.bookmark.passes == 1)
+		filler_tell_moved(filler); /* there are no passes to spoil */
 	if (reply_fault(reply)) {
 		filler->batch = *volley_failed(volley, committed);
 		batch_failed(filler, reply_fault(reply));

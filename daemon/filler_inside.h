@@ -36,6 +36,7 @@ struct filler {
 	int retries;  /* of this stretch, for whatever passing fault */
 	int patience; /* doubles when a single page takes too long */
 	int64_t window_rows;
+	int64_t window_moved; /* rows that went to other pages and are not told yet */
 	int64_t window_since_ms;
 	struct fault why; /* while the culprit's key is looked for */
 };
@@ -48,6 +49,9 @@ void filler_rest(struct filler *filler);
 
 /* The job, or the claim, cannot go on. */
 void filler_fail(struct filler *filler, const struct fault *why);
+
+/* Tells the rows that have moved. */
+void filler_tell_moved(struct filler *filler);
 
 /* Batches go until the window is done, which filler_finish_window() is told. */
 void filler_fill(struct filler *filler);

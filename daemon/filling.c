@@ -130,6 +130,7 @@ static void got_size(void *owner, const struct reply *reply)
 		filling->events->done(filling->owner, &filling->why);
 		return;
 	}
+	task->window_pages = window_pages_within(task->window_pages, task->relation.pages);
 	start_walk(filling);
 }
 
@@ -260,14 +261,17 @@ static void filler_idle(void *owner)
 
 /* Without vacuums an index over values in no order doubles; while the horizon stands still they take nothing
  * away. */
-static void filler_progressed(void *owner)
+static void filler_moved(void *owner)
 {
 	struct filling *filling = owner;
 
 	if (filling->stopping || filling->shared.course.stuck)
 		return;
-	if (cleaner_consider(filling->cleaner, filling->shared.rows_moved))
-		filling->shared.rows_moved = 0;
+	if (!cleaner_consider(filling->cleaner, filling->shared.rows_moved))
+		return;
+	filling->shared.rows_moved = 0;
+	for (size_t i = 0; i < filling->fillers_count; i++)
+		filler_disturb(filling->fillers[i]);
 }
 
 static void filler_failed(void *owner, const struct fault *why)
@@ -287,7 +291,7 @@ static void filler_held(void *owner, const char *reason_or_null)
 }
 
 static const struct filler_events filler_events = {
-	.progressed = filler_progressed, .idle = filler_idle, .held = filler_held, .failed = filler_failed};
+	.moved = filler_moved, .idle = filler_idle, .held = filler_held, .failed = filler_failed};
 
 static void have_fillers(struct filling *filling)
 {

@@ -6,6 +6,7 @@
 #define SETTLE_MS 1100
 #define WINDOW_MS 1900 /* two surveys */
 #define LEAST_PER_S 10.0
+#define LEAST_ACTIVE_MS_PER_S 10.0 /* a hundredth of a core: less than that is somebody who looks on */
 #define BASELINE_EVERY_MS 60000
 /* So long a baseline without enough transactions: there is no application to speak of. */
 #define BASELINE_MOST_MS 4500
@@ -64,7 +65,8 @@ static struct done since_window(
 
 static bool enough(const struct done *done)
 {
-	return done->seconds > 0.0 && done->transactions / done->seconds >= LEAST_PER_S;
+	return done->seconds > 0.0 && done->transactions / done->seconds >= LEAST_PER_S &&
+		   done->active_ms / done->seconds >= LEAST_ACTIVE_MS_PER_S;
 }
 
 static void learn_baseline(struct impact *impact, const struct done *done, int64_t now_ms)

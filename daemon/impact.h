@@ -10,8 +10,8 @@
  *	duty = duty × clamp(0.8 × max_impact / impact, 0.3, 1.3)
  *
  * once for each window of 2 s; an impact that is not there lets it climb by 1.3. While fewer than 10
- * transactions a second run it cannot be measured: then duty is not limited, and the other signals are all
- * there is.
+ * transactions a second run, or they execute for less than a hundredth of the time, it cannot be measured:
+ * then duty is not limited, and the other signals are all there is.
  *
  * Source of the idea: a PI controller with an online baseline estimator, as DB2's util_impact_lim has it
  * (American Control Conference 2004). Backends hand in their counters once a second (PGSTAT_MIN_INTERVAL), so

@@ -42,6 +42,7 @@ struct monitor {
 	struct veto veto;
 	int pulses; /* since the connection stands */
 	int64_t asked_ms;
+	int64_t asked; /* pulses and surveys, ever: they are among the transactions that the server counts */
 	int64_t heartbeat_due_ms;
 	int64_t pulse_ms;
 	uint64_t flushed;
@@ -161,6 +162,7 @@ static void surveyed(void *owner)
 	struct monitor *monitor = owner;
 	const char *lost = surveyor_survey(monitor->surveyor)->newly_lost;
 
+	monitor->asked++;
 	if (lost)
 		tell(monitor, "slot",
 			memory_textf("replication slot %s has lost WAL that it needs (wal_status lost): whoever uses it "
@@ -245,6 +247,7 @@ static void ask_pulse(void *owner)
 	if (!session_is_open(monitor->session))
 		return;
 	monitor->asked_ms = clock_ms();
+	monitor->asked++;
 	pressure_ask(monitor->session, heartbeat_is_due(monitor, monitor->asked_ms), felt_pulse, monitor);
 }
 
@@ -370,6 +373,7 @@ const struct signals *monitor_signals(struct monitor *monitor)
 	};
 	signals->replicas = replicas_read(monitor->replicas, monitor->pulse_ms, &signals->replicas_count);
 	survey_tell(surveyor_survey(monitor->surveyor), signals);
+	signals->traffic.ours = monitor->asked;
 	return signals;
 }
 

@@ -47,9 +47,9 @@ struct signals_horizon {
 
 /* The database's transactions, counted since some start, our own with them. */
 struct signals_traffic {
-	int64_t counted_ms;    /* clock when the counters were read; 0: never */
-	int64_t transactions;  /* committed and rolled back */
-	int64_t ours;          /* of these, what the daemon's own looking (monitor, watcher) has made since it started */
+	int64_t counted_ms;   /* clock when the counters were read; 0: never */
+	int64_t transactions; /* committed and rolled back */
+	int64_t ours; /* of these, what the daemon's own looking (monitor, watcher) has made since it started */
 	double active_ms;      /* time that sessions spent executing statements */
 	int64_t busy_sessions; /* sessions of others that were executing at that moment */
 };

@@ -30,6 +30,7 @@ struct watcher {
 	struct loop *loop;
 	const struct options_database *database;
 	struct session *control;
+	int64_t looks;
 	struct session *session; /* NULL: at rest */
 	struct loop_timer *timer;
 	bool blind; /* and that was said */
@@ -216,8 +217,15 @@ static void look(void *owner)
 {
 	struct watcher *watcher = owner;
 
-	if (session_is_open(watcher->session))
-		yield_look(watcher->session, looked, watcher);
+	if (!session_is_open(watcher->session))
+		return;
+	watcher->looks++;
+	yield_look(watcher->session, looked, watcher);
+}
+
+int64_t watcher_looks(const struct watcher *watcher)
+{
+	return watcher->looks;
 }
 
 void watcher_watch(struct watcher *watcher, bool on)

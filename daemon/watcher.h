@@ -26,6 +26,9 @@ struct watcher *watcher_new(
 	struct loop *loop, const struct options_database *database, struct session *control) MUST_USE;
 void watcher_free(struct watcher *watcher);
 
+/* Looks that it took, ever: they are among the transactions that the server counts. */
+int64_t watcher_looks(const struct watcher *watcher) MUST_USE;
+
 /* Whether it looks: only while a job is worked on. What is untold yet is told when it ends. */
 void watcher_watch(struct watcher *watcher, bool on);
 

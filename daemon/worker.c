@@ -64,11 +64,6 @@ static void after(struct worker *worker, int64_t delay_ms, void (*next)(struct w
 	loop_timer_after(worker->timer, delay_ms);
 }
 
-static const char *commit_name(const struct worker_context *context)
-{
-	return options_commit_name(context->options->defaults.synchronous_commit);
-}
-
 struct worker *worker_new(const struct worker_context *context, const struct queue_entry *entry,
 	int64_t epoch, worker_ended *ended, void *owner)
 {
@@ -80,7 +75,7 @@ struct worker *worker_new(const struct worker_context *context, const struct que
 	worker->task.monitor = context->monitor;
 	worker->task.pace = context->pace;
 	worker->task.database = context->database->name;
-	worker->task.synchronous_commit = commit_name(context);
+	worker->task.synchronous_commit = options_commit_name(context->options->defaults.synchronous_commit);
 	worker->task.window_pages = context->window_pages;
 	worker->task.relation.server_version = context->server_version;
 	job_copy(&worker->task.job, &entry->job);

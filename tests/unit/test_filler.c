@@ -19,14 +19,14 @@ struct stage_set {
 	struct scene scene; /* first: the scene's callers know only this */
 	struct filler_shared shared;
 	struct filler *filler;
-	int progressed;
+	int moved;
 	int idle;
 	int failed;
 };
 
-static void progressed(void *owner)
+static void moved(void *owner)
 {
-	((struct stage_set *)owner)->progressed++;
+	((struct stage_set *)owner)->moved++;
 }
 
 static void idle(void *owner)
@@ -49,7 +49,7 @@ static void held(void *owner, const char *reason_or_null)
 }
 
 static const struct filler_events events = {
-	.progressed = progressed, .idle = idle, .held = held, .failed = failed};
+	.moved = moved, .idle = idle, .held = held, .failed = failed};
 
 static bool is_idle(struct scene *scene)
 {
@@ -133,7 +133,7 @@ static void a_window_is_walked_and_the_next_one_asked_for(void **state)
 	assert_string_equal(fake_bound(ASK_BATCH, 6), "4");
 	assert_string_equal(fake_bound(ASK_WINDOW, 6), "worker");
 	assert_int_equal(set->shared.rows_found, 50);
-	assert_int_equal(set->progressed, 2);
+	assert_int_equal(set->moved, 3); /* after each batch of a single pass, and at the end */
 	assert_false(set->shared.skipped);
 	assert_true(filler_is_idle(set->filler));
 }
