@@ -190,6 +190,14 @@ void plant_step(struct plant *plant)
 		step_replica(plant, &plant->replicas[i], new_noise);
 }
 
+/* Bytes a second that network and replay carry at most. */
+static double takes(const struct plant_replica *replica)
+{
+	double feed = PLAN_MB * replica->plan->feed_mb_per_s;
+
+	return feed > 0 ? fmin(feed, replica->rate) : replica->rate;
+}
+
 void plant_fill_ideally(struct plant *plant, double most, double grace_ms)
 {
 	double spare = most;
@@ -201,7 +209,7 @@ void plant_fill_ideally(struct plant *plant, double most, double grace_ms)
 			continue;
 		replica->ideal_backlog += plant->foreground_bytes;
 		if (replica->connected) {
-			replica->ideal_backlog -= replica->rate * plant->step_ms / 1e3;
+			replica->ideal_backlog -= takes(replica) * plant->step_ms / 1e3;
 			spare = fmin(spare, -replica->ideal_backlog);
 			replica->ideal_backlog = fmax(0, replica->ideal_backlog);
 		} else if (plant->ms - replica->gone_since_ms <= grace_ms) {

@@ -199,7 +199,7 @@ static const struct scenario table[] = {
 		.replicas = {{.name = "standby1", .replay = STEADY(100), .feed_mb_per_s = 20, REPLICA_NEAR}},
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 1, JOB_USUAL}},
-		.bounds = {.lag_p99_ms = 900, .lag_max_ms = 1500},
+		.bounds = {.headroom = 90, .lag_p99_ms = 900, .lag_max_ms = 1500},
 	},
 };
 
