@@ -104,7 +104,6 @@ struct scenario {
 	struct curve archiver;    /* segments waiting; -1 is what no archiver says, so 0 is taken for it */
 	struct curve slot_ending; /* 1: a slot is about to be lost */
 	int64_t origin_ms;        /* what the monotonic clock says at the start; 0: 10000 */
-	struct curve wall_s;      /* by how much the wall's clock is off: nothing may change */
 	struct bounds bounds;
 	/* More than bounds can say; NULL: nothing. */
 	void (*check)(struct scene *scene);

@@ -64,7 +64,7 @@ static const struct scenario table[] = {
 	},
 	{
 		.name = "wall_clock",
-		.what = "whatever the clocks say, nothing changes: not the wall's, nor where the monotonic one began",
+		.what = "wherever the monotonic clock began nothing changes, and no other clock is known",
 		.seconds = 100,
 		.noise = 0.3,
 		.seed = 5,
