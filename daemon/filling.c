@@ -159,6 +159,7 @@ static void tell(struct filling *filling, const char *kind, const char *detail, 
 static void next_sweep(struct filling *filling)
 {
 	filling->rows_before += filling->shared.rows_found;
+	filling->shared.rows_found = 0;
 	filling->sweep = filling->walk.sweep + 1;
 	if (!filling->shared.skipped) {
 		filling->skipping_sweeps = 0;
@@ -259,13 +260,24 @@ static void filler_idle(void *owner)
 	walk_is_over(filling);
 }
 
+static double pages_done(const struct filling *filling)
+{
+	double done = filling->shared.pages_done;
+
+	for (size_t i = 0; i < filling->fillers_count; i++)
+		done += filler_pages_done(filling->fillers[i]);
+	return done < (double)filling->walk.pages ? done : (double)filling->walk.pages;
+}
+
 /* Without vacuums an index over values in no order doubles; while the horizon stands still they take nothing
- * away. */
+ * away, and after the last window there is nothing to double. */
 static void filler_moved(void *owner)
 {
 	struct filling *filling = owner;
 
-	if (filling->stopping || filling->shared.course.stuck)
+	bool last = pages_done(filling) >= (double)filling->walk.pages;
+
+	if (filling->stopping || filling->shared.course.stuck || last)
 		return;
 	if (!cleaner_consider(filling->cleaner, filling->shared.rows_moved))
 		return;
@@ -441,15 +453,6 @@ bool filling_at_rest(const struct filling *filling)
 			return false;
 	}
 	return true;
-}
-
-static double pages_done(const struct filling *filling)
-{
-	double done = filling->shared.pages_done;
-
-	for (size_t i = 0; i < filling->fillers_count; i++)
-		done += filler_pages_done(filling->fillers[i]);
-	return done < (double)filling->walk.pages ? done : (double)filling->walk.pages;
 }
 
 static double batch_pages(const struct filling *filling)
