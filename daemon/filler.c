@@ -73,7 +73,8 @@ struct filler *filler_new(
 		.shared = shared, .task = task, .number = number, .events = events, .owner = owner, .patience = 1};
 	filler->timer = loop_timer_new(task->loop, go_on, filler);
 	filler->session = session_new(task->loop, task->conninfo, name, greeting(), &session_events, filler);
-	sizer_start(&filler->sizer, FIRST_BATCH_PAGES, filler_pages_most(filler), task->job.knobs.batch_ms);
+	sizer_start(&filler->first_pass, FIRST_BATCH_PAGES, filler_pages_most(filler), task->job.knobs.batch_ms);
+	filler->later_passes = filler->first_pass;
 	free(name);
 	return filler;
 }
@@ -244,8 +245,11 @@ void filler_resume(struct filler *filler)
 {
 	if (filler->at != AT_IDLE)
 		return;
-	sizer_start(
-		&filler->sizer, filler->sizer.pages, filler->sizer.pages_most, filler->task->job.knobs.batch_ms);
+	for (int pass = 0; pass < 2; pass++) {
+		struct sizer *sizer = filler_sizer(filler, pass);
+
+		sizer_start(sizer, sizer->pages, sizer->pages_most, filler->task->job.knobs.batch_ms);
+	}
 	ask_window(filler);
 }
 
@@ -274,7 +278,7 @@ void filler_disturb(struct filler *filler)
 
 int64_t filler_batch_pages(const struct filler *filler)
 {
-	return filler->sizer.pages;
+	return filler->later_passes.pages;
 }
 
 double filler_pages_done(const struct filler *filler)

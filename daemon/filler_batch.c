@@ -54,8 +54,8 @@ static void batch_went_well(
 	pace_spend(shared->share, &(struct pace_batch){.wal_bytes = outcome->wal_bytes, .ms = outcome->active_ms},
 		clock_ms());
 	if (batch->end_page > batch->from_page)
-		sizer_learn(
-			&filler->sizer, batch->end_page - batch->from_page, outcome->ms, outcome->wal_bytes, clock_ms());
+		sizer_learn(filler_sizer(filler, batch->pass), batch->end_page - batch->from_page, outcome->ms,
+			outcome->wal_bytes, clock_ms());
 	window_done(&filler->window, batch, outcome->updated, outcome->hot);
 }
 
@@ -126,7 +126,7 @@ static void batch_was_refused(struct filler *filler, const struct fault *why)
 	if (slow && is_one_page(&filler->batch))
 		filler->patience = filler->patience < PATIENCE_MOST ? 2 * filler->patience : PATIENCE_MOST;
 	if (!cancelled || slow || !goes_in_parts(filler))
-		sizer_halve(&filler->sizer, clock_ms());
+		sizer_halve(filler_sizer(filler, filler->batch.pass), clock_ms());
 	filler_after(filler, filler->refusals > 2 ? 1000 : clock_jitter(20), filler_fill);
 }
 
@@ -197,11 +197,16 @@ static int volley_most(const struct filler *filler, const struct pace_verdict *v
 	return limited || filler->refusals > 0 || filler->retries > 0 ? 1 : volley_size(&filler->volley);
 }
 
-static void ask_volley(struct filler *filler, int most)
+static void ask_volley(struct filler *filler, const struct pace_verdict *verdict)
 {
+	struct sizer *sizer = filler_sizer(filler, filler->window.bookmark.pass);
+	double ms = filler->task->job.knobs.batch_ms * verdict->batch_part;
 	struct batch_order order = order_of(filler);
 
-	if (!volley_plan(&filler->volley, &filler->window, filler->sizer.pages, most)) {
+	sizer->target_ms = filler->task->job.knobs.batch_ms;
+	sizer->pages_most = filler_pages_most(filler);
+	if (!volley_plan(&filler->volley, &filler->window, sizer_pages(sizer, ms, verdict->batch_bytes),
+			volley_most(filler, verdict))) {
 		filler_finish_window(filler);
 		return;
 	}
@@ -233,6 +238,11 @@ static bool pace_lets_go(struct filler *filler, struct pace_verdict *ret_verdict
 	return false;
 }
 
+struct sizer *filler_sizer(struct filler *filler, int pass)
+{
+	return pass == 0 ? &filler->first_pass : &filler->later_passes;
+}
+
 /*
  * Rows that a batch leaves behind free no room while a neighbour's open batch may still see them. All open
  * batches together span at most a quarter of a window, so a pass has gone on long before the next one comes.
@@ -255,8 +265,5 @@ void filler_fill(struct filler *filler)
 	filler->at = AT_BATCH;
 	if (!pace_lets_go(filler, &verdict))
 		return;
-	filler->sizer.target_ms = filler->task->job.knobs.batch_ms * verdict.batch_part;
-	filler->sizer.most_bytes = verdict.batch_bytes;
-	filler->sizer.pages_most = filler_pages_most(filler);
-	ask_volley(filler, volley_most(filler, &verdict));
+	ask_volley(filler, &verdict);
 }

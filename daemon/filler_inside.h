@@ -30,7 +30,8 @@ struct filler {
 	bool owes_window; /* one may have been given and is not finished, also while the connection is lost */
 	struct window_batch batch; /* the one that failed last, or the last that was done */
 	struct volley volley;
-	struct sizer sizer;
+	struct sizer first_pass; /* its pages are seldom touched before: each costs an image of it in the WAL */
+	struct sizer later_passes;
 	bool server_counts;
 	int refusals; /* lock timeouts of this stretch in a row */
 	int retries;  /* of this stretch, for whatever passing fault */
@@ -56,6 +57,9 @@ void filler_tell_moved(struct filler *filler);
 /* Batches go until the window is done, which filler_finish_window() is told. */
 void filler_fill(struct filler *filler);
 void filler_finish_window(struct filler *filler);
+
+/* The sizer of batches in that pass. */
+struct sizer *filler_sizer(struct filler *filler, int pass) MUST_USE;
 
 /* Pages that a batch may have at most now. */
 int64_t filler_pages_most(const struct filler *filler) MUST_USE;

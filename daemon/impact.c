@@ -5,19 +5,28 @@
 /* Counters handed in after a change still tell of the time before it. */
 #define SETTLE_MS 1100
 #define WINDOW_MS 1900 /* two surveys */
-#define LEAST_PER_S 10.0
+#define QUIET_WINDOW_MS 3900
+#define LEAST_PER_S 40.0
 #define LEAST_ACTIVE_MS_PER_S 10.0 /* a hundredth of a core: less than that is somebody who looks on */
 #define BASELINE_EVERY_MS 60000
+#define BASELINES_FIRST 4
+#define BASELINE_FIRST_EVERY_MS 12000
 /* So long a baseline without enough transactions: there is no application to speak of. */
 #define BASELINE_MOST_MS 4500
 #define AIM 0.8
-#define STEEPEST 0.3
-#define CLIMB 1.3
+#define CLIMB 1.5
+#define FIRST_DUTY 0.15
+/* By how much a batch that executes slows the application, before anything is known of it. */
+#define FIRST_SLOPE 0.5
+#define LEAST_SLOPE 0.01
+#define REMEMBER_S 30.0
 #define LEAST_DUTY 0.02
 /* A limit that is not nearly used is none. */
 #define HARDLY_USED 3.0
-#define NEW_BASELINE_WEIGHT 0.5
-#define NEW_IMPACT_WEIGHT 0.6
+#define STEADY_WEIGHT 0.25
+#define DRIFTING_WEIGHT 0.7
+/* It is another application now. */
+#define ANOTHER 0.6
 
 void impact_start(struct impact *impact, int64_t now_ms)
 {
@@ -45,6 +54,7 @@ struct done {
 	double transactions;
 	double active_ms;
 	double own_ms;
+	double ours; /* transactions of ours */
 };
 
 static struct done since_window(
@@ -58,25 +68,45 @@ static struct done since_window(
 		.transactions = (double)(traffic->transactions - window->traffic.transactions) -
 						(double)(traffic->ours - window->traffic.ours) -
 						(double)(own->transactions - window->own.transactions),
-		.active_ms = fmax(traffic->active_ms - window->traffic.active_ms - own_ms, 0.0),
+		.active_ms = traffic->active_ms - window->traffic.active_ms - own_ms,
 		.own_ms = own_ms,
+		.ours = (double)(traffic->ours - window->traffic.ours) +
+				(double)(own->transactions - window->own.transactions),
 	};
 }
 
-static bool enough(const struct done *done)
+static bool enough(const struct impact *impact, const struct done *done)
 {
-	return done->seconds > 0.0 && done->transactions / done->seconds >= LEAST_PER_S &&
-		   done->active_ms / done->seconds >= LEAST_ACTIVE_MS_PER_S;
+	double least = LEAST_PER_S;
+
+	if (done->seconds <= 0.0)
+		return false;
+	/* Of the transactions that are ours a second's worth may be told too early or too late: that is no
+	 * application. */
+	if (impact->phase == IMPACT_UNKNOWN || impact->phase == IMPACT_QUIET)
+		least += done->ours / done->seconds / done->seconds;
+	/* While batches run a single window is not exact enough to tell so little from nothing. */
+	if (impact->phase != IMPACT_RUNNING && done->active_ms / done->seconds < LEAST_ACTIVE_MS_PER_S)
+		return false;
+	return done->transactions / done->seconds >= least;
 }
 
+/* Noise goes to and fro; what goes on in one direction is a drift, and is followed faster. */
 static void learn_baseline(struct impact *impact, const struct done *done, int64_t now_ms)
 {
 	double seen_ms = done->active_ms / done->transactions;
+	double innovation = impact->baselines > 0 ? seen_ms / impact->baseline_ms - 1.0 : 0.0;
+	double weight = innovation * impact->innovation > 0.0 ? DRIFTING_WEIGHT : STEADY_WEIGHT;
 
-	if (impact->baseline_ms > 0.0)
-		seen_ms = impact->baseline_ms + NEW_BASELINE_WEIGHT * (seen_ms - impact->baseline_ms);
-	impact->baseline_ms = seen_ms;
+	weight = fmax(weight, 1.0 / (impact->baselines + 1));
+	if (fabs(innovation) > ANOTHER)
+		weight = 1.0;
+	impact->baseline_ms += weight * (seen_ms - impact->baseline_ms);
+	impact->innovation = innovation;
+	impact->baselines++;
 	impact->baseline_at_ms = now_ms;
+	if (isinf(impact->duty))
+		impact->duty = FIRST_DUTY;
 	enter(impact, IMPACT_RUNNING, now_ms);
 }
 
@@ -87,40 +117,44 @@ static void give_up_measuring(struct impact *impact, int64_t now_ms)
 	enter(impact, IMPACT_QUIET, now_ms);
 }
 
-/* From what was used, since a limit that was not reached has had no effect. */
-static void steer(struct impact *impact, double used, int most_percent)
+static void steer(struct impact *impact, int most_percent)
 {
-	double factor = CLIMB;
+	double slope = (impact->percent / 100.0 * impact->seconds + FIRST_SLOPE) / (impact->batch_s + 1.0);
+	double used = impact->batch_s / impact->seconds;
+	double duty = AIM * most_percent / 100.0 / fmax(slope, LEAST_SLOPE);
 
-	if (used <= 0.0)
-		return;
-	if (impact->percent > 0.0)
-		factor = fmin(fmax(AIM * most_percent / impact->percent, STEEPEST), CLIMB);
-	if (factor < 1.0)
-		impact->duty = fmax(fmin(impact->duty, used) * factor, LEAST_DUTY);
-	else if (!isinf(impact->duty))
-		impact->duty *= factor;
-	if (impact->duty > HARDLY_USED * used)
+	if (!isinf(impact->duty))
+		duty = fmin(duty, impact->duty * CLIMB);
+	impact->duty = fmax(duty, LEAST_DUTY);
+	if (impact->duty > HARDLY_USED * used && used > 0.5)
 		impact->duty = INFINITY;
 }
 
 static void learn_impact(struct impact *impact, const struct done *done, int most_percent)
 {
-	double percent = 100.0 * (done->active_ms / done->transactions / impact->baseline_ms - 1.0);
+	double kept = exp(-done->seconds / REMEMBER_S);
+	double best_ms = done->transactions * impact->baseline_ms;
 
-	if (isnan(impact->percent))
-		impact->percent = percent;
-	else
-		impact->percent += NEW_IMPACT_WEIGHT * (percent - impact->percent);
-	steer(impact, done->own_ms / done->seconds / 1000.0, most_percent);
+	impact->seconds = kept * impact->seconds + done->seconds;
+	impact->best_ms = kept * impact->best_ms + best_ms;
+	impact->extra_ms = kept * impact->extra_ms + done->active_ms - best_ms;
+	impact->batch_s = kept * impact->batch_s + done->own_ms / 1000.0;
+	impact->percent = 100.0 * impact->extra_ms / impact->best_ms;
+	steer(impact, most_percent);
 }
 
 static void judge_baseline(struct impact *impact, const struct done *done, int64_t now_ms)
 {
-	if (enough(done))
+	if (enough(impact, done))
 		learn_baseline(impact, done, now_ms);
 	else if (now_ms - impact->phase_since_ms > BASELINE_MOST_MS)
 		give_up_measuring(impact, now_ms);
+}
+
+/* More often while little is known. */
+static int64_t baseline_every_ms(const struct impact *impact)
+{
+	return impact->baselines < BASELINES_FIRST ? BASELINE_FIRST_EVERY_MS : BASELINE_EVERY_MS;
 }
 
 static void judge_window(struct impact *impact, const struct done *done, int most_percent, int64_t now_ms)
@@ -128,15 +162,15 @@ static void judge_window(struct impact *impact, const struct done *done, int mos
 	switch (impact->phase) {
 	case IMPACT_UNKNOWN:
 	case IMPACT_QUIET:
-		enter(impact, enough(done) ? IMPACT_BASELINE : IMPACT_QUIET, now_ms);
+		enter(impact, enough(impact, done) ? IMPACT_BASELINE : IMPACT_QUIET, now_ms);
 		return;
 	case IMPACT_BASELINE:
 		judge_baseline(impact, done, now_ms);
 		return;
 	case IMPACT_RUNNING:
-		if (!enough(done))
+		if (!enough(impact, done))
 			give_up_measuring(impact, now_ms);
-		else if (now_ms - impact->baseline_at_ms > BASELINE_EVERY_MS)
+		else if (now_ms - impact->baseline_at_ms > baseline_every_ms(impact))
 			enter(impact, IMPACT_BASELINE, now_ms);
 		else
 			learn_impact(impact, done, most_percent);
@@ -149,10 +183,10 @@ static int64_t settle_ms(enum impact_phase phase)
 	return phase == IMPACT_BASELINE || phase == IMPACT_RUNNING ? SETTLE_MS : 0;
 }
 
-/* The first look only asks whether there is an application at all. */
+/* The first look only asks whether there is an application at all; a longer one is surer. */
 static int64_t window_ms(enum impact_phase phase)
 {
-	return phase == IMPACT_UNKNOWN ? 900 : WINDOW_MS;
+	return phase == IMPACT_UNKNOWN ? 900 : phase == IMPACT_QUIET ? QUIET_WINDOW_MS : WINDOW_MS;
 }
 
 void impact_sample(struct impact *impact, const struct signals_traffic *traffic, const struct impact_own *own,

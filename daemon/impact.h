@@ -2,15 +2,18 @@
  * impact: the promise that the application is slowed by no more than max_impact per cent.
  *
  * The server counts each database's transactions and the time that its sessions were executing; less our own
- * batches that gives the application's mean time per transaction. Its baseline is learnt in short pauses of
- * the fill and kept fresh; what the mean is above it, while batches run, is the impact. The outer loop moves
- * the duty, the number of connections that may execute batches at one time on average (0.5: one, half of the
- * time):
+ * batches that gives the application's time. What a transaction takes without us (the baseline) is learnt in
+ * short pauses of the fill and kept fresh. While batches run, sums over the last half minute or so say
  *
- *	duty = duty × clamp(0.8 × max_impact / impact, 0.3, 1.3)
+ *	impact = application's time / (its transactions × baseline) - 1
+ *	slope  = (impact × seconds + 0.5) / (seconds of batches + 1)
+ *	duty   = 0.8 × max_impact / slope
  *
- * once for each window of 2 s; an impact that is not there lets it climb by 1.3. While fewer than 10
- * transactions a second run, or they execute for less than a hundredth of the time, it cannot be measured:
+ * where duty is the number of connections that may execute batches at one time on average (0.5: one, half of
+ * the time), and the slope by how much a batch that executes slows the application, thought to be 0.5 before
+ * a second of batches was seen. Sums, not single windows: sessions hand in their counters once a second, ours
+ * too, and what belongs to one second is told in the next; in a sum only its ends are wrong. While fewer than
+ * 40 transactions a second run, or they execute for less than a hundredth of the time, it cannot be measured:
  * then duty is not limited, and the other signals are all there is.
  *
  * Source of the idea: a PI controller with an online baseline estimator, as DB2's util_impact_lim has it
@@ -52,6 +55,14 @@ struct impact {
 	double percent;         /* NAN: cannot be measured */
 	double duty;            /* INFINITY: no limit */
 	bool disturbed;         /* something else of ours ran: this window tells nothing */
+	double innovation;      /* of the last baseline, as a share of it */
+	int baselines;          /* learnt so far */
+	/* Of the time in which batches may run, what is older counting less. */
+	double seconds;
+	double extra_ms; /* that the application took longer than its transactions
+						without us */
+	double best_ms;  /* that they would have taken */
+	double batch_s;  /* that batches executed */
 };
 
 void impact_start(struct impact *impact, int64_t now_ms);

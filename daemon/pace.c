@@ -14,13 +14,14 @@
 #define TOLD_FROM_MS 1000
 #define ASK_AGAIN_MS 100
 /* Batches shrink with what is allowed: none writes more than it may in so long. */
-#define BATCH_S 0.25
+#define BATCH_S 0.12
 #define LEAST_BATCH_BYTES (64.0 * 1024.0)
 #define LEAST_BATCH_PART 0.1
 /* What a share can use is what it used, and some more, unless its limit held it back. */
 #define DEMAND 1.3
 #define LEAST_DEMAND (256.0 * 1024.0)
 #define SMOOTH_S 1.0
+#define USUAL_WEIGHT 0.3
 
 struct pace {
 	struct pacer pacer;
@@ -38,6 +39,8 @@ struct account {
 	struct budget_bucket bucket;
 	double spent; /* since the last division */
 	double used;  /* a second, smoothed */
+	double usual; /* of a batch */
+	double owed;  /* taken for batches that have not ended yet */
 	bool held;    /* it had to wait for this since the last division */
 };
 
@@ -51,6 +54,7 @@ struct pace_share {
 	struct account wal;
 	struct account time; /* milliseconds of execution */
 	double full_speed;   /* of time, while no autovacuum was at the table */
+	int running;         /* batches that have not ended yet */
 	struct text reason;
 	int64_t held_since_ms; /* 0: its batches go */
 	int64_t throttled_ms;
@@ -232,8 +236,10 @@ struct pace_share *pace_join(struct pace *pace, const struct pace_wish *wish, in
 {
 	struct pace_share *share = memory_new(sizeof(*share));
 
-	if (!pace->shares)
+	if (!pace->shares) {
 		impact_start(&pace->impact, now_ms);
+		pace->divided_ms = now_ms;
+	}
 	share->pace = pace;
 	share->next = pace->shares;
 	pace->shares = share;
@@ -241,8 +247,8 @@ struct pace_share *pace_join(struct pace *pace, const struct pace_wish *wish, in
 	pace_change(share, wish);
 	/* Until the first division: alone nobody limits it, beside others it waits for its part. */
 	budget_set_rate(&share->wal.bucket,
-		wish->max_wal_rate > 0 ? (double)wish->max_wal_rate
-							   : (pace->shares_count == 1 ? INFINITY : LEAST_DEMAND),
+		fmin(wish->max_wal_rate > 0 ? (double)wish->max_wal_rate : INFINITY,
+			pace->shares_count == 1 ? pace->pacer.allowance : LEAST_DEMAND),
 		now_ms);
 	budget_set_rate(&share->time.bucket, INFINITY, now_ms);
 	return share;
@@ -330,12 +336,47 @@ static void note_held(struct pace_share *share, bool go, int64_t now_ms)
 	share->held_since_ms = 0;
 }
 
+/* A batch takes what one usually takes when it starts, or those that start together would all be free. */
+static void reserve(struct account *account, double most, int64_t now_ms)
+{
+	double amount = fmin(account->usual, most);
+
+	account->owed += amount;
+	budget_take(&account->bucket, amount, now_ms);
+}
+
+/* What the batch that ends had taken beforehand. */
+static double unreserve(const struct pace_share *share, struct account *account)
+{
+	double reserved = share->running > 0 ? account->owed / share->running : 0.0;
+
+	account->owed -= reserved;
+	return reserved;
+}
+
+/* Who asks has no batch running: one that is still thought to run has failed, and cost nothing. */
+static void forget_failed(struct pace_share *share, int64_t now_ms)
+{
+	if (share->running < share->wish.fillers)
+		return;
+	budget_take(&share->wal.bucket, -unreserve(share, &share->wal), now_ms);
+	budget_take(&share->time.bucket, -unreserve(share, &share->time), now_ms);
+	share->running--;
+}
+
 void pace_ask(struct pace_share *share, int64_t now_ms, struct pace_verdict *ret_verdict)
 {
 	double bytes = share->wal.bucket.rate * BATCH_S / share->wish.fillers;
 	double part = share->time.bucket.rate / 1000.0;
-	int64_t wait_ms = is_held(share, now_ms) ? ASK_AGAIN_MS : turn_ms(share, now_ms);
+	bool held = is_held(share, now_ms);
+	int64_t wait_ms;
 
+	forget_failed(share, now_ms);
+	wait_ms = held ? ASK_AGAIN_MS : turn_ms(share, now_ms);
+
+	/* Who is stopped has not shown how little it needs. */
+	share->wal.held = share->wal.held || held;
+	share->time.held = share->time.held || held;
 	note_held(share, wait_ms == 0, now_ms);
 	*ret_verdict = (struct pace_verdict){
 		.go = wait_ms == 0,
@@ -344,12 +385,20 @@ void pace_ask(struct pace_share *share, int64_t now_ms, struct pace_verdict *ret
 		.batch_part = fmin(fmax(part, LEAST_BATCH_PART), 1.0),
 		.batch_bytes = (int64_t)fmin(fmax(bytes, LEAST_BATCH_BYTES), (double)SIZER_MOST_BYTES),
 	};
+	if (!ret_verdict->go)
+		return;
+	reserve(&share->wal, (double)ret_verdict->batch_bytes, now_ms);
+	reserve(&share->time, INFINITY, now_ms);
+	share->running++;
 }
 
-static void spend(struct account *account, double amount, int64_t now_ms)
+static void spend(struct pace_share *share, struct account *account, double amount, int64_t now_ms)
 {
+	double reserved = unreserve(share, account);
+
 	account->spent += amount;
-	budget_take(&account->bucket, amount, now_ms);
+	account->usual += (amount - account->usual) * USUAL_WEIGHT;
+	budget_take(&account->bucket, amount - reserved, now_ms);
 }
 
 void pace_spend(struct pace_share *share, const struct pace_batch *batch, int64_t now_ms)
@@ -359,8 +408,10 @@ void pace_spend(struct pace_share *share, const struct pace_batch *batch, int64_
 	pace->own_bytes += batch->wal_bytes;
 	pace->own.active_ms += batch->ms;
 	pace->own.transactions++;
-	spend(&share->wal, (double)batch->wal_bytes, now_ms);
-	spend(&share->time, batch->ms, now_ms);
+	spend(share, &share->wal, (double)batch->wal_bytes, now_ms);
+	spend(share, &share->time, batch->ms, now_ms);
+	if (share->running > 0)
+		share->running--;
 }
 
 void pace_disturb(struct pace *pace)

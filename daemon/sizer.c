@@ -1,5 +1,6 @@
 #include "daemon/sizer.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +72,16 @@ void sizer_learn(struct sizer *sizer, int64_t pages, double ms, int64_t wal_byte
 	if (wanted > (double)sizer->pages && now_ms < sizer->no_growth_until_ms)
 		return;
 	set_pages(sizer, wanted);
+}
+
+int64_t sizer_pages(const struct sizer *sizer, double ms, int64_t bytes)
+{
+	double pages = (double)sizer->pages;
+
+	if (sizer->samples > 0)
+		pages = fmin(pages, fmin(ms / percentile_90(sizer, sizer->page_ms),
+								(double)bytes / percentile_90(sizer, sizer->page_bytes)));
+	return pages < 1.0 ? 1 : (int64_t)pages;
 }
 
 void sizer_halve(struct sizer *sizer, int64_t now_ms)

@@ -38,6 +38,10 @@ void sizer_start(struct sizer *sizer, int64_t pages, int64_t pages_most, int tar
  */
 void sizer_learn(struct sizer *sizer, int64_t pages, double ms, int64_t wal_bytes, int64_t now_ms);
 
+/* Pages of a batch that is to execute `ms` at most and to write `bytes` at most, by what the last ones cost:
+ * so that a limit that has just fallen counts at once. Never more than sizer->pages. */
+int64_t sizer_pages(const struct sizer *sizer, double ms, int64_t bytes) MUST_USE;
+
 /* A batch was cancelled or timed out: half, and no growth for 10 s. */
 void sizer_halve(struct sizer *sizer, int64_t now_ms);
 

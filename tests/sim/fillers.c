@@ -27,8 +27,9 @@ void filler_start(struct filler *filler, struct sim_job *job, struct plant *plan
 	};
 	for (int i = 0; i < fill->window_pages; i++)
 		filler->epochs[i] = -1;
-	sizer_start(
-		&filler->sizer, FIRST_BATCH_PAGES, fill->window_pages / (4 * job->plan->fillers), FILLERS_BATCH_MS);
+	sizer_start(&filler->first_pass, FIRST_BATCH_PAGES, fill->window_pages / (4 * job->plan->fillers),
+		FILLERS_BATCH_MS);
+	filler->later_passes = filler->first_pass;
 }
 
 void filler_end(struct filler *filler)
@@ -61,14 +62,18 @@ static void cost_batch(struct filler *filler)
 						filler->batch_pages * (fill->page_bytes + plant_index_bytes(filler->plant));
 }
 
+static struct sizer *sizer_now(struct filler *filler)
+{
+	return filler->pass == 0 ? &filler->first_pass : &filler->later_passes;
+}
+
 static void begin_batch(struct filler *filler, const struct pace_verdict *verdict, double ms)
 {
 	const struct fill_plan *fill = &filler->plant->scenario->fill;
 	struct sim_job *job = filler->job;
-	int pages = (int)filler->sizer.pages;
+	int pages =
+		(int)sizer_pages(sizer_now(filler), FILLERS_BATCH_MS * verdict->batch_part, verdict->batch_bytes);
 
-	filler->sizer.target_ms = FILLERS_BATCH_MS * verdict->batch_part;
-	filler->sizer.most_bytes = verdict->batch_bytes;
 	if (pages > fill->window_pages - filler->page)
 		pages = fill->window_pages - filler->page;
 	filler->batch_pages = pages;
@@ -105,7 +110,7 @@ static void end_batch(struct filler *filler, int64_t now_ms)
 	plant->pages_since += filler->batch_pages;
 	job->pages += filler->batch_pages;
 	application_count(filler->application, &filler->session, plant->ms, 1, filler->batch_ms);
-	sizer_learn(&filler->sizer, filler->batch_pages, filler->batch_ms, batch.wal_bytes, now_ms);
+	sizer_learn(sizer_now(filler), filler->batch_pages, filler->batch_ms, batch.wal_bytes, now_ms);
 	if (filler->rival)
 		rival_spend(filler->rival, filler->batch_wal);
 	else

@@ -37,7 +37,8 @@ struct filler {
 	struct application *application;
 	struct rival *rival; /* NULL: the pace is asked */
 	struct dice dice;
-	struct sizer sizer;
+	struct sizer first_pass; /* its pages are seldom touched before: each costs an image */
+	struct sizer later_passes;
 	struct application_session session;
 	int *epochs;      /* of each page of the window: checkpoint after which it was last touched */
 	int page;         /* of the window, that comes next */
