@@ -48,8 +48,7 @@ static void held(void *owner, const char *reason_or_null)
 	(void)reason_or_null;
 }
 
-static const struct filler_events events = {
-	.moved = moved, .idle = idle, .held = held, .failed = failed};
+static const struct filler_events events = {.moved = moved, .idle = idle, .held = held, .failed = failed};
 
 static bool is_idle(struct scene *scene)
 {
