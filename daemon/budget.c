@@ -2,6 +2,9 @@
 
 #include <math.h>
 
+/* More milliseconds than this are not to be told from never, and may not fit an integer. */
+#define NEVER_MS 1e15
+
 static double most_of(const struct budget_claim *claim)
 {
 	return fmin(claim->limit, claim->demand);
@@ -96,10 +99,13 @@ void budget_take(struct budget_bucket *bucket, double amount, int64_t now_ms)
 
 int64_t budget_wait_ms(struct budget_bucket *bucket, int64_t now_ms)
 {
+	double wait_ms;
+
 	refill(bucket, now_ms);
 	if (isinf(bucket->rate) || (bucket->tokens >= 0.0 && bucket->rate > 0.0))
 		return 0;
 	if (bucket->rate <= 0.0)
 		return INT64_MAX;
-	return (int64_t)ceil(-bucket->tokens * 1000.0 / bucket->rate);
+	wait_ms = ceil(-bucket->tokens * 1000.0 / bucket->rate);
+	return wait_ms < NEVER_MS ? (int64_t)wait_ms : INT64_MAX;
 }
