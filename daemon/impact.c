@@ -75,6 +75,13 @@ static struct done since_window(
 	};
 }
 
+/* Statistics were reset, or another server counts now: a difference would be nonsense. */
+static bool went_back(const struct signals_traffic *before, const struct signals_traffic *now)
+{
+	return now->transactions < before->transactions || now->ours < before->ours ||
+		   now->active_ms < before->active_ms;
+}
+
 static bool enough(const struct impact *impact, const struct done *done)
 {
 	double least = LEAST_PER_S;
@@ -203,6 +210,10 @@ void impact_sample(struct impact *impact, const struct signals_traffic *traffic,
 	if (impact->window.since_ms == 0 || impact->disturbed) {
 		if (now_ms - impact->phase_since_ms >= settle_ms(impact->phase))
 			begin_window(impact, traffic, own, now_ms);
+		return;
+	}
+	if (went_back(&impact->window.traffic, traffic)) {
+		begin_window(impact, traffic, own, now_ms);
 		return;
 	}
 	if (traffic->counted_ms - impact->window.traffic.counted_ms < window_ms(impact->phase))

@@ -67,7 +67,8 @@ struct impact {
 
 void impact_start(struct impact *impact, int64_t now_ms);
 
-/* A new survey. most_percent: 0 does not look; nothing is limited then. */
+/* A new survey; counters that have gone back begin a window anew. most_percent: 0 does not look; nothing is
+ * limited then. */
 void impact_sample(struct impact *impact, const struct signals_traffic *traffic, const struct impact_own *own,
 	int most_percent, int64_t now_ms);
 

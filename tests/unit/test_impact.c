@@ -1,0 +1,312 @@
+/*
+ * impact: its phases by tables of surveys, and the whole law against applications that are slowed by a known
+ * slope.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/impact.h"
+
+#include <math.h>
+
+#define START_MS 1000
+#define ROUNDS 200
+
+static uint64_t dice = 4711;
+
+/* From `low` to `high`, both included. */
+static int64_t any(int64_t low, int64_t high)
+{
+	dice = dice * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return low + (int64_t)((dice >> 33) % (uint64_t)(high - low + 1));
+}
+
+/* An application, our fill, and the server that counts both. A survey a second. */
+struct scene {
+	struct impact impact;
+	int64_t now_ms;
+	double transactions; /* of the application */
+	double active_ms;
+	struct impact_own own;
+	int64_t looking; /* transactions of the daemon's own looking */
+	int most_percent;
+};
+
+static void scene_begin(struct scene *scene, int most_percent)
+{
+	/* the server was up for long */
+	*scene = (struct scene){.now_ms = START_MS,
+		.transactions = 5e6,
+		.active_ms = 9e6,
+		.looking = 100,
+		.most_percent = most_percent};
+	impact_start(&scene->impact, START_MS);
+}
+
+/* The counters of the database begin anew (pg_stat_reset(), a crash, another server). */
+static void scene_reset(struct scene *scene)
+{
+	scene->transactions = -(double)scene->looking - (double)scene->own.transactions;
+	scene->active_ms = -scene->own.active_ms;
+}
+
+static void scene_look(struct scene *scene)
+{
+	struct signals_traffic traffic = {
+		.counted_ms = scene->now_ms,
+		.transactions = (int64_t)scene->transactions + scene->looking + scene->own.transactions,
+		.ours = scene->looking,
+		.active_ms = scene->active_ms + scene->own.active_ms,
+	};
+
+	impact_sample(&scene->impact, &traffic, &scene->own, scene->most_percent, scene->now_ms);
+}
+
+/* A second of an application with so many transactions, each of so many milliseconds; batches execute on
+ * `batches` connections on average, unless they pause. */
+static void scene_second(struct scene *scene, double per_s, double each_ms, double batches)
+{
+	scene->now_ms += 1000;
+	scene->transactions += per_s;
+	scene->active_ms += per_s * each_ms;
+	scene->looking += 12;
+	if (!impact_pauses(&scene->impact)) {
+		scene->own.active_ms += 1000.0 * batches;
+		scene->own.transactions += (int64_t)(10 * batches);
+	}
+	scene_look(scene);
+}
+
+/* ---- phases ---- */
+
+struct stretch {
+	int seconds; /* so many alike; 0: the end */
+	double per_s, each_ms, batches;
+	enum { NOTHING, RESET, DISTURB, NOT_COUNTED } also; /* before the first of them */
+};
+
+static void play(struct scene *scene, const struct stretch *stretch)
+{
+	for (; stretch->seconds > 0; stretch++) {
+		if (stretch->also == RESET)
+			scene_reset(scene);
+		if (stretch->also == DISTURB)
+			impact_disturb(&scene->impact);
+		for (int second = 0; second < stretch->seconds; second++) {
+			if (stretch->also == NOT_COUNTED)
+				scene->now_ms += 1000;
+			else
+				scene_second(scene, stretch->per_s, stretch->each_ms, stretch->batches);
+		}
+	}
+}
+
+static void what_phase_it_is_in(void **state)
+{
+	static const struct {
+		const char *what;
+		struct stretch stretches[6];
+		enum impact_phase phase;
+		double baseline_ms; /* 0: not known */
+		bool limited;
+	} cases[] = {
+		{"nothing was seen yet", {{0}}, IMPACT_UNKNOWN, 0, false},
+		{"nor is anything known after one look", {{1, 100, 2, 0, NOTHING}}, IMPACT_UNKNOWN, 0, false},
+		{"nobody there", {{2, 0, 0, 0, NOTHING}}, IMPACT_QUIET, 0, false},
+		{"too few transactions to measure", {{20, 39, 2, 0.5, NOTHING}}, IMPACT_QUIET, 0, false},
+		{"too little of the server's time: somebody who looks on", {{20, 100, 0.09, 0.5, NOTHING}},
+			IMPACT_QUIET, 0, false},
+		{"an application: the fill pauses", {{2, 100, 2, 0, NOTHING}}, IMPACT_BASELINE, 0, false},
+		{"until its own time is known", {{6, 100, 2, 0, NOTHING}}, IMPACT_RUNNING, 2, true},
+		{"one that comes later is noticed",
+			{{10, 0, 0, 1, NOTHING}, {5, 100, 2, 1, NOTHING}, {5, 100, 2, 0, NOTHING}}, IMPACT_RUNNING, 2,
+			true},
+		{"one that goes while the fill pauses: it does not pause for ever",
+			{{2, 100, 2, 0, NOTHING}, {7, 0, 0, 0, NOTHING}}, IMPACT_QUIET, 0, false},
+		{"one that goes later", {{6, 100, 2, 0, NOTHING}, {6, 0, 0, 0.5, NOTHING}}, IMPACT_QUIET, 2, false},
+		{"surveys that do not come change nothing", {{6, 100, 2, 0, NOTHING}, {30, 0, 0, 0, NOT_COUNTED}},
+			IMPACT_RUNNING, 2, true},
+		{"a baseline is refreshed", {{6, 100, 2, 0, NOTHING}, {14, 100, 2, 0.1, NOTHING}}, IMPACT_BASELINE, 2,
+			true},
+		{"something else of ours while the fill pauses: its time is not the application's",
+			{{3, 100, 2, 0, NOTHING}, {1, 100, 20, 0, DISTURB}, {5, 100, 2, 0, NOTHING}}, IMPACT_RUNNING, 2,
+			true},
+		{"statistics reset before anything is known",
+			{{1, 100, 2, 0, NOTHING}, {1, 100, 2, 0, RESET}, {6, 100, 2, 0, NOTHING}}, IMPACT_RUNNING, 2,
+			true},
+		{"while the fill pauses: it learns all the same",
+			{{4, 100, 2, 0, NOTHING}, {1, 100, 2, 0, RESET}, {3, 100, 2, 0, NOTHING}}, IMPACT_RUNNING, 2,
+			true},
+		{"while it runs: it is no other application",
+			{{8, 100, 2, 0, NOTHING}, {1, 100, 2, 0.1, RESET}, {1, 100, 2, 0.1, NOTHING}}, IMPACT_RUNNING, 2,
+			true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct scene scene;
+
+		scene_begin(&scene, 10);
+		play(&scene, cases[i].stretches);
+		if (scene.impact.phase != cases[i].phase)
+			fail_msg("%s: phase %d", cases[i].what, scene.impact.phase);
+		if (fabs(scene.impact.baseline_ms - cases[i].baseline_ms) > 1e-6)
+			fail_msg("%s: baseline %g ms", cases[i].what, scene.impact.baseline_ms);
+		if (isinf(scene.impact.duty) == cases[i].limited)
+			fail_msg("%s: duty %g", cases[i].what, scene.impact.duty);
+		assert_int_equal(impact_pauses(&scene.impact), cases[i].phase == IMPACT_BASELINE);
+	}
+}
+
+/* ---- what it measures ---- */
+
+static void a_disturbed_window_tells_nothing(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	scene_begin(&scene, 10);
+	play(&scene, (const struct stretch[]){{10, 100, 2, 0.1, NOTHING}, {0}});
+	assert_int_equal(scene.impact.phase, IMPACT_RUNNING);
+	assert_true(fabs(scene.impact.percent) < 0.01);
+	/* a VACUUM of ours executes for a second and a half */
+	play(&scene, (const struct stretch[]){{2, 100, 9, 0.1, DISTURB}, {0}});
+	assert_true(fabs(scene.impact.percent) < 0.01);
+	/* the same undisturbed is the application's */
+	play(&scene, (const struct stretch[]){{3, 100, 9, 0.1, NOTHING}, {0}});
+	assert_true(scene.impact.percent > 50);
+}
+
+static void after_a_statistics_reset_it_goes_on_as_before(void **state)
+{
+	(void)state;
+	for (int after_s = 0; after_s < 4; after_s++) {
+		struct scene scene;
+		double before;
+
+		scene_begin(&scene, 10);
+		for (int second = 0; second < 10 + after_s; second++)
+			scene_second(&scene, 100, second > 5 ? 2.1 : 2.0, 0.1);
+		assert_int_equal(scene.impact.phase, IMPACT_RUNNING);
+		before = scene.impact.duty;
+		scene_reset(&scene);
+		for (int second = 0; second < 4; second++) {
+			scene_second(&scene, 100, 2.1, 0.1);
+			assert_int_equal(scene.impact.phase, IMPACT_RUNNING);
+			assert_true(scene.impact.duty <= before * 4);
+			if (!isnan(scene.impact.percent) && (scene.impact.percent < -1 || scene.impact.percent > 6))
+				fail_msg("%d s after: impact %g %%", second, scene.impact.percent);
+		}
+	}
+}
+
+static void max_impact_0_looks_at_nothing(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	scene_begin(&scene, 0);
+	play(&scene, (const struct stretch[]){{20, 1000, 2, 1, NOTHING}, {0}});
+	assert_int_equal(scene.impact.phase, IMPACT_UNKNOWN);
+	assert_true(isinf(scene.impact.duty) && isnan(scene.impact.percent));
+	scene.most_percent = 10;
+	play(&scene, (const struct stretch[]){{7, 1000, 2, 0, NOTHING}, {0}});
+	assert_int_equal(scene.impact.phase, IMPACT_RUNNING);
+	assert_false(isinf(scene.impact.duty));
+	scene.most_percent = 0;
+	scene_look(&scene);
+	assert_false(impact_pauses(&scene.impact));
+	assert_true(isinf(scene.impact.duty) && isnan(scene.impact.percent));
+}
+
+/* Batches run as much as they may, on up to `most` connections, and each slows the application by `slope`. */
+static double mean_impact(struct scene *scene, double slope, double most, int seconds)
+{
+	double sum = 0.0;
+	int counted = 0;
+
+	for (int second = 0; second < seconds; second++) {
+		double batches = impact_pauses(&scene->impact) ? 0.0 : fmin(scene->impact.duty, most);
+
+		scene_second(scene, 200, 5.0 * (1.0 + slope * batches), batches);
+		if (second < seconds / 2)
+			continue;
+		sum += slope * batches;
+		counted++;
+	}
+	return 100.0 * sum / counted;
+}
+
+static void an_application_is_slowed_by_no_more_than_was_allowed(void **state)
+{
+	static const double slopes[] = {0.0, 0.02, 0.1, 0.5};
+	static const int allowed[] = {1, 5, 10, 50};
+
+	(void)state;
+	for (size_t s = 0; s < COUNT_OF(slopes); s++) {
+		for (size_t a = 0; a < COUNT_OF(allowed); a++) {
+			struct scene scene;
+			double impact, possible = 100.0 * slopes[s] * 4;
+
+			scene_begin(&scene, allowed[a]);
+			impact = mean_impact(&scene, slopes[s], 4, 300);
+			/* the least duty is 0.02 */
+			if (impact > allowed[a] && impact > 100.0 * slopes[s] * 0.02)
+				fail_msg("slope %g: %g %% where %d were allowed", slopes[s], impact, allowed[a]);
+			/* of so little as 1 % it cannot learn much: a remembered half minute holds less than a second of
+			 * batches */
+			if (allowed[a] > 1 && impact < 0.4 * fmin(allowed[a], possible))
+				fail_msg("slope %g: only %g %% of %d", slopes[s], impact, allowed[a]);
+		}
+	}
+}
+
+/* Whatever a server counts: a number, or none, and a limit that lets somebody go. */
+static void whatever_it_is_told_it_talks_sense(void **state)
+{
+	(void)state;
+	for (int round = 0; round < ROUNDS; round++) {
+		struct scene scene;
+
+		scene_begin(&scene, (int)any(0, 100));
+		for (int second = 0; second < 100; second++) {
+			int64_t what = any(0, 19);
+
+			if (what == 0)
+				scene_reset(&scene);
+			if (what == 1)
+				impact_disturb(&scene.impact);
+			if (what == 2)
+				scene.most_percent = (int)any(0, 100);
+			if (what == 3) /* told too late */
+				scene.active_ms -= (double)any(0, 2000);
+			scene_second(&scene, (double)(what < 10 ? any(0, 100) : any(0, 20000)), (double)any(0, 50) / 10.0,
+				(double)any(0, 40) / 10.0);
+			if (isnan(scene.impact.duty) || scene.impact.duty < 0.02)
+				fail_msg("duty %g", scene.impact.duty);
+			if (isinf(scene.impact.percent) || scene.impact.baseline_ms < 0.0 ||
+				isnan(scene.impact.baseline_ms))
+				fail_msg("impact %g %%, baseline %g ms", scene.impact.percent, scene.impact.baseline_ms);
+			if (scene.now_ms - scene.impact.phase_since_ms > 60000 && impact_pauses(&scene.impact))
+				fail_msg("it pauses for ever");
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_phase_it_is_in),
+		cmocka_unit_test(a_disturbed_window_tells_nothing),
+		cmocka_unit_test(after_a_statistics_reset_it_goes_on_as_before),
+		cmocka_unit_test(max_impact_0_looks_at_nothing),
+		cmocka_unit_test(an_application_is_slowed_by_no_more_than_was_allowed),
+		cmocka_unit_test(whatever_it_is_told_it_talks_sense),
+	};
+
+	return cmocka_run_group_tests_name("impact", tests, NULL, NULL);
+}
