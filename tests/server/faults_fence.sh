@@ -36,7 +36,7 @@ expect_equal "it cannot enlist a session" "" "$(as_daemon enlist "1, 1, 0, $(ses
 check "it gets no window, and learns why" grep -q 'holds no bookmark of filler 0 of backfill job 1 under epoch 1' <(as_daemon walk_window "1, 1, 0, 10, 4, 'backfilld_shop'" 2>&1)
 as_daemon walk_start "1, $relation, 1, 100, 1" >/dev/null
 as_daemon release "1, 1, NULL" >/dev/null
-as_daemon report "1, 1, 'it', 1, 1, 1, 1, 1, 1, 1" >/dev/null
+as_daemon report "1, 1, 'it', 1, 1, 1, 1, 1, 1, 1, '{}', 1, 1" >/dev/null
 expect_equal "it cannot move the job" "" "$(as_daemon move "1, 1, 'done', NULL, NULL, NULL, NULL, NULL")"
 as_daemon gone "'first'" >/dev/null
 expect_equal "bookmark, walk and sessions are as they were" "$before" "$(sql main "$state")"
