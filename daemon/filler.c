@@ -144,6 +144,7 @@ static void got_window(void *owner, const struct reply *reply)
 	}
 	if (!queue_read_window(reply, &bookmark)) {
 		filler->owes_window = false;
+		filler->shared->handed_out = true;
 		filler->at = AT_IDLE;
 		filler->events->idle(filler->owner);
 		return;

@@ -24,6 +24,7 @@ struct filler_shared {
 	int workers;        /* fillers that shall work now, at least 1 */
 	int64_t rows_found; /* filled in this walk */
 	bool skipped;       /* rows were left because somebody had them locked */
+	bool handed_out;    /* somebody was told that no window of this walk is left */
 	double pages_done;  /* of windows finished in this walk */
 	int64_t rows_moved; /* to other pages, since the last vacuum */
 };

@@ -254,7 +254,8 @@ static void filler_idle(void *owner)
 {
 	struct filling *filling = owner;
 
-	if (!filling->walking || filling->stopping || !all_idle(filling))
+	/* Whoever is idle because fewer are wanted knows nothing of the walk. */
+	if (!filling->walking || filling->stopping || !filling->shared.handed_out || !all_idle(filling))
 		return;
 	filling->walking = false;
 	walk_is_over(filling);
@@ -332,7 +333,7 @@ static void started_walk(void *owner, const struct reply *reply)
 		return;
 	}
 	filling->shared.rows_found = 0;
-	filling->shared.skipped = false;
+	filling->shared.skipped = filling->shared.handed_out = false;
 	filling->shared.pages_done = (double)filling->walk.pages_done;
 	if (filling->walk.sweep > 0)
 		filling->shared.course.passes = filling->shared.course.passes_most = 1;

@@ -256,6 +256,42 @@ static void more_workers_between_walks_end_no_walk_twice(void **state)
 	assert_int_equal(set->scene.endings, 1);
 }
 
+static bool fillers_are_two(struct scene *scene)
+{
+	(void)scene;
+	return fake_sessions() > 4;
+}
+
+/* Whoever leaves because fewer are wanted has not seen the end of the walk. */
+static void a_walk_is_not_over_because_its_last_filler_has_no_connection(void **state)
+{
+	struct stage_set *set = *state;
+	struct fake_rule *slow = fake_once(ASK_ENLIST);
+
+	fake_after(slow, 20); /* the first filler has no window yet when its connection breaks */
+	slow = fake_once(STRETCH("0,0", "4,0"));
+	set->scene.task.job.knobs.workers = 2;
+	scene_walk(fake_once(ASK_WALK), "0", "8", "t");
+	scene_walk(fake_on(ASK_WALK), "1", "8", "t");
+	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 4, 1, 0, 0});
+	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){4, 8, 1, 0, 4});
+	scene_batch(slow, "10");
+	fake_after(slow, 30);
+	start(set);
+	scene_run(&set->scene, fillers_are_two);
+	fake_shut(fake_session(3));
+	scene_run(&set->scene, batch_asked);
+	set->scene.task.job.knobs.workers = 1;
+	filling_update(set->filling);
+	scene_run_ms(&set->scene, 60);
+	assert_int_equal(fake_asked(ASK_WALK), 1);
+	assert_false(set->scene.ended);
+	fake_open(fake_session(3));
+	scene_run_to_end(&set->scene);
+	assert_int_equal(fake_asked(STRETCH("4,0", "8,0")), 1);
+	assert_int_equal(fake_asked(ASK_WALK), 2);
+}
+
 static void when_a_filler_fails_the_others_come_to_rest_first(void **state)
 {
 	struct stage_set *set = *state;
@@ -329,6 +365,7 @@ int main(void)
 		CASE(a_link_lost_while_the_trigger_is_made_does_not_stop_it_for_ever),
 		CASE(a_filler_that_comes_back_between_walks_ends_no_walk_twice),
 		CASE(more_workers_between_walks_end_no_walk_twice),
+		CASE(a_walk_is_not_over_because_its_last_filler_has_no_connection),
 		CASE(when_a_filler_fails_the_others_come_to_rest_first),
 		cmocka_unit_test(stopped_it_rests_whatever_it_was_at),
 		CASE(a_table_that_is_gone_ends_it),
