@@ -305,6 +305,8 @@ static void say_limit(struct pace_share *share, bool by_wal)
 	else if (pacer->slowest)
 		text_addf(
 			&share->reason, "replica %s takes no more WAL than this without falling behind", pacer->slowest);
+	else if (pacer->first_climb)
+		say(share, "the start is slow: what the replicas take is not known yet");
 	else
 		say(share, "the start after an overload is slow");
 }
