@@ -193,16 +193,21 @@ static void divide(struct pace *pace, int64_t now_ms)
 
 static void judge_gates(struct pace *pace, const struct signals *signals, int64_t now_ms)
 {
-	bool closed = false;
+	bool one_closes = false;
+	bool all_closed = pace->shares_count > 0;
 
 	for (struct pace_share *share = pace->shares; share; share = share->next) {
 		bool was_closed = share->gate.closed;
 
-		if (!gate_may_go(&share->gate, signals, &share->table, share->wish.max_lag_ms, now_ms))
-			closed = closed || !was_closed;
+		if (gate_may_go(&share->gate, signals, &share->table, share->wish.max_lag_ms, now_ms))
+			all_closed = false;
+		else
+			one_closes = one_closes || !was_closed;
 	}
-	if (closed)
+	if (one_closes)
 		pacer_overloaded(&pace->pacer);
+	else if (all_closed)
+		pacer_stand(&pace->pacer);
 }
 
 void pace_sample(struct pace *pace, const struct signals *signals, int64_t now_ms)

@@ -291,3 +291,9 @@ void pacer_overloaded(struct pacer *pacer)
 	pacer->ramp = pacer->before / 2.0;
 	pacer->first_climb = false;
 }
+
+void pacer_stand(struct pacer *pacer)
+{
+	if (pacer->before > 0.0 && isinf(pacer->capacity))
+		pacer->ramp = pacer->before / 2.0;
+}

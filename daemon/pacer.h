@@ -69,4 +69,8 @@ void pacer_sample(
 /* The gate has closed. */
 void pacer_overloaded(struct pacer *pacer);
 
+/* Nobody may go still: the climb after the overload has not begun, unless a replica has shown meanwhile what
+ * it can. */
+void pacer_stand(struct pacer *pacer);
+
 #endif

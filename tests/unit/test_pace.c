@@ -1,0 +1,153 @@
+/*
+ * pace: jobs with wishes of their own on one cluster. What the laws do over time is the simulator's
+ * (tests/sim).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/pace.h"
+
+#include <math.h>
+
+#define STEP_MS 10
+#define BATCH_MS 100
+#define JOBS_MOST 2
+/* What a batch writes while it executes. */
+#define BYTES_PER_MS 20000
+
+/* One job with one filler. */
+struct job {
+	struct pace_share *share;
+	struct pace_batch batch;
+	bool executes;
+	int64_t until_ms;
+	double executed_ms;
+};
+
+struct scene {
+	struct pace *pace;
+	struct signals signals;
+	int64_t now_ms;
+	struct job jobs[JOBS_MOST];
+	size_t jobs_count;
+};
+
+static const struct pace_wish usual = {.fillers = 1, .max_lag_ms = 1000, .lag_target_ms = 500};
+
+static void scene_begin(struct scene *scene)
+{
+	*scene = (struct scene){.pace = pace_new(), .now_ms = 1000};
+	scene->signals.archiver_waiting = -1;
+}
+
+static void scene_end(struct scene *scene)
+{
+	pace_free(scene->pace);
+}
+
+static struct job *add_job(struct scene *scene, const struct pace_wish *wish)
+{
+	struct job *job = &scene->jobs[scene->jobs_count++];
+
+	job->share = pace_join(scene->pace, wish, scene->now_ms);
+	return job;
+}
+
+static void step_job(struct scene *scene, struct job *job)
+{
+	struct pace_verdict verdict;
+
+	if (job->executes && scene->now_ms < job->until_ms)
+		return;
+	if (job->executes) {
+		pace_spend(job->share, &job->batch, scene->now_ms);
+		scene->signals.written += (uint64_t)job->batch.wal_bytes;
+		job->executed_ms += job->batch.ms;
+	}
+	pace_ask(job->share, scene->now_ms, &verdict);
+	job->executes = verdict.go;
+	if (!verdict.go)
+		return;
+	job->batch.ms = fmin(BATCH_MS * verdict.batch_part, (double)verdict.batch_bytes / BYTES_PER_MS);
+	job->batch.wal_bytes = (int64_t)(job->batch.ms * BYTES_PER_MS);
+	job->until_ms = scene->now_ms + (int64_t)job->batch.ms;
+}
+
+static void step(struct scene *scene)
+{
+	scene->now_ms += STEP_MS;
+	for (size_t i = 0; i < scene->jobs_count; i++)
+		step_job(scene, &scene->jobs[i]);
+	if (scene->now_ms % 100 != 0)
+		return;
+	scene->signals.pulse_ms = scene->now_ms;
+	scene->signals.flushed = scene->signals.written;
+	if (scene->now_ms % 1000 == 0)
+		scene->signals.survey_ms = scene->now_ms;
+	pace_sample(scene->pace, &scene->signals, scene->now_ms);
+}
+
+static void run_steps(struct scene *scene, int steps)
+{
+	for (size_t i = 0; i < scene->jobs_count; i++)
+		scene->jobs[i].executed_ms = 0.0;
+	for (int i = 0; i < steps; i++)
+		step(scene);
+}
+
+static void run(struct scene *scene, int seconds)
+{
+	run_steps(scene, seconds * 1000 / STEP_MS);
+}
+
+/* Part of the time in which its batches executed. */
+static double busy(const struct job *job, int seconds)
+{
+	return job->executed_ms / 1000.0 / seconds;
+}
+
+static void assert_busy(const struct job *job, int seconds, double least, double most)
+{
+	if (busy(job, seconds) < least || busy(job, seconds) > most)
+		fail_msg("it was busy for %.2f of the time, not %.2f to %.2f", busy(job, seconds), least, most);
+}
+
+/* However long the gate was closed. */
+static void after_an_overload_it_starts_at_half(void **state)
+{
+	static const int closed_s[] = {1, 5, 20, 600};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(closed_s); i++) {
+		struct scene scene;
+		struct job *job;
+
+		scene_begin(&scene);
+		job = add_job(&scene, &usual);
+		run(&scene, 20);
+		assert_busy(job, 20, 0.9, 1.0);
+		scene.signals.veto = SIGNALS_HOLD;
+		run(&scene, closed_s[i]);
+		scene.signals.veto = SIGNALS_GO;
+		run_steps(&scene, 30); /* two good samples */
+		run(&scene, 1);
+		assert_busy(job, 1, 0.3, 0.75);
+		run(&scene, 10);
+		run(&scene, 10);
+		assert_busy(job, 10, 0.9, 1.0);
+		scene_end(&scene);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(after_an_overload_it_starts_at_half),
+	};
+
+	return cmocka_run_group_tests_name("pace", tests, NULL, NULL);
+}
