@@ -53,8 +53,8 @@ struct done {
 	double seconds;
 	double transactions;
 	double active_ms;
-	double own_ms;
-	double ours; /* transactions of ours */
+	double steered_ms; /* of batches that heed the duty */
+	double ours;       /* transactions of ours */
 };
 
 static struct done since_window(
@@ -69,7 +69,7 @@ static struct done since_window(
 						(double)(traffic->ours - window->traffic.ours) -
 						(double)(own->transactions - window->own.transactions),
 		.active_ms = traffic->active_ms - window->traffic.active_ms - own_ms,
-		.own_ms = own_ms,
+		.steered_ms = own_ms - (own->unsteered_ms - window->own.unsteered_ms),
 		.ours = (double)(traffic->ours - window->traffic.ours) +
 				(double)(own->transactions - window->own.transactions),
 	};
@@ -145,7 +145,7 @@ static void learn_impact(struct impact *impact, const struct done *done, int mos
 	impact->seconds = kept * impact->seconds + done->seconds;
 	impact->best_ms = kept * impact->best_ms + best_ms;
 	impact->extra_ms = kept * impact->extra_ms + done->active_ms - best_ms;
-	impact->batch_s = kept * impact->batch_s + done->own_ms / 1000.0;
+	impact->batch_s = kept * impact->batch_s + done->steered_ms / 1000.0;
 	impact->percent = 100.0 * impact->extra_ms / impact->best_ms;
 	steer(impact, most_percent);
 }

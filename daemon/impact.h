@@ -30,6 +30,7 @@
 struct impact_own {
 	int64_t transactions;
 	double active_ms;
+	double unsteered_ms; /* of that, by jobs that do not look: they are a part of the application's world */
 };
 
 enum impact_phase {

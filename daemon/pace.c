@@ -22,6 +22,7 @@
 #define LEAST_DEMAND (256.0 * 1024.0)
 #define SMOOTH_S 1.0
 #define USUAL_WEIGHT 0.3
+#define FORGET_SPEED 0.99 /* with each batch */
 
 struct pace {
 	struct pacer pacer;
@@ -144,29 +145,36 @@ static void divide_wal(struct pace *pace, struct budget_claim *claims, int64_t n
 		budget_set_rate(&share->wal.bucket, claims[i++].given, now_ms);
 }
 
-/* Beside an autovacuum of its table a job runs at half its speed. */
-static double time_limit(struct pace_share *share)
+/* Beside an autovacuum of its table a job runs at half its speed; before that is known, half of the time. */
+static double time_limit(const struct pace_share *share)
 {
-	if (share->table.vacuum != SIGNALS_NO_VACUUM)
-		return share->full_speed > 0.0 ? share->full_speed / 2.0 : INFINITY;
-	share->full_speed = fmax(share->full_speed * 0.99, share->time.used);
-	return INFINITY;
+	if (share->table.vacuum == SIGNALS_NO_VACUUM)
+		return INFINITY;
+	return (share->full_speed > 0.0 ? share->full_speed : 1000.0 * share->wish.fillers) / 2.0;
+}
+
+/* Whoever does not look at the application has no part in what those may have that do. */
+static bool looks(const struct pace_share *share)
+{
+	return share->wish.max_impact > 0;
 }
 
 static void divide_time(struct pace *pace, struct budget_claim *claims, int64_t now_ms)
 {
 	size_t i = 0;
 
-	for (struct pace_share *share = pace->shares; share; share = share->next)
-		claims[i++] = (struct budget_claim){
-			.priority = share->wish.priority,
-			.limit = time_limit(share),
-			.demand = demand(&share->time, 1.0),
-		};
+	for (struct pace_share *share = pace->shares; share; share = share->next) {
+		if (looks(share))
+			claims[i++] = (struct budget_claim){
+				.priority = share->wish.priority,
+				.limit = time_limit(share),
+				.demand = demand(&share->time, 1.0),
+			};
+	}
 	budget_divide(pace->impact.duty * 1000.0, claims, i);
 	i = 0;
 	for (struct pace_share *share = pace->shares; share; share = share->next)
-		budget_set_rate(&share->time.bucket, claims[i++].given, now_ms);
+		budget_set_rate(&share->time.bucket, looks(share) ? claims[i++].given : time_limit(share), now_ms);
 }
 
 static void divide(struct pace *pace, int64_t now_ms)
@@ -291,7 +299,7 @@ static bool is_held(struct pace_share *share, int64_t now_ms)
 		say(share, text_is(&share->gate.reason));
 	} else if (share->gate.closed) {
 		say(share, text_is(&share->gate.reason));
-	} else if (impact_pauses(&share->pace->impact) && share->wish.max_impact > 0) {
+	} else if (impact_pauses(&share->pace->impact) && looks(share)) {
 		say(share, "a short pause, to learn how fast the application is without the fill (max_impact)");
 	}
 	return share->reason.length > 0;
@@ -320,9 +328,7 @@ static void say_limit(struct pace_share *share, bool by_wal)
 static int64_t turn_ms(struct pace_share *share, int64_t now_ms)
 {
 	int64_t wal_ms = budget_wait_ms(&share->wal.bucket, now_ms);
-	int64_t time_ms = share->wish.max_impact > 0 || share->table.vacuum != SIGNALS_NO_VACUUM
-						  ? budget_wait_ms(&share->time.bucket, now_ms)
-						  : 0;
+	int64_t time_ms = budget_wait_ms(&share->time.bucket, now_ms);
 	int64_t longer_ms = wal_ms > time_ms ? wal_ms : time_ms;
 	int64_t waited_ms = share->held_since_ms != 0 ? now_ms - share->held_since_ms : 0;
 
@@ -414,11 +420,15 @@ void pace_spend(struct pace_share *share, const struct pace_batch *batch, int64_
 
 	pace->own_bytes += batch->wal_bytes;
 	pace->own.active_ms += batch->ms;
+	pace->own.unsteered_ms += looks(share) ? 0.0 : batch->ms;
 	pace->own.transactions++;
 	spend(share, &share->wal, (double)batch->wal_bytes, now_ms);
 	spend(share, &share->time, batch->ms, now_ms);
 	if (share->running > 0)
 		share->running--;
+	/* A pause is no speed: only batches change what is thought of it. */
+	if (share->table.vacuum == SIGNALS_NO_VACUUM)
+		share->full_speed = fmax(share->full_speed * FORGET_SPEED, share->time.used);
 }
 
 void pace_disturb(struct pace *pace)

@@ -18,6 +18,10 @@
 #define JOBS_MOST 2
 /* What a batch writes while it executes. */
 #define BYTES_PER_MS 20000
+/* An application of 400 transactions a second that each batch slows by half. */
+#define PER_S 400.0
+#define EACH_MS 0.6
+#define SLOPE 0.5
 
 /* One job with one filler. */
 struct job {
@@ -32,6 +36,9 @@ struct scene {
 	struct pace *pace;
 	struct signals signals;
 	int64_t now_ms;
+	bool application;
+	double transactions;
+	double active_ms;
 	struct job jobs[JOBS_MOST];
 	size_t jobs_count;
 };
@@ -66,6 +73,8 @@ static void step_job(struct scene *scene, struct job *job)
 	if (job->executes) {
 		pace_spend(job->share, &job->batch, scene->now_ms);
 		scene->signals.written += (uint64_t)job->batch.wal_bytes;
+		scene->active_ms += job->batch.ms;
+		scene->transactions += 1.0;
 		job->executed_ms += job->batch.ms;
 	}
 	pace_ask(job->share, scene->now_ms, &verdict);
@@ -79,15 +88,27 @@ static void step_job(struct scene *scene, struct job *job)
 
 static void step(struct scene *scene)
 {
+	double executing = 0.0;
+
 	scene->now_ms += STEP_MS;
-	for (size_t i = 0; i < scene->jobs_count; i++)
+	for (size_t i = 0; i < scene->jobs_count; i++) {
 		step_job(scene, &scene->jobs[i]);
+		executing += scene->jobs[i].executes ? 1.0 : 0.0;
+	}
+	if (scene->application) {
+		scene->transactions += PER_S * STEP_MS / 1000.0;
+		scene->active_ms += PER_S * STEP_MS / 1000.0 * EACH_MS * (1.0 + SLOPE * executing);
+	}
 	if (scene->now_ms % 100 != 0)
 		return;
 	scene->signals.pulse_ms = scene->now_ms;
 	scene->signals.flushed = scene->signals.written;
-	if (scene->now_ms % 1000 == 0)
+	if (scene->now_ms % 1000 == 0) {
 		scene->signals.survey_ms = scene->now_ms;
+		scene->signals.traffic = (struct signals_traffic){.counted_ms = scene->now_ms,
+			.transactions = (int64_t)scene->transactions,
+			.active_ms = scene->active_ms};
+	}
 	pace_sample(scene->pace, &scene->signals, scene->now_ms);
 }
 
@@ -114,6 +135,71 @@ static void assert_busy(const struct job *job, int seconds, double least, double
 {
 	if (busy(job, seconds) < least || busy(job, seconds) > most)
 		fail_msg("it was busy for %.2f of the time, not %.2f to %.2f", busy(job, seconds), least, most);
+}
+
+static void beside_an_autovacuum_it_runs_at_half_speed(void **state)
+{
+	static const struct {
+		const char *what;
+		int before_s; /* at full speed */
+		int pause_s;  /* outside its daily window */
+	} cases[] = {
+		{"after some time at full speed", 10, 0},
+		{"from the start, when its own speed is not known", 0, 0},
+		{"after a night outside its daily window", 10, 3600},
+		{"after a short pause", 10, 30},
+	};
+	const struct signals_table vacuum = {.surveyed_ms = 1, .vacuum = SIGNALS_AUTOVACUUM};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct pace_wish shut = usual;
+		struct scene scene;
+		struct job *job;
+
+		scene_begin(&scene);
+		job = add_job(&scene, &usual);
+		run(&scene, cases[i].before_s);
+		shut.opens_at = "22:00";
+		pace_change(job->share, &shut);
+		run(&scene, cases[i].pause_s);
+		pace_change(job->share, &usual);
+		pace_sample_table(job->share, &vacuum);
+		run(&scene, 5);
+		run(&scene, 20);
+		if (busy(job, 20) < 0.35 || busy(job, 20) > 0.6)
+			fail_msg("%s: busy for %.2f of the time", cases[i].what, busy(job, 20));
+		scene_end(&scene);
+	}
+}
+
+/* "Does not look" is for one job: it is not slowed by the other's promise, and takes nothing from it. */
+static void a_job_that_does_not_look_is_none_of_those_that_do(void **state)
+{
+	struct pace_wish looks = usual;
+	struct scene scene;
+	struct job *careful;
+	struct job *careless;
+	struct pace_verdict verdict;
+	double alone;
+
+	(void)state;
+	looks.max_impact = 10;
+	scene_begin(&scene);
+	scene.application = true;
+	careful = add_job(&scene, &looks);
+	run(&scene, 60);
+	run(&scene, 120);
+	alone = busy(careful, 120);
+	careless = add_job(&scene, &usual);
+	run(&scene, 60);
+	run(&scene, 120);
+	assert_busy(careless, 120, 0.9, 1.0);
+	/* the application is a slower one beside the other job, and a tenth of that is more */
+	assert_busy(careful, 120, 0.6 * alone, 2.5 * alone);
+	pace_ask(careless->share, scene.now_ms, &verdict);
+	assert_float_equal(verdict.batch_part, 1.0, 0.0);
+	scene_end(&scene);
 }
 
 /* However long the gate was closed. */
@@ -146,6 +232,8 @@ static void after_an_overload_it_starts_at_half(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(beside_an_autovacuum_it_runs_at_half_speed),
+		cmocka_unit_test(a_job_that_does_not_look_is_none_of_those_that_do),
 		cmocka_unit_test(after_an_overload_it_starts_at_half),
 	};
 
