@@ -383,7 +383,7 @@ int64_t monitor_lag_ms(struct monitor *monitor)
 	int64_t lag_ms = -1;
 
 	for (size_t i = 0; i < signals->replicas_count; i++) {
-		if (signals->replicas[i].lag_ms > lag_ms)
+		if (signals->replicas[i].vanished_ago == 0 && signals->replicas[i].lag_ms > lag_ms)
 			lag_ms = signals->replicas[i].lag_ms;
 	}
 	return lag_ms;

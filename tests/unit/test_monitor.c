@@ -134,6 +134,7 @@ static void one_that_vanished_is_waited_for_and_then_dropped(void **state)
 	sees(rule, NULL, NULL, NULL);
 	samples(set, 2);
 	assert_true(seen(set, "standby1")->vanished_ago > 0);
+	assert_int_equal(monitor_lag_ms(set->scene.task.monitor), -1); /* it is not there */
 	scene_run_ms(&set->scene, 1200);
 	assert_null(seen(set, "standby1"));
 	assert_string_equal(fake_bound("INSERT INTO backfill.event (kind", 2),
