@@ -70,7 +70,7 @@ static void vacuumed(void *owner, const struct reply *reply)
 		tell(cleaner, "vacuum", "index entries of moved rows are taken away", duration_ms);
 }
 
-bool cleaner_consider(struct cleaner *cleaner, int64_t rows_moved)
+bool cleaner_consider(struct cleaner *cleaner, int64_t rows_moved, bool gentle)
 {
 	struct task *task = cleaner->task;
 
@@ -84,7 +84,7 @@ bool cleaner_consider(struct cleaner *cleaner, int64_t rows_moved)
 	cleaner->rows_owed = 0;
 	cleaner->since_ms = clock_ms();
 	tell(cleaner, "intent", "take away the index entries of moved rows", -1);
-	vacuum_ask(task->session, &task->job, &task->relation, vacuumed, cleaner);
+	vacuum_ask(task->session, &task->job, &task->relation, gentle, vacuumed, cleaner);
 	return true;
 }
 

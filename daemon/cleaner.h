@@ -15,7 +15,7 @@ void cleaner_free(struct cleaner *cleaner);
 
 /* Starts a vacuum when `rows_moved` since the last one are enough, and none is running. True: started. Asked
  * where a window ends (vacuum.h); windows of others that are under way are disturbed by it. */
-bool cleaner_consider(struct cleaner *cleaner, int64_t rows_moved);
+bool cleaner_consider(struct cleaner *cleaner, int64_t rows_moved, bool gentle);
 
 /* The session, and the table's lock for such things, are the vacuum's until it is through. */
 bool cleaner_is_busy(const struct cleaner *cleaner) MUST_USE;

@@ -277,10 +277,12 @@ static void filler_moved(void *owner)
 	struct filling *filling = owner;
 
 	bool last = pages_done(filling) >= (double)filling->walk.pages;
+	struct pace_view pace;
 
 	if (filling->stopping || filling->shared.course.stuck || last)
 		return;
-	if (!cleaner_consider(filling->cleaner, filling->shared.rows_moved))
+	pace_read(filling->shared.share, &pace);
+	if (!cleaner_consider(filling->cleaner, filling->shared.rows_moved, pace.duty >= 0.0))
 		return;
 	filling->shared.rows_moved = 0;
 	for (size_t i = 0; i < filling->fillers_count; i++)

@@ -169,7 +169,10 @@ static void judge_window(struct impact *impact, const struct done *done, int mos
 	switch (impact->phase) {
 	case IMPACT_UNKNOWN:
 	case IMPACT_QUIET:
-		enter(impact, enough(impact, done) ? IMPACT_BASELINE : IMPACT_QUIET, now_ms);
+		if (enough(impact, done))
+			enter(impact, IMPACT_BASELINE, now_ms);
+		else
+			give_up_measuring(impact, now_ms);
 		return;
 	case IMPACT_BASELINE:
 		judge_baseline(impact, done, now_ms);
@@ -207,6 +210,8 @@ void impact_sample(struct impact *impact, const struct signals_traffic *traffic,
 	}
 	if (traffic->counted_ms == 0 || traffic->counted_ms == impact->window.traffic.counted_ms)
 		return;
+	if (impact->phase == IMPACT_UNKNOWN && traffic->busy_sessions > 0)
+		impact->duty = FIRST_DUTY; /* somebody is at work: no full speed before it is known how much */
 	if (impact->window.since_ms == 0 || impact->disturbed) {
 		if (now_ms - impact->phase_since_ms >= settle_ms(impact->phase))
 			begin_window(impact, traffic, own, now_ms);

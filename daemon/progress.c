@@ -89,7 +89,7 @@ static int64_t throttled_ms(const struct progress *progress, int64_t now_ms)
 static void add_figure(struct text *json, const char *name, double figure)
 {
 	if (isfinite(figure) && figure >= 0.0)
-		text_addf(json, ", \"%s\": %.1f", name, figure);
+		text_addf(json, ", \"%s\": %.*f", name, figure < 10.0 ? 3 : 1, figure);
 }
 
 static void describe(

@@ -9,15 +9,16 @@
 #define DEADLINE_MS (INT64_C(7) * 24 * 3600 * 1000)
 
 /* VACUUM runs in no transaction block, so role and pace are the session's for the while. */
-static struct script *settings(const char *role, const char *cost_delay)
+static struct script *settings(const char *role, const char *cost_delay, const char *cost_limit)
 {
 	struct script *script = script_new();
 
 	script_add(script, "SELECT pg_catalog.set_config('vacuum_cost_delay', $1, false),"
-					   " pg_catalog.set_config('vacuum_cost_limit', '2000', false),"
+					   " pg_catalog.set_config('vacuum_cost_limit', $3, false),"
 					   " pg_catalog.set_config('role', $2, false)");
 	script_bind(script, cost_delay);
 	script_bind(script, role);
+	script_bind(script, cost_limit);
 	return script;
 }
 
@@ -28,17 +29,18 @@ char *vacuum_statement(const struct job *job)
 		job->table_name);
 }
 
-void vacuum_ask(struct session *session, const struct job *job, const struct relation *relation,
+void vacuum_ask(struct session *session, const struct job *job, const struct relation *relation, bool gentle,
 	session_answer *answer, void *owner)
 {
 	struct script *script = script_new();
-	struct script *after = settings("none", "0");
+	struct script *after = settings("none", "0", "200");
 	char *statement = vacuum_statement(job);
 
 	script_add(script, statement);
 	free(statement);
 	batch_add_hand_in(after, relation->server_version);
-	session_ask(session, settings(relation->owner, "2ms"), SHORT_DEADLINE_MS, NULL, NULL);
+	session_ask(
+		session, settings(relation->owner, "2ms", gentle ? "200" : "2000"), SHORT_DEADLINE_MS, NULL, NULL);
 	session_ask(session, script, DEADLINE_MS, answer, owner);
 	session_ask(session, after, DEADLINE_MS, NULL, NULL);
 }

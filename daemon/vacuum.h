@@ -31,10 +31,10 @@ char *vacuum_statement(const struct job *job) MUST_USE;
 
 /*
  * Asked on a session that does nothing else meanwhile. A table that is being vacuumed or altered is passed
- * over. It yields the processor as autovacuum does, ten times as fast; it truncates nothing, so it never asks
- * for a stronger lock.
+ * over. It yields the processor as autovacuum does: `gentle`, at its speed, otherwise ten times as fast; it
+ * truncates nothing, so it never asks for a stronger lock.
  */
-void vacuum_ask(struct session *session, const struct job *job, const struct relation *relation,
+void vacuum_ask(struct session *session, const struct job *job, const struct relation *relation, bool gentle,
 	session_answer *answer, void *owner);
 
 #endif

@@ -176,8 +176,8 @@ static void the_forecast_as_it_is_written(void **state)
 	assert_string_equal(fake_bound(ASK_REPORT, REPORT_FORECAST),
 		"{\"state\": \"ranged\", \"rows_per_s_60s\": 25.0, \"rows_per_s_15min\": 25.0, "
 		"\"capacity_bytes_per_s\": 25000000.0, \"allowance_bytes_per_s\": 20000000.0, "
-		"\"foreground_bytes_per_s\": 0.0, \"share_bytes_per_s\": 10000000.0, \"impact_percent\": -3.2, "
-		"\"batches_at_once\": 0.8, \"batch_pages\": 64.0}");
+		"\"foreground_bytes_per_s\": 0.000, \"share_bytes_per_s\": 10000000.0, \"impact_percent\": -3.2, "
+		"\"batches_at_once\": 0.800, \"batch_pages\": 64.0}");
 	assert_string_equal(fake_bound(ASK_REPORT, 12), "2.764");
 	assert_string_equal(fake_bound(ASK_REPORT, 13), "7.236");
 	assert_string_equal(fake_bound(ASK_REPORT, 8), "5.000");
