@@ -255,14 +255,6 @@ bool conninfo_read(const char *text, struct conninfo *ret, struct fault *why)
 	return true;
 }
 
-const char *conninfo_value(const struct conninfo *conninfo, const char *keyword)
-{
-	for (size_t i = conninfo->count; i > 0; i--)
-		if (strcmp(conninfo->settings[i - 1].keyword, keyword) == 0)
-			return conninfo->settings[i - 1].value;
-	return NULL;
-}
-
 const char *conninfo_secret(const struct conninfo *conninfo)
 {
 	static const char *const secrets[] = {

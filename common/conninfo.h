@@ -21,15 +21,12 @@ struct conninfo_setting {
 
 /* A zeroed struct is an empty connection string. */
 struct conninfo {
-	struct conninfo_setting *settings; /* in the order written; a keyword may stand there twice */
+	struct conninfo_setting *settings; /* in the order written; of a keyword that stands there twice libpq takes the last */
 	size_t count;
 };
 
 /* Reads `text`. Fails (FAULT_JOB) where libpq would not understand it; then *ret is untouched. */
 bool conninfo_read(const char *text, struct conninfo *ret, struct fault *why) MUST_USE;
-
-/* The value of a keyword, as libpq would take it (the last one wins); NULL when it is not there. On loan. */
-const char *conninfo_value(const struct conninfo *conninfo, const char *keyword) MUST_USE;
 
 /* The first keyword that carries a secret (password, sslpassword, …) and is not empty, or NULL. */
 const char *conninfo_secret(const struct conninfo *conninfo) MUST_USE;

@@ -8,27 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *fault_kind_name(enum fault_kind kind)
-{
-	switch (kind) {
-	case FAULT_NONE:
-		return "none";
-	case FAULT_BUSY:
-		return "busy";
-	case FAULT_LINK:
-		return "link";
-	case FAULT_SCARCE:
-		return "scarce";
-	case FAULT_DATA:
-		return "data";
-	case FAULT_JOB:
-		return "job";
-	case FAULT_FENCED:
-		return "fenced";
-	}
-	return "unknown";
-}
-
 static char *format_text(const char *format, va_list values) __attribute__((format(printf, 1, 0)));
 
 static char *format_text(const char *format, va_list values)

@@ -28,9 +28,6 @@ struct fault {
 	char *hint;       /* what to do now, or NULL */
 };
 
-/* A short name of the kind, for logs: "busy", "link", … */
-const char *fault_kind_name(enum fault_kind kind) MUST_USE;
-
 /* Replaces what `why` holds by this kind and message. */
 void fault_set(struct fault *why, enum fault_kind kind, const char *format, ...) PRINTF_LIKE(3, 4);
 

@@ -2,27 +2,15 @@
 
 #include <string.h>
 
-static void add_doubling(struct text *sql, const char *value, const char *doubled)
-{
-	for (; *value; value++) {
-		text_add_bytes(sql, value, 1);
-		if (strchr(doubled, *value))
-			text_add_bytes(sql, value, 1);
-	}
-}
-
 void quote_name(struct text *sql, const char *name)
 {
 	text_add(sql, "\"");
-	add_doubling(sql, name, "\"");
+	for (; *name; name++) {
+		text_add_bytes(sql, name, 1);
+		if (*name == '"')
+			text_add_bytes(sql, name, 1);
+	}
 	text_add(sql, "\"");
-}
-
-void quote_literal(struct text *sql, const char *value)
-{
-	text_add(sql, strchr(value, '\\') ? " E'" : "'");
-	add_doubling(sql, value, strchr(value, '\\') ? "'\\" : "'");
-	text_add(sql, "'");
 }
 
 void quote_body(struct text *sql, const char *body)

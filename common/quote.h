@@ -1,5 +1,5 @@
 /*
- * quote: the one composer of SQL text: names and literals, quoted.
+ * quote: the one composer of SQL text: names and bodies, quoted.
  *
  * Values travel as parameters; quoting is for what SQL takes no parameter for.
  */
@@ -11,9 +11,6 @@
 
 /* Adds `name` as an identifier, always in double quotes. */
 void quote_name(struct text *sql, const char *name);
-
-/* Adds `value` as a string literal; safe with either setting of standard_conforming_strings. */
-void quote_literal(struct text *sql, const char *value);
 
 /* Adds `body` between dollar quotes whose tag does not occur in it. */
 void quote_body(struct text *sql, const char *body);

@@ -61,7 +61,7 @@ static void on_answer(void *owner, const struct reply *reply)
 		scene->session = NULL;
 	}
 	if (why)
-		tell(scene, fault_kind_name(why->kind));
+		tell(scene, why->kind == FAULT_BUSY ? "busy" : why->kind == FAULT_LINK ? "link" : "another fault");
 	else
 		tell(scene, reply_rows(reply, 0) ? reply_text(reply, 0, 0, "x") : "empty");
 }
