@@ -21,7 +21,7 @@ struct conninfo_setting {
 
 /* A zeroed struct is an empty connection string. */
 struct conninfo {
-	struct conninfo_setting *settings; /* in the order written; of a keyword that stands there twice libpq takes the last */
+	struct conninfo_setting *settings; /* in the order written; of one keyword's the last one counts */
 	size_t count;
 };
 
