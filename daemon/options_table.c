@@ -216,13 +216,12 @@ static const struct settings_option knob_options[] = {
 		.key = "lock_timeout_ms",
 		.kind = SETTINGS_INT,
 		.offset = offsetof(struct options_knobs, lock_timeout_ms),
-		/* 0 would wait for ever; above the server's deadlock_timeout (1 s by default) a deadlock with the
-		 * application might be solved by ending the application's transaction instead of ours */
+		/* 0 would wait for ever; the rest is AUTHORITY_LOCK_TIMEOUT's */
 		.min = 1,
 		.max = 900,
 		.unit = "ms",
 		.initial = "100",
-		.help = "How long a batch waits for a row; keep it below the server's deadlock_timeout.",
+		.help = "How long a batch waits for a row; at most a quarter of the server's deadlock_timeout.",
 	},
 	{
 		.key = "ddl_lock_timeout_ms",
