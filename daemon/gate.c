@@ -24,7 +24,7 @@ static bool pulse_forbids(
 	for (size_t i = 0; i < signals->replicas_count; i++) {
 		if (lag_forbids(&signals->replicas[i], limit_ms, reason))
 			return true;
-		present++;
+		present += 1 + signals->replicas[i].others;
 	}
 	if (present < signals->min_replicas)
 		text_addf(

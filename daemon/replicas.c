@@ -10,6 +10,7 @@ struct replica {
 	char *name;
 	size_t source;
 	uint64_t position;
+	int others; /* of that name in the newest list */
 	int64_t seen_ms;
 	bool is_cascade; /* the source itself, which stays known */
 	bool let_go;     /* such a one only */
@@ -124,7 +125,8 @@ void replicas_note(struct replicas *replicas, size_t source, const struct replic
 	replica = find(replicas, seen->name, source);
 	if (!replica)
 		replica = add(replicas, seen->name, source);
-	if (replica->seen_ms != now_ms || position < replica->position)
+	replica->others = replica->seen_ms == now_ms ? replica->others + 1 : 0;
+	if (replica->others == 0 || position < replica->position)
 		replica->position = position;
 	replica->seen_ms = now_ms;
 }
@@ -214,6 +216,7 @@ const struct signals_replica *replicas_read(struct replicas *replicas, int64_t n
 			continue;
 		replicas->told[count++] = (struct signals_replica){
 			.name = replica->name,
+			.others = replica->others,
 			.lag_ms = replica->is_cascade ? -1 : lag_of(&replicas->ring, now_ms, replica->position),
 			.replayed = replica->position,
 			.vanished_ago = there ? 0 : gone_ms,

@@ -19,6 +19,7 @@
 
 struct signals_replica {
 	const char *name;
+	int others;           /* of the same name, which this one, the slowest, stands for */
 	int64_t lag_ms;       /* -1: not known */
 	uint64_t replayed;    /* LSN; of a standby that replays late on purpose (delayed_replicas): received */
 	int64_t vanished_ago; /* milliseconds since it was last seen; 0: it is there */

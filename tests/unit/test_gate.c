@@ -35,6 +35,7 @@ static void what_closes_the_gate(void **state)
 	} cases[] = {
 		{"no replicas, none wanted", 9000, 0, {{0}}, 0, NULL},
 		{"a replica that keeps up", 9900, 1, {{.name = "s1", .lag_ms = 0}}, 1, NULL},
+		{"two of one name are two", 9900, 1, {{.name = "walreceiver", .others = 1}}, 2, NULL},
 		{"at the limit", 9900, 1, {{.name = "s1", .lag_ms = 1000}}, 0, NULL},
 		{"beyond the limit", 9900, 1, {{.name = "s1", .lag_ms = 1400}}, 0, "replica s1 is 1.4 s behind"},
 		{"one of two is behind", 9900, 2, {{.name = "s1", .lag_ms = 10}, {.name = "s2", .lag_ms = 60000}}, 0,

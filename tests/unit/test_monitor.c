@@ -96,6 +96,7 @@ static void replicas_of_one_name_are_the_slowest_of_them(void **state)
 	sees(rule, "walreceiver", "2000", "2000");
 	samples(set, 2);
 	assert_int_equal(monitor_signals(set->scene.task.monitor)->replicas_count, 1);
+	assert_int_equal(seen(set, "walreceiver")->others, 2);
 	assert_int_equal(seen(set, "walreceiver")->lag_ms, -1); /* behind all that is known */
 	assert_int_equal(monitor_lag_ms(set->scene.task.monitor), seen(set, "walreceiver")->lag_ms);
 }

@@ -93,8 +93,10 @@ static size_t replay(struct plant *plant, struct signals_replica *seen)
 			replica->replayed =
 				fmin(replica->replayed + replica->speed * MB * STEP_MS / 1000.0, plant->written[plant->step]);
 		lag_ms = lag_of(plant, replica);
-		seen[count++] = (struct signals_replica){
-			replica->name, lag_ms, (uint64_t)replica->replayed, replica->gone ? 5000 : 0};
+		seen[count++] = (struct signals_replica){.name = replica->name,
+			.lag_ms = lag_ms,
+			.replayed = (uint64_t)replica->replayed,
+			.vanished_ago = replica->gone ? 5000 : 0};
 		late = late || lag_ms > MAX_LAG_MS;
 		good = good && lag_ms <= MAX_LAG_MS / 2;
 		plant->lag_most_ms = fmax(plant->lag_most_ms, (double)lag_ms);
@@ -197,7 +199,7 @@ static void what_the_fills_may_write(void **state)
 static void nothing_is_judged_without_a_pulse_or_twice_in_a_moment(void **state)
 {
 	struct pacer pacer;
-	struct signals_replica replica = {"s1", 0, 1000, 0};
+	struct signals_replica replica = {.name = "s1", .replayed = 1000};
 	struct signals signals = {.written = 1000, .flushed = 1000, .replicas = &replica, .replicas_count = 1};
 
 	(void)state;
