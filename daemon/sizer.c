@@ -55,7 +55,7 @@ void sizer_learn(struct sizer *sizer, int64_t pages, double ms, int64_t wal_byte
 		set_pages(sizer, (double)pages / 10.0);
 		return;
 	}
-	if (pages * 2 < sizer->pages)
+	if (pages * 2 < (sizer->asked > 0 && sizer->asked < sizer->pages ? sizer->asked : sizer->pages))
 		return;
 	/* A page never costs nothing: the clock's own grain is the floor. */
 	at = sizer->samples++ % SIZER_SAMPLES;
@@ -74,14 +74,15 @@ void sizer_learn(struct sizer *sizer, int64_t pages, double ms, int64_t wal_byte
 	set_pages(sizer, wanted);
 }
 
-int64_t sizer_pages(const struct sizer *sizer, double ms, int64_t bytes)
+int64_t sizer_pages(struct sizer *sizer, double ms, int64_t bytes)
 {
 	double pages = (double)sizer->pages;
 
 	if (sizer->samples > 0)
 		pages = fmin(pages, fmin(ms / percentile_90(sizer, sizer->page_ms),
 								(double)bytes / percentile_90(sizer, sizer->page_bytes)));
-	return pages < 1.0 ? 1 : (int64_t)pages;
+	sizer->asked = pages < 1.0 ? 1 : (int64_t)pages;
+	return sizer->asked;
 }
 
 void sizer_halve(struct sizer *sizer, int64_t now_ms)

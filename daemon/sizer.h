@@ -19,6 +19,7 @@
 struct sizer {
 	int64_t pages; /* of the next batch */
 	int64_t pages_most;
+	int64_t asked; /* what sizer_pages() said last: fewer while little is allowed; 0: nothing yet */
 	double target_ms;
 	int64_t most_bytes;               /* of WAL */
 	double page_ms[SIZER_SAMPLES];    /* ring: what a page cost in the last batches */
@@ -33,14 +34,14 @@ void sizer_start(struct sizer *sizer, int64_t pages, int64_t pages_most, int tar
 /*
  * A batch of `pages` pages executed for `ms` (without lock waits, commit waits and our own pauses) and wrote
  * `wal_bytes`. next = size × clamp(target / 90th percentile of the last 11, …, 1.5), by time and by WAL, the
- * lesser; above 5 × target_ms: a tenth at once. Batches of less than half the present size (a window's end)
- * are no evidence.
+ * lesser; above 5 × target_ms: a tenth at once. Batches of less than half of what sizer_pages() said (a
+ * window's end) are no evidence.
  */
 void sizer_learn(struct sizer *sizer, int64_t pages, double ms, int64_t wal_bytes, int64_t now_ms);
 
 /* Pages of a batch that is to execute `ms` at most and to write `bytes` at most, by what the last ones cost:
  * so that a limit that has just fallen counts at once. Never more than sizer->pages. */
-int64_t sizer_pages(const struct sizer *sizer, double ms, int64_t bytes) MUST_USE;
+int64_t sizer_pages(struct sizer *sizer, double ms, int64_t bytes) MUST_USE;
 
 /* A batch was cancelled or timed out: half, and no growth for 10 s. */
 void sizer_halve(struct sizer *sizer, int64_t now_ms);

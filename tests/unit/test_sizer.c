@@ -57,6 +57,26 @@ static void what_a_sizer_learns_from_one_batch(void **state)
 	}
 }
 
+/* While little is allowed all batches are small; what a page costs then is learnt from these. */
+static void a_limit_does_not_keep_it_from_learning(void **state)
+{
+	struct sizer sizer;
+	double page_ms = 0.1;
+	double ms = 0.0;
+
+	(void)state;
+	sizer_start(&sizer, 1000, 1000, 100);
+	for (int i = 0; i < 50; i++) {
+		int64_t pages = sizer_pages(&sizer, i < 20 ? 100 : 10, SIZER_MOST_BYTES);
+
+		page_ms = i < 30 ? 0.1 : 1.0; /* the rest of the table is not cached */
+		ms = page_ms * (double)pages;
+		sizer_learn(&sizer, pages, ms, 0, 1000 * i);
+	}
+	if (ms > 15.0)
+		fail_msg("batches that should execute for 10 ms take %.0f", ms);
+}
+
 static void a_first_batch_is_within_the_most(void **state)
 {
 	struct sizer sizer;
@@ -150,6 +170,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_a_sizer_learns_from_one_batch),
+		cmocka_unit_test(a_limit_does_not_keep_it_from_learning),
 		cmocka_unit_test(a_first_batch_is_within_the_most),
 		cmocka_unit_test(one_quick_batch_among_slow_ones_changes_nothing),
 		cmocka_unit_test(after_a_refusal_it_is_half_and_grows_no_sooner_than_ten_seconds_later),
