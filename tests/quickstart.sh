@@ -172,7 +172,8 @@ show_history() {
 	show psql_at primary -P pager=off -At -F '  ' -c "
 		SELECT pg_catalog.lpad(pg_catalog.to_char(extract(epoch FROM e.at - min(e.at) OVER ()), 'FM990.00'), 6) || ' s',
 		       pg_catalog.rpad(e.stage, 9),
-		       pg_catalog.concat_ws(', ', e.detail, CASE WHEN e.statement IS NOT NULL
+		       pg_catalog.concat_ws(', ', CASE e.kind WHEN 'throttle on' THEN 'waits: ' || e.detail
+		           WHEN 'throttle off' THEN pg_catalog.format('goes on after %s ms', e.duration_ms) ELSE e.detail END, CASE WHEN e.statement IS NOT NULL
 		           THEN pg_catalog.format('lock after %s ms, ran %s ms', coalesce(e.lock_wait_ms, 0), coalesce(e.duration_ms, 0)) END)
 		  FROM backfill.event e WHERE e.name = 'orders-email-key' AND e.kind <> 'intent' ORDER BY e.id"
 }
