@@ -5,13 +5,12 @@
 #include "daemon/builder.h"
 #include "daemon/catalog.h"
 #include "daemon/cleaner.h"
-#include "daemon/filler.h"
 #include "daemon/foreman.h"
 #include "daemon/leftover.h"
 #include "daemon/queue.h"
 #include "daemon/sweep.h"
+#include "daemon/team.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 #define CONTROL_RETRY_MS 500
@@ -25,8 +24,7 @@ struct filling {
 	void (*next)(struct filling *filling); /* what the timer goes on with */
 	struct filler_shared shared;
 	struct queue_walk walk;
-	struct filler **fillers;
-	size_t fillers_count;
+	struct team team;
 	int64_t rows_before;   /* found in walks that are over */
 	int sweep;             /* to start next */
 	int64_t rows_of_sweep; /* found by the last one */
@@ -95,9 +93,7 @@ void filling_free(struct filling *filling)
 	builder_free(filling->builder);
 	cleaner_free(filling->cleaner);
 	foreman_free(filling->foreman);
-	for (size_t i = 0; i < filling->fillers_count; i++)
-		filler_free(filling->fillers[i]);
-	free(filling->fillers);
+	team_free(&filling->team);
 	loop_timer_free(filling->timer);
 	pace_leave(filling->shared.share);
 	fault_clear(&filling->why);
@@ -137,15 +133,6 @@ static void got_size(void *owner, const struct reply *reply)
 static void read_size(struct filling *filling)
 {
 	catalog_ask(filling->task->control, &filling->task->job, got_size, filling);
-}
-
-static bool all_idle(const struct filling *filling)
-{
-	for (size_t i = 0; i < filling->fillers_count; i++) {
-		if (!filler_is_idle(filling->fillers[i]))
-			return false;
-	}
-	return true;
 }
 
 static void tell(struct filling *filling, const char *kind, const char *detail, int64_t rows)
@@ -192,25 +179,9 @@ static void watch_updates(struct filling *filling)
 	filling->builder = builder_new(filling->task, watched_updates, filling);
 }
 
-static void value_never_agrees(struct filling *filling)
-{
-	fault_set(&filling->why, FAULT_JOB,
-		"sweep %d still found %" PRId64 " rows to fill, no fewer than the one before", filling->walk.sweep,
-		filling->shared.rows_found);
-	fault_set_hint(&filling->why, "Either value gives another result each time (a function declared "
-								  "IMMUTABLE or STABLE that is not), or rows are "
-								  "written past the trigger (logical replication, session_replication_role): "
-								  "mend that, then set wanted = 'run'.");
-	filling->events->done(filling->owner, &filling->why);
-}
-
 static void tell_sweep(struct filling *filling, const struct sweep_walk *walk)
 {
-	char *detail = memory_textf("sweep %d over %" PRId64 " pages %s%s", walk->number, filling->walk.pages,
-		walk->rows_found == 0 ? "found no pending row" : "found rows to fill",
-		walk->skipped  ? ", and left rows that others had locked"
-		: !walk->whole ? ", but was interrupted"
-					   : "");
+	char *detail = sweep_describe(walk, filling->walk.pages);
 
 	tell(filling, "sweep", detail, walk->rows_found);
 	free(detail);
@@ -245,7 +216,8 @@ static void walk_is_over(struct filling *filling)
 		tell_end(filling);
 		return;
 	case SWEEP_HOPELESS:
-		value_never_agrees(filling);
+		sweep_hopeless(&walk, &filling->why);
+		filling->events->done(filling->owner, &filling->why);
 		return;
 	}
 }
@@ -255,7 +227,8 @@ static void filler_idle(void *owner)
 	struct filling *filling = owner;
 
 	/* Whoever is idle because fewer are wanted knows nothing of the walk. */
-	if (!filling->walking || filling->stopping || !filling->shared.handed_out || !all_idle(filling))
+	if (!filling->walking || filling->stopping || !filling->shared.handed_out ||
+		!team_is_idle(&filling->team))
 		return;
 	filling->walking = false;
 	walk_is_over(filling);
@@ -263,10 +236,8 @@ static void filler_idle(void *owner)
 
 static double pages_done(const struct filling *filling)
 {
-	double done = filling->shared.pages_done;
+	double done = filling->shared.pages_done + team_pages_done(&filling->team);
 
-	for (size_t i = 0; i < filling->fillers_count; i++)
-		done += filler_pages_done(filling->fillers[i]);
 	return done < (double)filling->walk.pages ? done : (double)filling->walk.pages;
 }
 
@@ -285,8 +256,7 @@ static void filler_moved(void *owner)
 	if (!cleaner_consider(filling->cleaner, filling->shared.rows_moved, pace.duty >= 0.0))
 		return;
 	filling->shared.rows_moved = 0;
-	for (size_t i = 0; i < filling->fillers_count; i++)
-		filler_disturb(filling->fillers[i]);
+	team_disturb(&filling->team);
 }
 
 static void filler_failed(void *owner, const struct fault *why)
@@ -310,23 +280,14 @@ static const struct filler_events filler_events = {
 
 static void have_fillers(struct filling *filling)
 {
-	size_t wanted;
-
 	filling->shared.workers = foreman_fillers(filling->foreman);
-	wanted = (size_t)filling->shared.workers;
-	if (wanted > filling->fillers_count)
-		filling->fillers = memory_resize(filling->fillers, wanted * sizeof(filling->fillers[0]));
-	while (filling->fillers_count < wanted) {
-		size_t i = filling->fillers_count++;
-
-		filling->fillers[i] = filler_new(&filling->shared, (int)i, &filler_events, filling);
-	}
+	team_grow(&filling->team, &filling->shared, &filler_events, filling);
 }
 
 static void started_walk(void *owner, const struct reply *reply)
 {
 	struct filling *filling = owner;
-	size_t before = filling->fillers_count;
+	size_t before = filling->team.count;
 
 	if (filling->stopping || control_failed(filling, reply_fault(reply), start_walk))
 		return;
@@ -342,8 +303,7 @@ static void started_walk(void *owner, const struct reply *reply)
 	filling->walking = true;
 	foreman_begin(filling->foreman);
 	have_fillers(filling);
-	for (size_t i = 0; i < before; i++)
-		filler_resume(filling->fillers[i]);
+	team_resume(&filling->team, before);
 }
 
 static void start_walk(struct filling *filling)
@@ -353,26 +313,17 @@ static void start_walk(struct filling *filling)
 	queue_start_walk(task->control, &task->job, filling->sweep, task->relation.pages, started_walk, filling);
 }
 
-static void rows_are_kept(struct filling *filling, int64_t left)
-{
-	fault_set(&filling->why, FAULT_JOB,
-		"%" PRId64 " rows stay without their value, though every batch succeeded", left);
-	fault_set_hint(&filling->why,
-		"The table's own UPDATE trigger (%s) keeps them as they are: let it pass these updates, then set "
-		"wanted = 'run'.",
-		filling->task->relation.update_triggers);
-	filling->events->done(filling->owner, &filling->why);
-}
-
 /* Once more before it is said: a row may have come in behind the sweep. */
 static void judge_left(struct filling *filling, int64_t left)
 {
-	if (left == 0)
+	if (left == 0) {
 		tell_end(filling);
-	else if (filling->counts++ == 0)
+	} else if (filling->counts++ == 0) {
 		next_sweep(filling);
-	else
-		rows_are_kept(filling, left);
+	} else {
+		sweep_kept(left, filling->task->relation.update_triggers, &filling->why);
+		filling->events->done(filling->owner, &filling->why);
+	}
 }
 
 static void counted_left(void *owner, const struct reply *reply)
@@ -418,8 +369,7 @@ void filling_update(struct filling *filling)
 	if (filling->stopping || !filling->walking)
 		return;
 	have_fillers(filling);
-	for (size_t i = 0; i < filling->fillers_count; i++)
-		filler_resume(filling->fillers[i]);
+	team_resume(&filling->team, filling->team.count);
 }
 
 static void tell_failure_at_rest(struct filling *filling)
@@ -441,30 +391,14 @@ void filling_stop(struct filling *filling)
 	loop_timer_stop(filling->timer);
 	if (filling->builder)
 		builder_stop(filling->builder);
-	for (size_t i = 0; i < filling->fillers_count; i++)
-		filler_stop(filling->fillers[i]);
+	team_stop(&filling->team);
 	if (filling->why.kind != FAULT_NONE)
 		after(filling, 0, tell_failure_at_rest);
 }
 
 bool filling_at_rest(const struct filling *filling)
 {
-	if (filling->builder && !builder_at_rest(filling->builder))
-		return false;
-	for (size_t i = 0; i < filling->fillers_count; i++) {
-		if (!filler_at_rest(filling->fillers[i]))
-			return false;
-	}
-	return true;
-}
-
-static double batch_pages(const struct filling *filling)
-{
-	double sum = 0;
-
-	for (size_t i = 0; i < filling->fillers_count; i++)
-		sum += (double)filler_batch_pages(filling->fillers[i]);
-	return filling->fillers_count > 0 ? sum / (double)filling->fillers_count : 0.0;
+	return (!filling->builder || builder_at_rest(filling->builder)) && team_at_rest(&filling->team);
 }
 
 static void look_at_fillers(void *owner, struct foreman_look *ret_look)
@@ -472,11 +406,10 @@ static void look_at_fillers(void *owner, struct foreman_look *ret_look)
 	const struct filling *filling = owner;
 
 	*ret_look = (struct foreman_look){
+		.fillers = team_working(&filling->team),
 		.pages = pages_done(filling),
 		.throttled_ms = pace_throttled_ms(filling->shared.share, clock_ms()),
 	};
-	for (size_t i = 0; i < filling->fillers_count; i++)
-		ret_look->fillers += !filler_is_idle(filling->fillers[i]);
 }
 
 static void want_fillers(void *owner)
@@ -494,7 +427,7 @@ void filling_read_progress(const struct filling *filling, struct filling_progres
 		.throttled = pace_held_by(filling->shared.share) != NULL,
 		.throttle_reason = pace_held_by(filling->shared.share),
 		.throttled_ms = pace_throttled_ms(filling->shared.share, clock_ms()),
-		.batch_pages = batch_pages(filling),
+		.batch_pages = team_batch_pages(&filling->team),
 	};
 	pace_read(filling->shared.share, &ret_progress->pace);
 }

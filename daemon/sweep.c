@@ -1,5 +1,9 @@
 #include "daemon/sweep.h"
 
+#include "common/memory.h"
+
+#include <inttypes.h>
+
 #define PAUSE_LEAST_MS 1000
 #define PAUSE_MOST_MS 30000
 
@@ -33,4 +37,34 @@ int64_t sweep_pause_ms(int skipping_sweeps)
 	while (--skipping_sweeps > 0 && pause_ms < PAUSE_MOST_MS)
 		pause_ms *= 2;
 	return pause_ms < PAUSE_MOST_MS ? pause_ms : PAUSE_MOST_MS;
+}
+
+char *sweep_describe(const struct sweep_walk *walk, int64_t pages)
+{
+	return memory_textf("sweep %d over %" PRId64 " pages %s%s", walk->number, pages,
+		walk->rows_found == 0 ? "found no pending row" : "found rows to fill",
+		walk->skipped  ? ", and left rows that others had locked"
+		: !walk->whole ? ", but was interrupted"
+					   : "");
+}
+
+void sweep_hopeless(const struct sweep_walk *walk, struct fault *ret_why)
+{
+	fault_set(ret_why, FAULT_JOB,
+		"sweep %d still found %" PRId64 " rows to fill, no fewer than the one before", walk->number,
+		walk->rows_found);
+	fault_set_hint(ret_why, "Either value gives another result each time (a function declared "
+							"IMMUTABLE or STABLE that is not), or rows are "
+							"written past the trigger (logical replication, session_replication_role): "
+							"mend that, then set wanted = 'run'.");
+}
+
+void sweep_kept(int64_t left, const char *triggers, struct fault *ret_why)
+{
+	fault_set(
+		ret_why, FAULT_JOB, "%" PRId64 " rows stay without their value, though every batch succeeded", left);
+	fault_set_hint(ret_why,
+		"The table's own UPDATE trigger (%s) keeps them as they are: let it pass these updates, then set "
+		"wanted = 'run'.",
+		triggers);
 }

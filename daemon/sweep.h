@@ -8,6 +8,7 @@
 #define BACKFILLD_DAEMON_SWEEP_H
 
 #include "common/base.h"
+#include "common/fault.h"
 #include "daemon/job.h"
 
 struct sweep_walk {
@@ -39,6 +40,14 @@ enum sweep_verdict {
 
 enum sweep_verdict sweep_judge(
 	const struct job *job, const struct sweep_table *table, const struct sweep_walk *walk) MUST_USE;
+
+/* A sentence about it for the job's history, to be freed. */
+char *sweep_describe(const struct sweep_walk *walk, int64_t pages) MUST_USE;
+
+/* Why the job fails: it is SWEEP_HOPELESS; or so many rows are pending though they were counted twice, and
+ * the table's own `triggers` must be what keeps them. */
+void sweep_hopeless(const struct sweep_walk *walk, struct fault *ret_why);
+void sweep_kept(int64_t left, const char *triggers, struct fault *ret_why);
 
 /* Milliseconds before the next sweep comes for locked rows: 1 s after the first that skipped some, doubling
  * up to 30 s. */

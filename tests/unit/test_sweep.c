@@ -1,5 +1,8 @@
 #include "daemon/sweep.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -81,11 +84,51 @@ static void locked_rows_are_come_back_for_ever_more_rarely(void **state)
 		assert_int_equal(sweep_pause_ms((int)i), pauses_ms[i]);
 }
 
+static void what_the_history_says_of_a_sweep(void **state)
+{
+	static const struct {
+		struct sweep_walk walk;
+		const char *sentence;
+	} cases[] = {
+		{{1, true, 0, 0, false}, "sweep 1 over 44 pages found no pending row"},
+		{{2, true, 7, 0, false}, "sweep 2 over 44 pages found rows to fill"},
+		{{3, false, 7, 0, false}, "sweep 3 over 44 pages found rows to fill, but was interrupted"},
+		{{4, false, 0, 7, true},
+			"sweep 4 over 44 pages found no pending row, and left rows that others had locked"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		char *sentence = sweep_describe(&cases[i].walk, 44);
+
+		assert_string_equal(sentence, cases[i].sentence);
+		free(sentence);
+	}
+}
+
+static void why_a_job_fails_after_all_says_what_to_do(void **state)
+{
+	struct fault why = {0};
+
+	(void)state;
+	sweep_hopeless(&(struct sweep_walk){.number = 10, .rows_found = 7}, &why);
+	assert_int_equal(why.kind, FAULT_JOB);
+	assert_string_equal(why.message, "sweep 10 still found 7 rows to fill, no fewer than the one before");
+	assert_non_null(strstr(why.hint, "wanted = 'run'"));
+	sweep_kept(3, "keep_old", &why);
+	assert_int_equal(why.kind, FAULT_JOB);
+	assert_string_equal(why.message, "3 rows stay without their value, though every batch succeeded");
+	assert_non_null(strstr(why.hint, "(keep_old)"));
+	fault_clear(&why);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_a_walk_proves),
 		cmocka_unit_test(locked_rows_are_come_back_for_ever_more_rarely),
+		cmocka_unit_test(what_the_history_says_of_a_sweep),
+		cmocka_unit_test(why_a_job_fails_after_all_says_what_to_do),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
