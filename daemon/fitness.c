@@ -1,5 +1,7 @@
 #include "daemon/fitness.h"
 
+#include <string.h>
+
 #define SERVER_OLDEST 140000
 
 static bool refuse(struct fault *why, const char *message, const char *hint)
@@ -49,5 +51,30 @@ bool fitness_of_schema(int version, struct fault *why)
 		QUEUE_SCHEMA_VERSION);
 	fault_set_hint(
 		why, "%s", version < QUEUE_SCHEMA_VERSION ? "run backfilld --install" : "install a newer backfilld");
+	return false;
+}
+
+/* The INSERT was checked; owners and memberships change. */
+static bool requester_may(const struct job *job, const struct relation *relation, struct fault *why)
+{
+	if (relation->requester_may)
+		return true;
+	fault_set(why, FAULT_JOB,
+		"who asked for the job no longer has the privileges of %s, the owner of table %s", relation->owner,
+		job->table_name);
+	fault_set_hint(why,
+		"GRANT %s to the role in requested_by and set wanted = 'run', or let the owner enqueue the job.",
+		relation->owner);
+	memcpy(why->sqlstate, "42501", sizeof("42501"));
+	return false;
+}
+
+bool fitness_of_table(const struct job *job, const struct relation *relation, struct fault *why)
+{
+	if (relation->exists)
+		return requester_may(job, relation, why);
+	fault_set(why, FAULT_JOB, "table %s is gone", job->table_name);
+	fault_set_hint(
+		why, "If it was dropped, delete the job; if it was restored from a dump, enqueue the job again.");
 	return false;
 }

@@ -1,5 +1,6 @@
 /*
- * fitness: may this database be served, by this login? One judgement, for the daemon and for --check.
+ * fitness: may this database be served, by this login? One judgement, for the daemon and for --check. And may
+ * a job still work on its table?
  */
 #ifndef BACKFILLD_DAEMON_FITNESS_H
 #define BACKFILLD_DAEMON_FITNESS_H
@@ -7,6 +8,7 @@
 #include "common/base.h"
 #include "common/fault.h"
 #include "daemon/queue.h"
+#include "daemon/relation.h"
 
 /* The server as such: version, primary, reached directly. `server_version`, `backend_pid`: as the session
  * knows them. */
@@ -18,5 +20,8 @@ bool fitness_of_login(const struct queue_database *database, struct fault *why) 
 
 /* Version of schema backfill; 0: not installed. */
 bool fitness_of_schema(int version, struct fault *why) MUST_USE;
+
+/* The job's table, as the catalogue shows it now. */
+bool fitness_of_table(const struct job *job, const struct relation *relation, struct fault *why) MUST_USE;
 
 #endif

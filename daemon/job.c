@@ -38,6 +38,14 @@ bool job_fills(const struct job *job)
 	return job_fill_expression(job) && !job->fast_default;
 }
 
+unsigned job_stages(const struct job *job)
+{
+	unsigned stages = STAGE_BIT(STAGE_PLANNING) | STAGE_BIT(STAGE_ADDING) | STAGE_BIT(STAGE_SEALING) |
+					  STAGE_BIT(STAGE_ANALYZING);
+
+	return job_fills(job) ? stages | STAGE_BIT(STAGE_FILLING) : stages;
+}
+
 /* The end of one quoted or bare identifier of format('%I.%I'). */
 static const char *identifier_end(const char *at)
 {

@@ -83,6 +83,9 @@ const char *job_fill_expression(const struct job *job) MUST_USE;
 /* Do existing rows have to be touched at all? Settled by planning. */
 bool job_fills(const struct job *job) MUST_USE;
 
+/* The stages that have something to do, as STAGE_BIT()s. */
+unsigned job_stages(const struct job *job) MUST_USE;
+
 /* The table's own name without its schema, unquoted, for messages and aliases; to be freed. */
 char *job_bare_table(const struct job *job) MUST_USE;
 

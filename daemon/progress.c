@@ -3,6 +3,7 @@
 #include "daemon/queue.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <math.h>
 
 void progress_start(struct progress *progress, int64_t rows_estimate, int64_t throttled_ms)
@@ -162,4 +163,16 @@ void progress_tell(
 	report.throttled_ms = throttled_ms(progress, now_ms);
 	queue_tell_progress(task->control, &task->job, &report);
 	text_free(&json);
+}
+
+void progress_describe(const struct job *job, const struct filling_progress *filled, struct text *line)
+{
+	text_addf(
+		line, "job %" PRId64 " %s.%s %s", job->id, job->table_name, job->column_name, stage_name(job->stage));
+	if (!filled)
+		return;
+	if (filled->sweep == 0 && filled->pages_total > 0)
+		text_addf(line, " %.0f %%", 100.0 * (double)filled->pages_done / (double)filled->pages_total);
+	else
+		text_addf(line, " (sweep %d)", filled->sweep);
 }

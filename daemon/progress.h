@@ -42,4 +42,7 @@ void progress_throttle(
 void progress_tell(
 	struct progress *progress, struct task *task, const struct filling_progress *filled, int64_t now_ms);
 
+/* Adds where the job is, for the status line. `filled`: NULL while there is no filling. */
+void progress_describe(const struct job *job, const struct filling_progress *filled, struct text *line);
+
 #endif

@@ -6,6 +6,7 @@
 #include "daemon/catalog.h"
 #include "daemon/enlist.h"
 #include "daemon/filling.h"
+#include "daemon/fitness.h"
 #include "daemon/move.h"
 #include "daemon/planner.h"
 #include "daemon/progress.h"
@@ -13,7 +14,6 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define CONTROL_RETRY_MS 500
 #define TICK_MS 1000
@@ -138,23 +138,6 @@ static bool control_failed(struct worker *worker, const struct fault *why, void 
 	return true;
 }
 
-/* The INSERT was checked; owners and memberships change. */
-static void refuse_requester(struct worker *worker)
-{
-	const struct task *task = &worker->task;
-	struct fault why = {0};
-
-	fault_set(&why, FAULT_JOB,
-		"who asked for the job no longer has the privileges of %s, the owner of table %s",
-		task->relation.owner, task->job.table_name);
-	fault_set_hint(&why,
-		"GRANT %s to the role in requested_by and set wanted = 'run', or let the owner enqueue the job.",
-		task->relation.owner);
-	memcpy(why.sqlstate, "42501", sizeof("42501"));
-	fail(worker, &why);
-	fault_clear(&why);
-}
-
 static void got_catalogue(void *owner, const struct reply *reply)
 {
 	struct worker *worker = owner;
@@ -164,21 +147,14 @@ static void got_catalogue(void *owner, const struct reply *reply)
 	if (control_failed(worker, reply_fault(reply), read_catalogue))
 		return;
 	catalog_read(reply, worker->context->server_version, &task->relation);
-	if (task->relation.exists && !task->relation.requester_may) {
-		refuse_requester(worker);
+	if (!fitness_of_table(&task->job, &task->relation, &why)) {
+		fail(worker, &why);
+		fault_clear(&why);
 		return;
 	}
-	if (task->relation.exists) {
-		/* It may have been renamed since the job was asked for. */
-		memory_set_text(&task->job.table_name, task->relation.table_name);
-		open_session(worker);
-		return;
-	}
-	fault_set(&why, FAULT_JOB, "table %s is gone", task->job.table_name);
-	fault_set_hint(
-		&why, "If it was dropped, delete the job; if it was restored from a dump, enqueue the job again.");
-	fail(worker, &why);
-	fault_clear(&why);
+	/* It may have been renamed since the job was asked for. */
+	memory_set_text(&task->job.table_name, task->relation.table_name);
+	open_session(worker);
 }
 
 static void read_catalogue(struct worker *worker)
@@ -256,21 +232,11 @@ static void enlist(struct worker *worker)
 	worker->enlist = enlist_new(&worker->task, worker->task.session, ENLIST_BUILDER, enlisted, worker);
 }
 
-static unsigned stages_with_work(const struct job *job)
-{
-	unsigned work = STAGE_BIT(STAGE_PLANNING) | STAGE_BIT(STAGE_ADDING) | STAGE_BIT(STAGE_SEALING) |
-					STAGE_BIT(STAGE_ANALYZING);
-
-	if (job_fills(job))
-		work |= STAGE_BIT(STAGE_FILLING);
-	return work;
-}
-
 /* The next stage, or the hold before it. */
 static void leave_stage(struct worker *worker)
 {
 	struct job *job = &worker->task.job;
-	enum stage to = stage_next(job->stage, stages_with_work(job));
+	enum stage to = stage_next(job->stage, job_stages(job));
 
 	if (job->holds & stage_hold_before(to)) {
 		worker->held_at = stage_hold_before(to);
@@ -489,16 +455,9 @@ static void tick(void *owner)
 
 void worker_describe(const struct worker *worker, struct text *line)
 {
-	const struct job *job = &worker->task.job;
-	struct filling_progress progress = {0};
+	struct filling_progress filled;
 
-	text_addf(
-		line, "job %" PRId64 " %s.%s %s", job->id, job->table_name, job->column_name, stage_name(job->stage));
-	if (!worker->filling)
-		return;
-	filling_read_progress(worker->filling, &progress);
-	if (progress.sweep == 0 && progress.pages_total > 0)
-		text_addf(line, " %.0f %%", 100.0 * (double)progress.pages_done / (double)progress.pages_total);
-	else
-		text_addf(line, " (sweep %d)", progress.sweep);
+	if (worker->filling)
+		filling_read_progress(worker->filling, &filled);
+	progress_describe(&worker->task.job, worker->filling ? &filled : NULL, line);
 }

@@ -195,10 +195,24 @@ static void a_running_job_follows_what_users_may_change(void **state)
 	job_clear(&job);
 }
 
+static void which_stages_have_something_to_do(void **state)
+{
+	struct job job = {.stage = STAGE_ADDING};
+
+	(void)state;
+	assert_int_equal(stage_next(STAGE_ADDING, job_stages(&job)), STAGE_SEALING); /* nothing to fill with */
+	job.value = (char *)"upper(email)";
+	assert_int_equal(stage_next(STAGE_ADDING, job_stages(&job)), STAGE_FILLING);
+	job.fast_default = true; /* the column came with its value */
+	assert_int_equal(stage_next(STAGE_ADDING, job_stages(&job)), STAGE_SEALING);
+	assert_int_equal(stage_next(STAGE_ANALYZING, job_stages(&job)), STAGE_DONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(how_sync_is_settled),
+		cmocka_unit_test(which_stages_have_something_to_do),
 		cmocka_unit_test(what_is_wanted),
 		cmocka_unit_test(what_rows_are_filled_with),
 		cmocka_unit_test(the_bare_name_of_a_table),

@@ -208,11 +208,39 @@ static void the_forecast_stands_while_the_window_is_shut(void **state)
 	free(before);
 }
 
+static void what_the_status_line_says(void **state)
+{
+	static const struct {
+		const struct filling_progress filled;
+		const char *line;
+	} cases[] = {
+		{{.pages_done = 25, .pages_total = 200}, "job 7 public.users.v filling 12 %"},
+		{{.pages_done = 0, .pages_total = 0}, "job 7 public.users.v filling (sweep 0)"},
+		{{.sweep = 2, .pages_done = 25, .pages_total = 200}, "job 7 public.users.v filling (sweep 2)"},
+	};
+	struct job job = {
+		.id = 7, .table_name = (char *)"public.users", .column_name = (char *)"v", .stage = STAGE_FILLING};
+	struct text line = {0};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		text_clear(&line);
+		progress_describe(&job, &cases[i].filled, &line);
+		assert_string_equal(text_is(&line), cases[i].line);
+	}
+	job.stage = STAGE_SEALING;
+	text_clear(&line);
+	progress_describe(&job, NULL, &line);
+	assert_string_equal(text_is(&line), "job 7 public.users.v sealing");
+	text_free(&line);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		CASE(each_change_is_told_once),
+		cmocka_unit_test(what_the_status_line_says),
 		CASE(which_reasons_are_the_same),
 		CASE(throttled_ms_is_exact_at_any_moment),
 		CASE(a_report_tells_what_nobody_has_told),
