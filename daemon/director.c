@@ -7,6 +7,7 @@
 #include "daemon/fitness.h"
 #include "daemon/monitor.h"
 #include "daemon/queue.h"
+#include "daemon/roster.h"
 #include "daemon/task.h"
 #include "daemon/watcher.h"
 #include "daemon/worker.h"
@@ -33,8 +34,7 @@ struct director {
 	struct loop_timer *timer;
 	void (*next)(struct director *director); /* what the timer goes on with */
 	struct worker_context context;
-	struct worker **workers;
-	size_t workers_count;
+	struct roster roster;
 	struct text trouble; /* empty: serving */
 	struct queue_entry claiming;
 	bool claim_in_flight;
@@ -162,9 +162,7 @@ void director_free(struct director *director)
 {
 	if (!director)
 		return;
-	for (size_t i = 0; i < director->workers_count; i++)
-		worker_free(director->workers[i]);
-	free(director->workers);
+	roster_free(&director->roster);
 	monitor_free(director->monitor);
 	pace_free(director->pace);
 	watcher_free(director->watcher);
@@ -251,31 +249,16 @@ static void check_version(struct director *director)
 	queue_version(director->control, got_version, director);
 }
 
-static struct worker *find_worker(const struct director *director, int64_t job_id)
-{
-	for (size_t i = 0; i < director->workers_count; i++) {
-		if (worker_job_id(director->workers[i]) == job_id)
-			return director->workers[i];
-	}
-	return NULL;
-}
-
 static void tell_when_stopped(struct director *director);
 
 static void worker_has_ended(void *owner, struct worker *worker, bool failed)
 {
 	struct director *director = owner;
-	size_t kept = 0;
 
-	for (size_t i = 0; i < director->workers_count; i++) {
-		if (director->workers[i] != worker)
-			director->workers[kept++] = director->workers[i];
-	}
-	director->workers_count = kept;
+	roster_remove(&director->roster, worker);
 	director->failures += failed;
-	worker_free(worker);
-	monitor_watch(director->monitor, kept > 0);
-	watcher_watch(director->watcher, kept > 0);
+	monitor_watch(director->monitor, director->roster.count > 0);
+	watcher_watch(director->watcher, director->roster.count > 0);
 	if (director->stopping)
 		tell_when_stopped(director);
 	else if (director->serving)
@@ -284,10 +267,7 @@ static void worker_has_ended(void *owner, struct worker *worker, bool failed)
 
 static void start_worker(struct director *director, const struct queue_entry *entry, int64_t epoch)
 {
-	director->workers =
-		memory_resize(director->workers, (director->workers_count + 1) * sizeof(director->workers[0]));
-	director->workers[director->workers_count++] =
-		worker_new(&director->context, entry, epoch, worker_has_ended, director);
+	roster_add(&director->roster, worker_new(&director->context, entry, epoch, worker_has_ended, director));
 	monitor_watch(director->monitor, true);
 	watcher_watch(director->watcher, true);
 }
@@ -322,21 +302,7 @@ static void claim(struct director *director, struct queue_entry *entry)
 static bool has_room(const struct director *director)
 {
 	return !director->stopping && !director->claim_in_flight &&
-		   director->workers_count < (size_t)director->options->jobs_at_once;
-}
-
-/* A worker whose claim the table no longer shows is fenced already: it only does not know yet. */
-static void abandon_lost(struct director *director, const struct reply *reply)
-{
-	for (size_t w = 0; w < director->workers_count; w++) {
-		bool held = false;
-
-		for (size_t row = 0; row < reply_rows(reply, 0) && !held; row++)
-			held = reply_bool(reply, 0, row, "mine") &&
-				   reply_int(reply, 0, row, "id", 0) == worker_job_id(director->workers[w]);
-		if (!held)
-			worker_abandon(director->workers[w]);
-	}
+		   director->roster.count < (size_t)director->options->jobs_at_once;
 }
 
 /*
@@ -359,7 +325,7 @@ static bool take_look(struct director *director, const struct reply *reply)
 		struct worker *worker;
 
 		queue_read_look(reply, row, &entry);
-		worker = find_worker(director, entry.job.id);
+		worker = roster_find(&director->roster, entry.job.id);
 		if (entry.mine && worker)
 			worker_update(worker, &entry);
 		runnable = runnable || !entry.mine || !worker;
@@ -378,7 +344,7 @@ static bool take_look(struct director *director, const struct reply *reply)
 /* While jobs run, leases are renewed and knobs are read at least once a second. */
 static int64_t look_again_ms(const struct director *director)
 {
-	if (director->workers_count > 0 && director->options->poll_ms > BUSY_POLL_MS)
+	if (director->roster.count > 0 && director->options->poll_ms > BUSY_POLL_MS)
 		return BUSY_POLL_MS;
 	return director->options->poll_ms;
 }
@@ -403,11 +369,11 @@ static void looked(void *owner, const struct reply *reply)
 	}
 	/* A claim in flight is not in this answer yet. */
 	if (!director->claim_in_flight)
-		abandon_lost(director, reply);
+		roster_abandon_lost(&director->roster, reply);
 	runnable = take_look(director, reply);
 	after(director, director->look_again ? 0 : look_again_ms(director), look);
 	director->look_again = false;
-	if (!runnable && director->workers_count == 0 && !director->claim_in_flight)
+	if (!runnable && director->roster.count == 0 && !director->claim_in_flight)
 		director->told(director->owner, director, DIRECTOR_IDLE);
 }
 
@@ -437,7 +403,7 @@ static void look(struct director *director)
 		queue_seen(director->control, director->holder);
 		queue_renew(director->control, director->holder, NULL, NULL);
 		queue_explain_waiting(
-			director->control, director->workers_count >= (size_t)director->options->jobs_at_once);
+			director->control, director->roster.count >= (size_t)director->options->jobs_at_once);
 	}
 	queue_look(director->control, director->holder, &defaults, looked, director);
 }
@@ -457,7 +423,7 @@ static void tell_stopped(struct director *director)
 
 static void tell_when_stopped(struct director *director)
 {
-	if (director->workers_count > 0)
+	if (director->roster.count > 0)
 		return;
 	if (director->serving)
 		queue_gone(director->control, director->holder, said_goodbye, director);
@@ -471,8 +437,7 @@ void director_stop(struct director *director)
 		return;
 	director->stopping = true;
 	loop_timer_stop(director->timer);
-	for (size_t i = 0; i < director->workers_count; i++)
-		worker_stop(director->workers[i]);
+	roster_stop(&director->roster);
 	tell_when_stopped(director);
 }
 
@@ -488,8 +453,5 @@ int director_failures(const struct director *director)
 
 void director_describe(const struct director *director, struct text *lines)
 {
-	for (size_t i = 0; i < director->workers_count; i++) {
-		text_add(lines, lines->length > 0 ? "; " : "");
-		worker_describe(director->workers[i], lines);
-	}
+	roster_describe(&director->roster, lines);
 }
