@@ -78,8 +78,8 @@ static struct done since_window(
 /* Statistics were reset, or another server counts now: a difference would be nonsense. */
 static bool went_back(const struct signals_traffic *before, const struct signals_traffic *now)
 {
-	return now->transactions < before->transactions || now->ours < before->ours ||
-		   now->active_ms < before->active_ms;
+	return now->connection != before->connection || now->transactions < before->transactions ||
+		   now->ours < before->ours || now->active_ms < before->active_ms;
 }
 
 static bool enough(const struct impact *impact, const struct done *done)

@@ -49,6 +49,7 @@ struct signals_horizon {
 /* The database's transactions, counted since some start, our own with them. */
 struct signals_traffic {
 	int64_t counted_ms;   /* clock when the counters were read; 0: never */
+	int connection;       /* by which: over another one it may be another server that counts */
 	int64_t transactions; /* committed and rolled back */
 	int64_t ours; /* of these, what the daemon's own looking (monitor, watcher) has made since it started */
 	double active_ms;      /* time that sessions spent executing statements */

@@ -32,6 +32,7 @@ struct survey {
 	int64_t checkpoints_asked;
 	int64_t horizon_xids;
 	char *horizon_who;
+	int connection; /* number of the one that it is taken on */
 	struct signals_traffic traffic;
 	int cores;
 	struct survey_table {

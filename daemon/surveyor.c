@@ -46,6 +46,7 @@ void surveyor_free(struct surveyor *surveyor)
 void surveyor_start(struct surveyor *surveyor, struct session *session)
 {
 	surveyor->session = session;
+	surveyor->survey.connection++;
 	surveyor->under_way = false;
 	surveyor->ended_ms = 0;
 	loop_timer_after(surveyor->timer, 0);

@@ -101,6 +101,16 @@ static void replicas_of_one_name_are_the_slowest_of_them(void **state)
 	assert_int_equal(monitor_lag_ms(set->scene.task.monitor), seen(set, "walreceiver")->lag_ms);
 }
 
+static void counters_say_by_which_connection_they_came(void **state)
+{
+	struct stage_set *set = *state;
+	int before = signals_of(set)->traffic.connection;
+
+	fake_lose(fake_session(2), "failover"); /* the monitor's */
+	samples(set, 3);
+	assert_int_equal(signals_of(set)->traffic.connection, before + 1);
+}
+
 static void only_listed_replicas_are_kept_close(void **state)
 {
 	static char *listed[] = {(char *)"near"};
@@ -475,6 +485,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		CASE(replicas_of_one_name_are_the_slowest_of_them),
+		CASE(counters_say_by_which_connection_they_came),
 		CASE(only_listed_replicas_are_kept_close),
 		CASE(one_that_vanished_is_waited_for_and_then_dropped),
 		CASE(a_sample_that_fails_is_no_sample),

@@ -39,6 +39,7 @@ struct scene {
 	bool application;
 	double transactions;
 	double active_ms;
+	int connection;
 	struct job jobs[JOBS_MOST];
 	size_t jobs_count;
 };
@@ -106,6 +107,7 @@ static void step(struct scene *scene)
 	if (scene->now_ms % 1000 == 0) {
 		scene->signals.survey_ms = scene->now_ms;
 		scene->signals.traffic = (struct signals_traffic){.counted_ms = scene->now_ms,
+			.connection = scene->connection,
 			.transactions = (int64_t)scene->transactions,
 			.active_ms = scene->active_ms};
 	}
@@ -202,6 +204,29 @@ static void a_job_that_does_not_look_is_none_of_those_that_do(void **state)
 	scene_end(&scene);
 }
 
+/* After a failover the counters are another server's: more of everything, of which nothing was ours. */
+static void another_server_does_not_make_it_unlimited(void **state)
+{
+	struct pace_wish looks = usual;
+	struct scene scene;
+	struct job *job;
+
+	(void)state;
+	looks.max_impact = 10;
+	scene_begin(&scene);
+	scene.application = true;
+	job = add_job(&scene, &looks);
+	run(&scene, 180);
+	scene.connection++;
+	scene.transactions += 1e6;
+	scene.active_ms += 2e7;
+	for (int minute = 0; minute < 5; minute++) {
+		run(&scene, 60);
+		assert_busy(job, 60, 0.05, 0.2);
+	}
+	scene_end(&scene);
+}
+
 /* However long the gate was closed. */
 static void after_an_overload_it_starts_at_half(void **state)
 {
@@ -234,6 +259,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(beside_an_autovacuum_it_runs_at_half_speed),
 		cmocka_unit_test(a_job_that_does_not_look_is_none_of_those_that_do),
+		cmocka_unit_test(another_server_does_not_make_it_unlimited),
 		cmocka_unit_test(after_an_overload_it_starts_at_half),
 	};
 
