@@ -13,6 +13,7 @@
 struct cleaner {
 	struct task *task;
 	bool busy;
+	bool stopped; /* the one under way is to end */
 	int64_t since_ms;
 	int64_t rows_moved; /* what the vacuum under way is for */
 	int64_t rows_owed;  /* from one that came to nothing */
@@ -57,10 +58,13 @@ static void vacuumed(void *owner, const struct reply *reply)
 	struct cleaner *cleaner = owner;
 	const struct fault *why = reply_fault(reply);
 	int64_t duration_ms = clock_ms() - cleaner->since_ms;
+	bool stopped = cleaner->stopped;
 
-	cleaner->busy = false;
+	cleaner->busy = cleaner->stopped = false;
 	pace_disturb(cleaner->task->pace); /* its time is among the application's now */
-	if (why && why->kind == FAULT_BUSY) {
+	if (why && why->kind == FAULT_BUSY && stopped) {
+		tell(cleaner, "vacuum", "ended early: the fill is over, autovacuum does the rest", duration_ms);
+	} else if (why && why->kind == FAULT_BUSY) {
 		cleaner->rows_owed = cleaner->rows_moved;
 		cleaner->not_before_ms = clock_ms() + AGAIN_AFTER_MS;
 		tell(cleaner, "refused", why->message, duration_ms);
@@ -86,6 +90,15 @@ bool cleaner_consider(struct cleaner *cleaner, int64_t rows_moved, bool gentle)
 	tell(cleaner, "intent", "take away the index entries of moved rows", -1);
 	vacuum_ask(task->session, &task->job, &task->relation, gentle, vacuumed, cleaner);
 	return true;
+}
+
+/* Nothing else of the job's is at work when this is called. */
+void cleaner_stop(struct cleaner *cleaner)
+{
+	if (!cleaner->busy || cleaner->stopped)
+		return;
+	cleaner->stopped = true;
+	queue_cancel_batches(cleaner->task->control, &cleaner->task->job);
 }
 
 bool cleaner_is_busy(const struct cleaner *cleaner)

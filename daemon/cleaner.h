@@ -17,6 +17,9 @@ void cleaner_free(struct cleaner *cleaner);
  * where a window ends (vacuum.h); windows of others that are under way are disturbed by it. */
 bool cleaner_consider(struct cleaner *cleaner, int64_t rows_moved, bool gentle);
 
+/* Ends a vacuum that is under way: the fill is over, and waits for the session and the table's lock. */
+void cleaner_stop(struct cleaner *cleaner);
+
 /* The session, and the table's lock for such things, are the vacuum's until it is through. */
 bool cleaner_is_busy(const struct cleaner *cleaner) MUST_USE;
 

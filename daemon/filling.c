@@ -66,6 +66,7 @@ struct filling *filling_new(struct task *task, const struct filling_events *even
 	struct filling *filling = memory_new(sizeof(*filling));
 	const struct relation *relation = &task->relation;
 	struct pace_wish wish;
+	int indexes = relation->secondary_indexes + (relation->key_columns != NULL);
 	double rows_per_page =
 		relation->pages > 0 && relation->rows > 0 ? relation->rows / (double)relation->pages : 64.0;
 
@@ -77,8 +78,8 @@ struct filling *filling_new(struct task *task, const struct filling_events *even
 	filling->timer = loop_timer_new(task->loop, go_on, filling);
 	monitor_watch_table(task->monitor, task->job.table_oid);
 	filling->cleaner = cleaner_new(task);
-	window_course_start(&filling->shared.course,
-		relation->column_indexed ? 1 : window_passes_for(rows_per_page, relation->secondary_indexes));
+	window_course_start(
+		&filling->shared.course, relation->column_indexed ? 1 : window_passes_for(rows_per_page, indexes));
 	after(filling, 0, read_size);
 	return filling;
 }
@@ -173,6 +174,7 @@ static void watched_updates(void *owner, const struct fault *why)
 static void watch_updates(struct filling *filling)
 {
 	if (cleaner_is_busy(filling->cleaner)) {
+		cleaner_stop(filling->cleaner);
 		after(filling, VACUUM_AGAIN_MS, watch_updates);
 		return;
 	}
@@ -246,11 +248,10 @@ static double pages_done(const struct filling *filling)
 static void filler_moved(void *owner)
 {
 	struct filling *filling = owner;
-
 	bool last = pages_done(filling) >= (double)filling->walk.pages;
 	struct pace_view pace;
 
-	if (filling->stopping || filling->shared.course.stuck || last)
+	if (filling->stopping || filling->shared.course.stuck || filling->walk.sweep > 0 || last)
 		return;
 	pace_read(filling->shared.share, &pace);
 	if (!cleaner_consider(filling->cleaner, filling->shared.rows_moved, pace.duty >= 0.0))
@@ -356,6 +357,7 @@ static void count_left(struct filling *filling)
 static void tell_end(struct filling *filling)
 {
 	if (cleaner_is_busy(filling->cleaner)) {
+		cleaner_stop(filling->cleaner);
 		task_wait_for(filling->task, "the vacuum of the table to end");
 		after(filling, VACUUM_AGAIN_MS, tell_end);
 		return;

@@ -159,11 +159,11 @@ void window_disturb(struct window *window)
 	window->tally.disturbed = true;
 }
 
-int window_passes_for(double rows_per_page, int secondary_indexes)
+int window_passes_for(double rows_per_page, int indexes)
 {
-	double passes = rows_per_page / (secondary_indexes > 0 ? 6.0 : 15.0);
-	double most = secondary_indexes > 0 ? WINDOW_PASSES_MOST : 4.0;
-	double fewest = secondary_indexes > 0 ? 8.0 : 2.0;
+	double passes = rows_per_page / (indexes > 0 ? 5.0 : 15.0);
+	double most = indexes > 0 ? WINDOW_PASSES_MOST : 4.0;
+	double fewest = indexes > 0 ? 8.0 : 2.0;
 
 	if (passes > most)
 		passes = most;

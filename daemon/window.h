@@ -118,8 +118,8 @@ bool window_narrow(struct window *window, const struct window_batch *batch) MUST
 void window_disturb(struct window *window);
 
 /*
- * Passes for a first window, from the table's shape: rows a page (reltuples / relpages) and whether indexes
- * besides the primary key would have to be maintained. 1 … WINDOW_PASSES_MOST.
+ * Passes for a first window, from the table's shape: rows a page (reltuples / relpages) and how many indexes
+ * there are. 1 … WINDOW_PASSES_MOST.
  *
  * Measured (tests/bench/shapes.sh, PostgreSQL 15, a value of 12 to 32 bytes), the server's CPU as times that
  * of one pass with the same vacuums; the machine was a busy one, so the second digit is rough:
@@ -130,11 +130,14 @@ void window_disturb(struct window *window);
  *	9, none			0.95	1.15	1.07	1.13	1.25
  *	9, three			0.81	0.67	0.72	0.67
  *
- * With 61 rows and three indexes it is 0.63 in 10 passes, and flat between 8 and 15. So without indexes a few
- * passes, with them every sixth row. And a pass frees the room of two rows at least, or a row that has grown
- * does not fit into it: with 9 rows a page 70 % are HOT in 4 passes, 65 % in 6.
+ * (none: but the primary key's). With 61 rows and three indexes it is 0.63 in 10 passes, and flat between 8
+ * and 15. What the first pass moves away leaves its index entries behind while nothing can clear them yet: a
+ * tenth of the rows is what a freshly built leaf has room for, and with a quarter (4 passes) the primary key's
+ * index doubled. So without any index a few passes, with one every fifth row. And a pass frees the room of two
+ * rows at least, or a row that has grown does not fit into it: with 9 rows a page 70 % are HOT in 4 passes, 65
+ * % in 6.
  */
-int window_passes_for(double rows_per_page, int secondary_indexes) MUST_USE;
+int window_passes_for(double rows_per_page, int indexes) MUST_USE;
 
 void window_course_start(struct window_course *course, int passes);
 
