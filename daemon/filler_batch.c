@@ -226,14 +226,12 @@ static bool pace_lets_go(struct filler *filler, struct pace_verdict *ret_verdict
 	if (table)
 		pace_sample_table(share, table);
 	pace_ask(share, clock_ms(), ret_verdict);
-	if (ret_verdict->go) {
-		filler->events->held(filler->owner, NULL);
-		return true;
-	}
-	if (ret_verdict->reason) {
+	if (ret_verdict->reason)
 		task_wait_for(task, ret_verdict->reason);
+	if (ret_verdict->reason || ret_verdict->go)
 		filler->events->held(filler->owner, ret_verdict->reason);
-	}
+	if (ret_verdict->go)
+		return true;
 	filler_after(filler, ret_verdict->wait_ms, filler_fill);
 	return false;
 }

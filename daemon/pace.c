@@ -13,6 +13,11 @@
 /* A wait as long as this is told to people; shorter ones are only a batch's turn. */
 #define TOLD_FROM_MS 1000
 #define ASK_AGAIN_MS 100
+/* A limit is told once batches wait for half of the time, until it is less than a quarter: told with each
+ * turn, it would come and go several times a second. */
+#define LIMITED_FROM 0.5
+#define LIMITED_UNTIL 0.25
+#define LIMITED_S 3.0
 /* Batches shrink with what is allowed: none writes more than it may in so long. */
 #define BATCH_S 0.12
 #define LEAST_BATCH_BYTES (64.0 * 1024.0)
@@ -58,6 +63,11 @@ struct pace_share {
 	int running;         /* batches that have not ended yet */
 	struct text reason;
 	int64_t held_since_ms; /* 0: its batches go */
+	int64_t asked_ms;
+	double held_part; /* of the last seconds that its batches waited */
+	bool limited;     /* and that is so much that it is told, though a batch goes now and then */
+	bool stopped;     /* it waits for something else than its portion */
+	bool by_wal;      /* which of the two limits it waited for last */
 	int64_t throttled_ms;
 };
 
@@ -210,7 +220,7 @@ static void judge_gates(struct pace *pace, const struct signals *signals, int64_
 		if (gate_may_go(&share->gate, signals, &share->table, share->wish.max_lag_ms, now_ms))
 			all_closed = false;
 		else
-			one_closes = one_closes || !was_closed;
+			one_closes = one_closes || (!was_closed && share->table.vacuum != SIGNALS_WRAPAROUND);
 	}
 	if (one_closes)
 		pacer_overloaded(&pace->pacer);
@@ -257,6 +267,7 @@ struct pace_share *pace_join(struct pace *pace, const struct pace_wish *wish, in
 	share->next = pace->shares;
 	pace->shares = share;
 	pace->shares_count++;
+	share->asked_ms = now_ms;
 	pace_change(share, wish);
 	/* Until the first division: alone nobody limits it, beside others it waits for its part. */
 	budget_set_rate(&share->wal.bucket,
@@ -334,9 +345,21 @@ static int64_t turn_ms(struct pace_share *share, int64_t now_ms)
 
 	share->wal.held = share->wal.held || wal_ms > 0;
 	share->time.held = share->time.held || time_ms > 0;
-	if (longer_ms > 0 && (longer_ms >= TOLD_FROM_MS || waited_ms >= TOLD_FROM_MS))
-		say_limit(share, wal_ms >= time_ms);
+	if (longer_ms > 0)
+		share->by_wal = wal_ms >= time_ms;
+	if (share->limited || longer_ms >= TOLD_FROM_MS || (longer_ms > 0 && waited_ms >= TOLD_FROM_MS))
+		say_limit(share, share->by_wal);
 	return longer_ms;
+}
+
+static void note_limited(struct pace_share *share, int64_t now_ms)
+{
+	double seconds = (double)(now_ms - share->asked_ms) / 1000.0;
+	double held = share->held_since_ms != 0 && !share->stopped ? 1.0 : 0.0;
+
+	share->held_part += (held - share->held_part) * (1.0 - exp(-seconds / LIMITED_S));
+	share->limited = share->held_part > (share->limited ? LIMITED_UNTIL : LIMITED_FROM);
+	share->asked_ms = now_ms;
 }
 
 static void note_held(struct pace_share *share, bool go, int64_t now_ms)
@@ -385,6 +408,8 @@ void pace_ask(struct pace_share *share, int64_t now_ms, struct pace_verdict *ret
 	int64_t wait_ms;
 
 	forget_failed(share, now_ms);
+	note_limited(share, now_ms);
+	share->stopped = held;
 	wait_ms = held ? ASK_AGAIN_MS : turn_ms(share, now_ms);
 
 	/* Who is stopped has not shown how little it needs. */
@@ -440,7 +465,7 @@ void pace_disturb(struct pace *pace)
 
 const char *pace_held_by(const struct pace_share *share)
 {
-	return share->held_since_ms != 0 && share->reason.length > 0 ? text_is(&share->reason) : NULL;
+	return share->reason.length > 0 ? text_is(&share->reason) : NULL;
 }
 
 int64_t pace_throttled_ms(const struct pace_share *share, int64_t now_ms)

@@ -35,10 +35,11 @@ struct pace_wish {
 
 struct pace_verdict {
 	bool go;
-	int64_t wait_ms;     /* ask again after this; 0 when it goes */
-	const char *reason;  /* a sentence, on loan until the next call: what is waited for; NULL: only its turn
-							(less than a  second) or it goes */
-	double batch_part;   /* of batch_ms that the batch should execute: less than 1 while little is allowed */
+	int64_t wait_ms; /* ask again after this; 0 when it goes */
+	const char
+		*reason;       /* a sentence, on loan until the next call: what holds it back; NULL: nothing, or only
+						  its turn. Also said while it goes, when it had to wait for most of the last seconds */
+	double batch_part; /* of batch_ms that the batch should execute: less than 1 while little is allowed */
 	int64_t batch_bytes; /* the most WAL that it should write */
 };
 
@@ -72,7 +73,7 @@ void pace_spend(struct pace_share *share, const struct pace_batch *batch, int64_
  * while. */
 void pace_disturb(struct pace *pace);
 
-/* Why batches of this job do not go, for at least as long as a person would notice; NULL while they do. */
+/* What holds the batches of this job back, as pace_ask() said last; NULL: nothing. */
 const char *pace_held_by(const struct pace_share *share) MUST_USE;
 
 /* Milliseconds that the job's batches were made to wait, ever. */

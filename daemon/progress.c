@@ -66,7 +66,6 @@ void progress_throttle(
 		if (reason_or_null && same_reason(reason_or_null, text_is(&progress->throttle_reason)))
 			return;
 		tell_throttle(task, "throttle off", text_is(&progress->throttle_reason), lasted_ms);
-		progress->throttled_told_ms += lasted_ms;
 		text_clear(&progress->throttle_reason);
 	}
 	if (!reason_or_null)
@@ -76,14 +75,10 @@ void progress_throttle(
 	tell_throttle(task, "throttle on", text_is(&progress->throttle_reason), -1);
 }
 
-/* The events' sum lacks short waits, the filling's may lack what came before it was asked: the longer one. */
-static int64_t throttled_ms(const struct progress *progress, int64_t now_ms)
+/* As the filling has measured it: a throttle that is on lets a batch go now and then. */
+static int64_t throttled_ms(const struct progress *progress)
 {
-	int64_t told_ms =
-		progress->throttled_told_ms + (is_throttled(progress) ? now_ms - progress->throttled_since_ms : 0);
-
-	return progress->throttled_before_ms +
-		   (told_ms > progress->throttled_measured_ms ? told_ms : progress->throttled_measured_ms);
+	return progress->throttled_before_ms + progress->throttled_measured_ms;
 }
 
 /* Left out where it is not known or there is no limit. */
@@ -160,7 +155,7 @@ void progress_tell(
 		describe(&view, filled, &json);
 		report.forecast = text_is(&json);
 	}
-	report.throttled_ms = throttled_ms(progress, now_ms);
+	report.throttled_ms = throttled_ms(progress);
 	queue_tell_progress(task->control, &task->job, &report);
 	text_free(&json);
 }

@@ -20,7 +20,6 @@ struct progress {
 	int64_t noted_ms;              /* when that was last looked at; 0: not yet */
 	int64_t rows_estimate;         /* -1: not known */
 	int64_t throttled_before_ms;   /* as the row had it when the job was claimed */
-	int64_t throttled_told_ms;     /* by events that are over */
 	int64_t throttled_measured_ms; /* by the filling: also waits too short for an event */
 	int64_t throttled_since_ms;    /* of the reason below */
 	struct text throttle_reason;   /* empty: not throttled */

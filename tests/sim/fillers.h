@@ -23,6 +23,7 @@ struct sim_job {
 	double executed_ms;
 	double turned_ms;     /* spent between batches */
 	double waited_ms;     /* not allowed to go, of all fillers */
+	bool told;            /* a reason, a second ago */
 	double last_moved_ms; /* plant's time when a batch of it last executed */
 	double present_ms;    /* since it came */
 	double forbidden_ms;  /* plant's time since when no batch may go; -1: it may */
