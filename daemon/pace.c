@@ -21,7 +21,10 @@
 /* Batches shrink with what is allowed: none writes more than it may in so long. */
 #define BATCH_S 0.12
 #define LEAST_BATCH_BYTES (64.0 * 1024.0)
-#define LEAST_BATCH_PART 0.1
+/* Where the application leaves little of the time, a long batch would be a stall of many of its transactions,
+ * and a short one of few: shorter than in proportion, so far as what a batch costs by itself (about 1 ms)
+ * allows. */
+#define LEAST_BATCH_PART 0.03
 /* What a share can use is what it used, and some more, unless its limit held it back. */
 #define DEMAND 1.3
 #define LEAST_DEMAND (256.0 * 1024.0)
@@ -420,7 +423,7 @@ void pace_ask(struct pace_share *share, int64_t now_ms, struct pace_verdict *ret
 		.go = wait_ms == 0,
 		.wait_ms = wait_ms < ASK_AGAIN_MS ? wait_ms : ASK_AGAIN_MS,
 		.reason = share->reason.length > 0 ? text_is(&share->reason) : NULL,
-		.batch_part = fmin(fmax(part, LEAST_BATCH_PART), 1.0),
+		.batch_part = fmin(fmax(part * part, LEAST_BATCH_PART), 1.0),
 		.batch_bytes = (int64_t)fmin(fmax(bytes, LEAST_BATCH_BYTES), (double)SIZER_MOST_BYTES),
 	};
 	if (!ret_verdict->go)
