@@ -15,6 +15,8 @@
 
 #define CONTROL_RETRY_MS 500
 #define VACUUM_AGAIN_MS 20
+/* A vacuum that starts beyond this part of the walk would only be ended again. */
+#define LAST_PART 0.9
 
 struct filling {
 	struct task *task;
@@ -248,7 +250,7 @@ static double pages_done(const struct filling *filling)
 static void filler_moved(void *owner)
 {
 	struct filling *filling = owner;
-	bool last = pages_done(filling) >= (double)filling->walk.pages;
+	bool last = pages_done(filling) >= LAST_PART * (double)filling->walk.pages;
 	struct pace_view pace;
 
 	if (filling->stopping || filling->shared.course.stuck || filling->walk.sweep > 0 || last)

@@ -278,6 +278,8 @@ void pacer_sample(
 		return;
 	if (pacer->judged_ms != 0)
 		judge(pacer, signals, own_bytes, lag_target_ms, now_ms);
+	else if (signals->replicas_count == 0)
+		pacer->allowance = INFINITY;
 	pacer->judged_ms = now_ms;
 	pacer->written = signals->written;
 	pacer->own_bytes = own_bytes;

@@ -161,7 +161,7 @@ void window_disturb(struct window *window)
 
 int window_passes_for(double rows_per_page, int indexes)
 {
-	double passes = rows_per_page / (indexes > 0 ? 5.0 : 15.0);
+	double passes = rows_per_page / (indexes > 0 ? 5.5 : 15.0);
 	double most = indexes > 0 ? WINDOW_PASSES_MOST : 4.0;
 	double fewest = indexes > 0 ? 8.0 : 2.0;
 

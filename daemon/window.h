@@ -132,10 +132,10 @@ void window_disturb(struct window *window);
  *
  * (none: but the primary key's). With 61 rows and three indexes it is 0.63 in 10 passes, and flat between 8
  * and 15. What the first pass moves away leaves its index entries behind while nothing can clear them yet: a
- * tenth of the rows is what a freshly built leaf has room for, and with a quarter (4 passes) the primary key's
- * index doubled. So without any index a few passes, with one every fifth row. And a pass frees the room of two
- * rows at least, or a row that has grown does not fit into it: with 9 rows a page 70 % are HOT in 4 passes, 65
- * % in 6.
+ * tenth of the rows is what a freshly built leaf has room for, and with a quarter (4 passes) the primary
+ * key's index doubled. So without any index a few passes, with one every fifth or sixth row. And a pass frees
+ * the room of two rows at least, or a row that has grown does not fit into it: with 9 rows a page 70 % are HOT
+ * in 4 passes, 65 % in 6.
  */
 int window_passes_for(double rows_per_page, int indexes) MUST_USE;
 
