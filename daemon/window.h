@@ -130,12 +130,12 @@ void window_disturb(struct window *window);
  *	9, none			0.95	1.15	1.07	1.13	1.25
  *	9, three			0.81	0.67	0.72	0.67
  *
- * (none: but the primary key's). With 61 rows and three indexes it is 0.63 in 10 passes, and flat between 8
- * and 15. What the first pass moves away leaves its index entries behind while nothing can clear them yet: a
- * tenth of the rows is what a freshly built leaf has room for, and with a quarter (4 passes) the primary
- * key's index doubled. So without any index a few passes, with one every fifth or sixth row. And a pass frees
- * the room of two rows at least, or a row that has grown does not fit into it: with 9 rows a page 70 % are HOT
- * in 4 passes, 65 % in 6.
+ * (none: but the primary key's). With 61 rows and three indexes it is 0.63 in 10 passes, and flat between
+ * 8 and 15. What the first pass moves away leaves its index entries behind while nothing can clear them
+ * yet: a tenth of the rows is what a freshly built leaf has room for, and with a quarter (4 passes) the
+ * primary key's index doubled. So without any index a few passes, with one every fifth or sixth row. And
+ * a pass frees the room of two rows at least, or a row that has grown does not fit into it: with 9 rows a
+ * page 70 % are HOT in 4 passes, 65 % in 6.
  */
 int window_passes_for(double rows_per_page, int indexes) MUST_USE;
 
