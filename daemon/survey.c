@@ -119,7 +119,7 @@ static void add_part(
 	case SURVEY_PARTS:
 		break;
 	}
-	assert(!"a part of the survey");
+	assert(false); /* all parts stand above */
 }
 
 void survey_ask(struct session *session, const struct survey *survey, enum survey_part first,
@@ -280,7 +280,7 @@ bool survey_read(
 	case SURVEY_PARTS:
 		break;
 	}
-	assert(!"a part of the survey");
+	assert(false); /* all parts stand above */
 	return false;
 }
 
