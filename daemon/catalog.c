@@ -21,6 +21,20 @@ static void bind_name(struct script *script, struct text *text)
 	text_clear(text);
 }
 
+/* `name`: empty, and so it is again. */
+static void ask_members(struct script *script, const struct job *job, struct text *name)
+{
+	script_add(script, sql_members);
+	script_bind_int(script, job->table_oid);
+	script_bind(script, job->column_name);
+	trigger_add_name(name, job->id, TRIGGER_INSERT);
+	bind_name(script, name);
+	trigger_add_name(name, job->id, TRIGGER_UPDATE);
+	bind_name(script, name);
+	trigger_add_marker(name, job);
+	bind_name(script, name);
+}
+
 void catalog_ask(struct session *control, const struct job *job, session_answer *answer, void *owner)
 {
 	struct script *script = script_new();
@@ -40,6 +54,7 @@ void catalog_ask(struct session *control, const struct job *job, session_answer 
 	trigger_add_marker(&name, job);
 	bind_name(script, &name);
 	script_bind_int(script, job->id);
+	ask_members(script, job, &name);
 	text_free(&name);
 	session_ask(control, script, DEADLINE_MS, answer, owner);
 }
@@ -55,6 +70,7 @@ static void read_table(const struct reply *reply, struct relation *relation)
 	relation->schema_name = text_of(reply, "schema_name");
 	relation->owner = text_of(reply, "owner");
 	relation->kind = reply_text(reply, 0, 0, "relkind")[0];
+	relation->partitioned = relation->kind == 'p';
 	relation->has_children = reply_bool(reply, 0, 0, "has_children");
 	relation->requester_may = reply_bool(reply, 0, 0, "requester_may");
 	relation->forced_row_security = reply_bool(reply, 0, 0, "relforcerowsecurity");
@@ -84,6 +100,35 @@ static void read_column(const struct reply *reply, struct relation *relation)
 	relation->check_valid = reply_bool(reply, 0, 0, "check_valid");
 }
 
+#define MEMBERS_AT 1
+
+static char *member_text(const struct reply *reply, size_t row, const char *column)
+{
+	return memory_text(reply_text(reply, MEMBERS_AT, row, column));
+}
+
+static void read_member(const struct reply *reply, size_t row, struct member *member)
+{
+	*member = (struct member){
+		.oid = (uint32_t)reply_int(reply, MEMBERS_AT, row, "oid", 0),
+		.parent_oid = (uint32_t)reply_int(reply, MEMBERS_AT, row, "parent_oid", 0),
+		.name = member_text(reply, row, "name"),
+		.schema_name = member_text(reply, row, "schema_name"),
+		.bare_name = member_text(reply, row, "bare_name"),
+		.owner = member_text(reply, row, "owner"),
+		.kind = reply_text(reply, MEMBERS_AT, row, "relkind")[0],
+		.temporary = reply_bool(reply, MEMBERS_AT, row, "temporary"),
+		.is_partition = reply_bool(reply, MEMBERS_AT, row, "is_partition"),
+		.key_columns = member_text(reply, row, "key_columns"),
+		.pages = reply_int(reply, MEMBERS_AT, row, "pages", 0),
+		.rows = reply_real(reply, MEMBERS_AT, row, "reltuples", -1),
+		.column_exists = reply_bool(reply, MEMBERS_AT, row, "column_exists"),
+		.column_not_null = reply_bool(reply, MEMBERS_AT, row, "column_not_null"),
+		.insert_trigger_exists = reply_bool(reply, MEMBERS_AT, row, "insert_trigger_exists"),
+		.update_trigger_exists = reply_bool(reply, MEMBERS_AT, row, "update_trigger_exists"),
+	};
+}
+
 void catalog_read(const struct reply *reply, int server_version, struct relation *relation)
 {
 	bool analyzed = relation->analyzed;
@@ -91,11 +136,13 @@ void catalog_read(const struct reply *reply, int server_version, struct relation
 	relation_clear(relation);
 	relation->analyzed = analyzed;
 	relation->server_version = server_version;
-	relation->exists = reply_rows(reply, 0) == 1;
+	relation->exists = reply_rows(reply, 0) == 1 && reply_rows(reply, MEMBERS_AT) > 0;
 	if (!relation->exists)
 		return;
 	read_table(reply, relation);
 	read_column(reply, relation);
+	for (size_t i = 0; i < reply_rows(reply, MEMBERS_AT); i++)
+		read_member(reply, i, relation_add_member(relation));
 }
 
 /* A row told by its place and its key, never by its other contents. */

@@ -1,6 +1,40 @@
 #include "daemon/relation.h"
 
+#include "common/memory.h"
+
 #include <stdlib.h>
+
+struct member *relation_add_member(struct relation *relation)
+{
+	size_t count = relation->members_count;
+
+	relation->members = memory_resize(relation->members, (count + 1) * sizeof(*relation->members));
+	relation->members[count] = (struct member){0};
+	relation->members_count = count + 1;
+	return &relation->members[count];
+}
+
+const struct member *relation_member(const struct relation *relation, uint32_t oid)
+{
+	for (size_t i = 0; i < relation->members_count; i++)
+		if (relation->members[i].oid == oid)
+			return &relation->members[i];
+	return NULL;
+}
+
+bool member_has_rows(const struct member *member)
+{
+	return member->kind == 'r';
+}
+
+static void clear_member(struct member *member)
+{
+	free(member->name);
+	free(member->schema_name);
+	free(member->bare_name);
+	free(member->owner);
+	free(member->key_columns);
+}
 
 void relation_clear(struct relation *relation)
 {
@@ -16,5 +50,8 @@ void relation_clear(struct relation *relation)
 	free(relation->column_type);
 	free(relation->column_default);
 	free(relation->not_null_unvalidated);
+	for (size_t i = 0; i < relation->members_count; i++)
+		clear_member(&relation->members[i]);
+	free(relation->members);
 	*relation = (struct relation){0};
 }

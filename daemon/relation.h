@@ -9,6 +9,26 @@
 
 #include "common/base.h"
 
+/* A table of the job's tree: the job's table, a partition at any depth, an inheritance child. */
+struct member {
+	uint32_t oid;
+	uint32_t parent_oid; /* 0: the job's table */
+	char *name;          /* format('%I.%I') */
+	char *schema_name;   /* quoted */
+	char *bare_name;     /* unquoted, without schema */
+	char *owner;         /* bare */
+	char kind;           /* pg_class.relkind; 'r': it has rows */
+	bool temporary;
+	bool is_partition;
+	char *key_columns; /* as the relation's */
+	int64_t pages;     /* heap pages by size; 0 where it has no rows of its own */
+	double rows;       /* pg_class.reltuples; -1: never analyzed */
+	bool column_exists;
+	bool column_not_null;       /* enforced and validated */
+	bool insert_trigger_exists; /* ours */
+	bool update_trigger_exists; /* ours */
+};
+
 struct relation {
 	int server_version; /* 150018 */
 	bool exists;
@@ -18,15 +38,18 @@ struct relation {
 	bool requester_may; /* who asked for the job still has the owner's privileges */
 	char kind;          /* pg_class.relkind */
 	bool has_children;  /* partitions or inheritance children */
+	/* Of any table of the tree: */
 	bool forced_row_security;
-	char *update_triggers;  /* names of user triggers that fire for each updated row; NULL: none */
-	char *publication;      /* one that would refuse updates for want of a replica identity; NULL: none */
+	char *update_triggers; /* names of user triggers that fire for each updated row; NULL: none */
+	char *publication;     /* one that would refuse updates for want of a replica identity; NULL: none */
+	char *update_rules;    /* names of rules that rewrite an UPDATE; NULL: none */
+	int64_t pages;         /* heap pages by size, of all of them */
+	double rows;           /* pg_class.reltuples, of all of them; -1: never analyzed */
+	int secondary_indexes; /* indexes besides the primary key's; the most that one of them has */
+	bool column_indexed;   /* an index has the column: its updates cannot be HOT */
+	/* Of the job's table itself: */
 	char *key_columns;      /* the primary key's columns, quoted and comma-separated; NULL: no key */
 	char *stored_generated; /* names of stored generated columns, comma-separated; NULL: none */
-	int64_t pages;          /* heap pages by size */
-	double rows;            /* pg_class.reltuples; -1: never analyzed */
-	int secondary_indexes;  /* indexes besides the primary key's */
-	bool column_indexed;    /* an index has the column: its updates cannot be HOT */
 	bool column_exists;
 	bool column_generated;      /* generated or identity: cannot be filled */
 	char *column_type;          /* format_type() */
@@ -36,11 +59,23 @@ struct relation {
 	bool insert_trigger_exists; /* ours */
 	bool update_trigger_exists; /* ours */
 	char *function_name;        /* ours, with its schema, which may have been changed; NULL: none */
-	char *update_rules;         /* names of rules that rewrite an UPDATE; NULL: none */
 	bool check_exists;          /* ours: CHECK (column IS NOT NULL) */
 	bool check_valid;
 	bool analyzed; /* by this job, since it reached that stage: the catalogue does not tell */
+	/* The whole tree: members[0] is the job's table, the others follow by depth and oid. */
+	struct member *members;
+	size_t members_count;
+	bool partitioned; /* the job's table is; otherwise members besides it inherit from it */
 };
+
+/* One more member behind the others, zeroed, for the caller to fill; on loan until the next. */
+struct member *relation_add_member(struct relation *relation) MUST_USE;
+
+/* NULL: not of the tree (any more). */
+const struct member *relation_member(const struct relation *relation, uint32_t oid) MUST_USE;
+
+/* Rows are in ordinary tables; a partitioned one has none of its own. */
+bool member_has_rows(const struct member *member) MUST_USE;
 
 void relation_clear(struct relation *relation);
 

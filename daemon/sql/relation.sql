@@ -1,39 +1,55 @@
 -- What the catalogue says of table $1 and its column $2; $3, $4: our triggers for INSERT and UPDATE, $5: our function, $6: our CHECK,
 -- $7: the comment in our function, $8: the job.
--- No row: the table is gone.
+-- No row: the table is gone. Tree: the table, and whatever partitions and inheritance children it has (members.sql).
+WITH RECURSIVE tree (oid) AS (
+	SELECT $1::oid
+	UNION
+	SELECT i.inhrelid FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid AND NOT i.inhdetachpending
+)
 SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS table_name,
        pg_catalog.quote_ident(n.nspname) AS schema_name,
        pg_catalog.pg_get_userbyid(c.relowner) AS owner,
        coalesce((SELECT pg_catalog.pg_has_role(r.oid, c.relowner, 'USAGE')
                    FROM backfill.job j JOIN pg_catalog.pg_roles r ON r.rolname = j.requested_by
                   WHERE j.id = $8), false) AS requester_may,
-       c.relkind, c.relforcerowsecurity, c.reltuples,
+       c.relkind,
        EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid) AS has_children,
-       pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::bigint AS pages,
-       (SELECT pg_catalog.count(*) FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND NOT i.indisprimary) AS secondary_indexes,
-       EXISTS (SELECT FROM pg_catalog.pg_index i
-                WHERE i.indrelid = c.oid
-                  AND (a.attnum = ANY (i.indkey)
-                    OR EXISTS (SELECT FROM pg_catalog.pg_depend e
-                                WHERE e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.objid = i.indexrelid
-                                  AND e.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.refobjid = c.oid
-                                  AND e.refobjsubid = a.attnum))) AS column_indexed,
-       (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(t.tgname), ', ' ORDER BY t.tgname)
-          FROM pg_catalog.pg_trigger t
-         WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype::int & 16 <> 0
+       whole.relforcerowsecurity, whole.pages, coalesce(whole.reltuples, -1) AS reltuples,
+       (SELECT coalesce(pg_catalog.max(i.indexes), 0)
+          FROM (SELECT pg_catalog.count(*) AS indexes
+                  FROM tree t JOIN pg_catalog.pg_index x ON x.indrelid = t.oid AND NOT x.indisprimary
+                 GROUP BY t.oid) AS i) AS secondary_indexes,
+       EXISTS (SELECT FROM tree t
+                 JOIN pg_catalog.pg_index i ON i.indrelid = t.oid
+                 JOIN pg_catalog.pg_attribute x ON x.attrelid = t.oid AND x.attname = $2 AND x.attnum > 0 AND NOT x.attisdropped
+                WHERE x.attnum = ANY (i.indkey)
+                   OR EXISTS (SELECT FROM pg_catalog.pg_depend e
+                               WHERE e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.objid = i.indexrelid
+                                 AND e.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.refobjid = t.oid
+                                 AND e.refobjsubid = x.attnum)) AS column_indexed,
+       (SELECT pg_catalog.string_agg(DISTINCT pg_catalog.quote_ident(t.tgname), ', ')
+          FROM tree JOIN pg_catalog.pg_trigger t ON t.tgrelid = tree.oid
+         WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype::int & 16 <> 0
            AND t.tgname NOT IN ($3, $4)) AS update_triggers,
-       (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(r.rulename), ', ' ORDER BY r.rulename)
-          FROM pg_catalog.pg_rewrite r
-         WHERE r.ev_class = c.oid AND r.ev_type = '2' AND r.ev_enabled <> 'D') AS update_rules,
+       (SELECT pg_catalog.string_agg(DISTINCT pg_catalog.quote_ident(r.rulename), ', ')
+          FROM tree JOIN pg_catalog.pg_rewrite r ON r.ev_class = tree.oid
+         WHERE r.ev_type = '2' AND r.ev_enabled <> 'D') AS update_rules,
        (SELECT pg_catalog.min(p.pubname)
-          FROM pg_catalog.pg_publication p
+          FROM tree
+          JOIN pg_catalog.pg_class m ON m.oid = tree.oid AND m.relkind = 'r'
+          JOIN pg_catalog.pg_namespace mn ON mn.oid = m.relnamespace
+         CROSS JOIN pg_catalog.pg_publication p
          WHERE p.pubupdate
            AND EXISTS (SELECT FROM pg_catalog.pg_publication_tables pt
-                        WHERE pt.pubname = p.pubname AND pt.schemaname = n.nspname AND pt.tablename = c.relname)
-           AND CASE c.relreplident
-               WHEN 'd' THEN NOT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)
-               WHEN 'i' THEN NOT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisreplident)
-               ELSE c.relreplident = 'n'
+                        WHERE pt.pubname = p.pubname
+                          AND (pt.schemaname = mn.nspname AND pt.tablename = m.relname
+                            OR m.relispartition AND p.pubviaroot
+                               AND pg_catalog.to_regclass(pg_catalog.format('%I.%I', pt.schemaname, pt.tablename))
+                                   IN (SELECT a.relid FROM pg_catalog.pg_partition_ancestors(m.oid) a)))
+           AND CASE m.relreplident
+               WHEN 'd' THEN NOT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = m.oid AND i.indisprimary)
+               WHEN 'i' THEN NOT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = m.oid AND i.indisreplident)
+               ELSE m.relreplident = 'n'
                END) AS publication,
        (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(k.attname), ', ' ORDER BY pg_catalog.array_position(i.indkey::int2[], k.attnum))
           FROM pg_catalog.pg_index i
@@ -69,6 +85,11 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS table_name,
        coalesce(k.convalidated, false) AS check_valid
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ CROSS JOIN (SELECT pg_catalog.bool_or(m.relforcerowsecurity) AS relforcerowsecurity,
+                    coalesce(pg_catalog.sum(pg_catalog.pg_relation_size(m.oid)) FILTER (WHERE m.relkind = 'r'), 0)::bigint
+                      / pg_catalog.current_setting('block_size')::bigint AS pages,
+                    pg_catalog.sum(m.reltuples) FILTER (WHERE m.relkind = 'r' AND m.reltuples >= 0) AS reltuples
+               FROM tree JOIN pg_catalog.pg_class m ON m.oid = tree.oid) AS whole
   LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = $2 AND a.attnum > 0 AND NOT a.attisdropped
   LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
   LEFT JOIN pg_catalog.pg_constraint k ON k.conrelid = c.oid AND k.contype = 'c' AND k.conname = $6

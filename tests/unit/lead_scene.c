@@ -99,6 +99,12 @@ void scene_catalogue(struct fake_rule *rule, const struct scene_catalogue *says)
 		says->insert_trigger && says->insert_trigger[0] == 't' ? "public.backfill_fill_7" : NULL,
 		says->column_exists, says->column_default, says->insert_trigger, says->update_trigger,
 		says->column_not_null, says->check_exists, says->check_valid);
+	fake_statement(rule, ASK_MEMBERS);
+	fake_columns(rule, "oid", "parent_oid", "name", "schema_name", "bare_name", "owner", "relkind",
+		"temporary", "is_partition", "key_columns", "pages", "reltuples", "column_exists", "column_not_null",
+		"insert_trigger_exists", "update_trigger_exists", NULL);
+	fake_row(rule, "4242", "0", "public.users", "public", "users", "shop_owner", "r", "f", "f", "id", "4",
+		"400", says->column_exists, says->column_not_null, says->insert_trigger, says->update_trigger);
 }
 
 void scene_walk(struct fake_rule *rule, const char *sweep, const char *pages, const char *fresh)
@@ -213,6 +219,20 @@ static void pace_along(void *owner)
 	pace_sample(scene->task.pace, monitor_signals(scene->task.monitor), clock_ms());
 }
 
+static void add_table_itself(struct relation *relation)
+{
+	*relation_add_member(relation) = (struct member){
+		.oid = 4242,
+		.name = memory_text("public.users"),
+		.schema_name = memory_text("public"),
+		.bare_name = memory_text("users"),
+		.owner = memory_text("shop_owner"),
+		.kind = 'r',
+		.pages = 4,
+		.rows = 400,
+	};
+}
+
 void scene_begin(struct scene *scene)
 {
 	struct task *task = &scene->task;
@@ -231,6 +251,7 @@ void scene_begin(struct scene *scene)
 	task->relation.pages = 4;
 	task->relation.rows = 400;
 	task->relation.owner = memory_text("shop_owner");
+	add_table_itself(&task->relation);
 	job_on_users(&task->job);
 	content_server();
 	task->control = session_new(scene->loop, "user=control", "control", NULL, &no_events, scene);

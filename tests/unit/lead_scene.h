@@ -14,6 +14,7 @@
 
 /* What the statements of each errand are known by. */
 #define ASK_CATALOGUE "relforcerowsecurity"
+#define ASK_MEMBERS "is_partition"
 #define ASK_REAP "pg_terminate_backend"
 #define ASK_ENLIST "INSERT INTO backfill.backend"
 #define ASK_EVENT "INSERT INTO backfill.event (job_id, name, kind, stage, detail, statement"

@@ -70,6 +70,12 @@ static void a_table_is_read_and_forgotten_when_it_is_gone(void **state)
 	assert_null(set->relation.publication);
 	assert_int_equal(set->relation.pages, 4);
 	assert_int_equal(set->relation.server_version, 150018);
+	assert_int_equal(set->relation.members_count, 1);
+	assert_int_equal(set->relation.members[0].oid, 4242);
+	assert_string_equal(set->relation.members[0].bare_name, "users");
+	assert_true(member_has_rows(&set->relation.members[0]));
+	assert_ptr_equal(relation_member(&set->relation, 4242), &set->relation.members[0]);
+	assert_null(relation_member(&set->relation, 4711));
 	assert_string_equal(fake_bound(ASK_CATALOGUE, 3), "~backfill_7_insert");
 	assert_string_equal(fake_bound(ASK_CATALOGUE, 4), "~backfill_7_update");
 	assert_string_equal(fake_bound(ASK_CATALOGUE, 6), "backfill_7_not_null");
@@ -77,6 +83,7 @@ static void a_table_is_read_and_forgotten_when_it_is_gone(void **state)
 	ask(set);
 	assert_false(set->relation.exists);
 	assert_null(set->relation.owner);
+	assert_int_equal(set->relation.members_count, 0);
 	relation_clear(&set->relation);
 }
 

@@ -1,0 +1,37 @@
+-- The tables of the tree under table $1, itself first, then by depth: partitions at any depth, inheritance children. $2: the job's
+-- column; $3, $4: our triggers for INSERT and UPDATE, $5: the comment in their function.
+-- A partition that is being detached is none of them any more.
+WITH RECURSIVE tree (oid, parent_oid, depth) AS (
+	SELECT c.oid, 0::oid, 0 FROM pg_catalog.pg_class c WHERE c.oid = $1
+	UNION
+	SELECT i.inhrelid, i.inhparent, t.depth + 1
+	  FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid AND NOT i.inhdetachpending
+), member AS (
+	SELECT DISTINCT ON (t.oid) t.oid, t.parent_oid, t.depth FROM tree t ORDER BY t.oid, t.depth, t.parent_oid
+)
+SELECT m.oid, m.parent_oid,
+       pg_catalog.format('%I.%I', n.nspname, c.relname) AS name,
+       pg_catalog.quote_ident(n.nspname) AS schema_name,
+       c.relname AS bare_name,
+       pg_catalog.pg_get_userbyid(c.relowner) AS owner,
+       c.relkind, c.relpersistence = 't' AS temporary, c.relispartition AS is_partition, c.reltuples,
+       CASE WHEN c.relkind = 'r'
+            THEN coalesce(pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::bigint, 0)
+            ELSE 0 END AS pages,
+       a.attnum IS NOT NULL AS column_exists,
+       coalesce(a.attnotnull, false)
+         AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k
+                          WHERE k.conrelid = c.oid AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum] AND NOT k.convalidated) AS column_not_null,
+       (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(k.attname), ', ' ORDER BY pg_catalog.array_position(i.indkey::int2[], k.attnum))
+          FROM pg_catalog.pg_index i
+          JOIN pg_catalog.pg_attribute k ON k.attrelid = c.oid AND k.attnum = ANY (i.indkey)
+         WHERE i.indrelid = c.oid AND i.indisprimary) AS key_columns,
+       EXISTS (SELECT FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc f ON f.oid = t.tgfoid
+                WHERE t.tgrelid = c.oid AND t.tgname = $3 AND pg_catalog.strpos(f.prosrc, $5) > 0) AS insert_trigger_exists,
+       EXISTS (SELECT FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc f ON f.oid = t.tgfoid
+                WHERE t.tgrelid = c.oid AND t.tgname = $4 AND pg_catalog.strpos(f.prosrc, $5) > 0) AS update_trigger_exists
+  FROM member m
+  JOIN pg_catalog.pg_class c ON c.oid = m.oid
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = $2 AND a.attnum > 0 AND NOT a.attisdropped
+ ORDER BY m.depth, m.oid
