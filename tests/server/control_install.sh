@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# conf/control.sql: fresh, again, beside others, over a newer version, without the rights it needs.
+# conf/control/*.sql: fresh, again, beside others, over a newer version, without the rights it needs.
 # shellcheck source=tests/server/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/server/control_lib.sh
@@ -79,13 +79,13 @@ expect_sql "what has gone missing" "1|1" "SELECT (SELECT count(*) FROM pg_trigge
 install_refused "somebody else's upgrade" 'schema backfill belongs to role backfilld, not to plain.*conninfo of backfilld' plain
 
 # A later version: a step of its own, and what it drops is made anew
-later=$(sed -e 's/offered CONSTANT int := 2;/offered CONSTANT int := 3;/' \
+sed -e 's/offered CONSTANT int := 2;/offered CONSTANT int := 3;/' \
 	-e 's/^\t-- Upgrade steps, .*/\tIF installed = 2 THEN ALTER TABLE backfill.job ADD COLUMN tablespace text; DROP TRIGGER job_2_check ON backfill.job; END IF;/' \
-	"$TOP/conf/control.sql")
-expect_equal "an upgrade says nothing" "" "$(psql_at main -U backfilld -Atq -c "$later" 2>&1)"
+	"$TOP"/conf/control/*.sql >"$WORK/later.sql"
+expect_equal "an upgrade says nothing" "" "$(control_send "$WORK/later.sql" -U backfilld)"
 expect_sql "it keeps the jobs, with what is new" "1|queued|shop_owner|" "SELECT id, stage, requested_by, tablespace FROM backfill.job"
 expect_sql "and makes anew what it has dropped" 1 "SELECT count(*) FROM pg_trigger WHERE tgname = 'job_2_check'"
-expect_equal "once" "" "$(psql_at main -U backfilld -Atq -c "$later" 2>&1)"
+expect_equal "once" "" "$(control_send "$WORK/later.sql" -U backfilld)"
 
 # Over a newer one
 install_refused "over a newer version" 'is version 3, this backfilld brings version 2.*Install a newer backfilld'
@@ -116,7 +116,7 @@ for database in one two three; do
 done
 pids=()
 for database in one two three; do
-	psql_at main -U backfilld -d "$database" -Atq -c "$(<"$TOP/conf/control.sql")" >"$WORK/$database.out" 2>&1 &
+	control_send - -U backfilld -d "$database" >"$WORK/$database.out" &
 	pids+=($!)
 done
 for pid in "${pids[@]}"; do
@@ -129,6 +129,6 @@ done
 # A database that cannot write the bar's blocks
 sql main "CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
 sql main "GRANT CREATE ON DATABASE latin TO backfilld"
-expect_equal "a LATIN1 database is installed" "" "$(psql_at main -U backfilld -d latin -Atq -c "$(<"$TOP/conf/control.sql")" 2>&1)"
+expect_equal "a LATIN1 database is installed" "" "$(control_send - -U backfilld -d latin)"
 sql -d latin main "CREATE TABLE public.t (id int); INSERT INTO backfill.job (table_name, column_name, column_type) VALUES ('t', 'v', 'int')"
 expect_sql "and shows progress in its own letters" "----------   0.0 %" -d latin "SELECT progress FROM backfill.status"

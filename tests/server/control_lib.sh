@@ -1,10 +1,23 @@
 # shellcheck shell=bash
-# Sourced by the tests of the control schema, after lib.sh. They need no daemon: they send conf/control.sql as it would.
+# Sourced by the tests of the control schema, after lib.sh. They need no daemon: they send conf/control/*.sql as it would.
+
+# control_send FILE|- [-U USER] [-d DATABASE]: that text, or the control schema, as --install does it: one string through the
+# simple protocol.
+control_send() {
+	local file=$1
+	shift
+	if [[ $file == - ]]; then
+		file=$WORK/control.sql
+		[[ -s $file ]] || cat "$TOP"/conf/control/*.sql >"$file"
+	fi
+	psql_at "$CLUSTER" "$@" -Atq <<<"\\set control \`cat '$file'\`
+SELECT :'control' \\gexec" 2>&1
+}
 
 # shellcheck disable=SC2120 # the tests that source this do name a user
-# control_install [USER]: as --install does it, one string through the simple protocol.
+# control_install [USER]
 control_install() {
-	psql_at "$CLUSTER" -U "${1:-backfilld}" -Atq -c "$(<"$TOP/conf/control.sql")" 2>&1
+	control_send - -U "${1:-backfilld}"
 }
 
 # A server with the control schema, two owners that do not trust each other, an admin, and tables of theirs.

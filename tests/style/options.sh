@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The option table (as --help prints it), conf/backfilld.yaml, the README's table and, for what a job may override, the
-# ranges in conf/control.sql say the same.
+# ranges in conf/control/30_limits.sql say the same.
 #
 #	tests/style/options.sh [BINARY]              the checks
 #	tests/style/options.sh --markdown [BINARY]   prints the table for the README, between its two marks
@@ -13,6 +13,7 @@ cd "$(dirname "$0")/../.."
 . tests/lib/tap.sh
 
 SAMPLE=conf/backfilld.yaml
+CONTROL=conf/control/30_limits.sql
 
 find_binary() {
 	local newest="" file
@@ -142,6 +143,12 @@ check_readme() {
 	fi
 }
 
+# The build takes all files of the control schema, in the order of their names.
+check_parts() {
+	expect_equal "conf/meson.build has the files of conf/control, sorted" "$(cd conf && printf '%s\n' control/*.sql)" \
+		"$(sed -nE "s/^ *'(control\/.*\.sql)'.*/\1/p" conf/meson.build)"
+}
+
 # A knob of a job's row has the range of the config's: ('batch_ms', job.batch_ms, 1, 10000, 'ms').
 check_control() {
 	local key unit range initial help knob said
@@ -150,8 +157,8 @@ check_control() {
 		if [[ $knob == "$key" || $knob == synchronous_commit ]]; then
 			continue
 		fi
-		said=$(sed -nE "s/^\t*\('$knob', job\.$knob(::bigint)?, ([0-9]+)(::bigint)?, ([0-9]+)(::bigint)?, .*/\2 to \4/p" conf/control.sql)
-		expect_equal "conf/control.sql: $knob has the config's range" "$range" "$said"
+		said=$(sed -nE "s/^\t*\('$knob', job\.$knob(::bigint)?, ([0-9]+)(::bigint)?, ([0-9]+)(::bigint)?, .*/\2 to \4/p" "$CONTROL")
+		expect_equal "$CONTROL: $knob has the config's range" "$range" "$said"
 	done < <(table_rows "$BINARY")
 }
 
@@ -177,4 +184,5 @@ if [[ -z $(table_rows "$BINARY") ]]; then
 fi
 check_samples
 check_control
+check_parts
 check_readme

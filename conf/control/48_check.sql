@@ -1,0 +1,77 @@
+-- Second look at a new row: who asks, and may they? Trusts nothing of the first but two oids, and judges these.
+-- SECURITY INVOKER, so that current_user is the submitter.
+CREATE OR REPLACE FUNCTION backfill.job_check() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	other record;
+BEGIN
+	NEW.requested_by := current_user;
+	NEW.requested_at := clock_timestamp();
+	NEW.changed_by := current_user;
+	NEW.stage := 'queued';
+	NEW.waiting_for := NULL;
+	NEW.error := NULL;
+	NEW.error_code := NULL;
+	NEW.error_hint := NULL;
+	NEW.rows_filled := 0;
+	NEW.rows_estimate := NULL;
+	NEW.blocks_done := 0;
+	NEW.blocks_total := NULL;
+	NEW.rows_per_s := NULL;
+	NEW.eta := NULL;
+	NEW.lag_ms := NULL;
+	NEW.throttled_ms := 0;
+	NEW.started_at := NULL;
+	NEW.updated_at := NEW.requested_at;
+	NEW.finished_at := NULL;
+	NEW.holder := NULL;
+	NEW.epoch := 0;
+	NEW.forecast := NULL;
+	NEW.exact_type := NULL;
+	NEW.adopted := false;
+	NEW.fast_default := false;
+	NEW.volatile_value := false;
+	NEW.held_at := NULL;
+	NEW.released := '{}';
+	NEW.resume_stage := NULL;
+
+	-- null asks for nothing special
+	NEW.sync := coalesce(NEW.sync, 'auto');
+	NEW.not_null := coalesce(NEW.not_null, false);
+	NEW.is_unique := coalesce(NEW.is_unique, false);
+	NEW.index := coalesce(NEW.index, 'none');
+	NEW.hold_on_plan_regression := coalesce(NEW.hold_on_plan_regression, false);
+	NEW.depends_on := coalesce(NEW.depends_on, '{}');
+	NEW.skip_triggers := coalesce(NEW.skip_triggers, false);
+	NEW.hold_before := coalesce(NEW.hold_before, '{}');
+	NEW.priority := coalesce(NEW.priority, 0);
+	NEW.wanted := coalesce(NEW.wanted, 'run');
+
+	-- the name exists: see job_resolve
+	IF NEW.table_oid IS NULL THEN
+		RETURN NEW;
+	END IF;
+
+	PERFORM backfill.job_check_table(NEW);
+	SELECT format('%I.%I', n.nspname, c.relname) INTO NEW.table_name
+	  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = NEW.table_oid;
+	NEW.adopted := backfill.job_check_column(NEW);
+	PERFORM backfill.job_check_limits(NEW);
+	PERFORM backfill.job_check_wishes(NEW);
+	NEW.daily_window := backfill.daily_window_read(NEW.daily_window);
+
+	SELECT j.id, j.name, j.stage INTO other FROM backfill.job j
+	 WHERE j.table_oid = NEW.table_oid AND j.column_name = NEW.column_name
+	   AND j.stage NOT IN ('done', 'cancelled', 'rolled_back');
+	IF FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'unique_violation',
+			MESSAGE = format('column %I of table %s has a live job already', NEW.column_name, NEW.table_name),
+			DETAIL = format('It is job %s%s, in stage %s.', other.id, ' "' || other.name || '"', other.stage),
+			HINT = CASE other.stage
+				WHEN 'failed' THEN format('See error and error_hint of job %s and set wanted = ''run'' again, or DELETE it first.', other.id)
+				WHEN 'queued' THEN format('Let it finish, or take it back first: UPDATE backfill.job SET wanted = ''cancel'' WHERE id = %s;', other.id)
+				ELSE format('Let it finish: SELECT * FROM backfill.status WHERE id = %s;', other.id) END,
+			COLUMN = 'column_name', CONSTRAINT = 'job_live_column';
+	END IF;
+	RETURN NEW;
+END $$;
