@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Killed at every step of CHECK, foreign key, UNIQUE and index, made and taken back.
+# shellcheck disable=SC2119 # what the library may take, a test need not give
+# shellcheck source=tests/server/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/server/faults_lib.sh
+. "$TOP/tests/server/faults_lib.sh"
+# shellcheck source=tests/server/job_lib.sh
+. "$TOP/tests/server/job_lib.sh"
+# shellcheck source=tests/server/crash_lib.sh
+. "$TOP/tests/server/crash_lib.sh"
+
+crash_world
+
+sql -U shop_owner main "CREATE TABLE org (id int PRIMARY KEY); INSERT INTO org SELECT generate_series(0, 200)"
+
+crash_table "CREATE TABLE {t} (id int PRIMARY KEY, name text); INSERT INTO {t} SELECT g, 'n' || g FROM generate_series(1, 200) g"
+crash_job column_name=v column_type=int value='id % 200' not_null=true is_unique=true check_expr='v >= 0' \
+	foreign_key='org(id) ON DELETE CASCADE' index=btree
+crash_right "SELECT count(*) = 200 AND bool_and(v = id % 200) FROM {t}"
+crash_kind constrained roll_back cancel abandon
