@@ -18,7 +18,7 @@
 #define QUEUE_LEASE_MS 15000
 
 /* The SQL of schema backfill that this program knows. */
-#define QUEUE_SCHEMA_VERSION 2
+#define QUEUE_SCHEMA_VERSION 3
 
 struct queue_database {
 	char *server_version; /* on loan from the reply */

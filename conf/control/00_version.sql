@@ -15,7 +15,7 @@ SET LOCAL lock_timeout = '5s';
 
 DO $$
 DECLARE
-	offered CONSTANT int := 2;
+	offered CONSTANT int := 3;
 	installed int := 0;
 	owner name;
 BEGIN

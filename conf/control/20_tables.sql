@@ -78,7 +78,14 @@ BEGIN
 			released text[] NOT NULL DEFAULT '{}',
 			resume_stage text CHECK (resume_stage IN ('queued', 'planning', 'adding', 'filling', 'indexing', 'sealing',
 				'analyzing', 'rolling_back')),
-			changed_by name NOT NULL DEFAULT current_user
+			changed_by name NOT NULL DEFAULT current_user,
+			object_names jsonb NOT NULL DEFAULT '{}',
+			had jsonb NOT NULL DEFAULT '{}',
+			helped bigint NOT NULL DEFAULT 0,
+			last_helped_at timestamptz,
+			helped_by text,
+			held_since timestamptz,
+			born_in oid
 		) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 		-- Earlier jobs, of a schema that was dropped or not restored, have left triggers, functions and checks named after
 		-- their ids: the ids go on after them.
@@ -177,6 +184,14 @@ BEGIN
 			rows_found bigint NOT NULL DEFAULT 0
 		) WITH (fillfactor = 50);
 
+		CREATE TABLE backfill.leaf (
+			job_id bigint NOT NULL REFERENCES backfill.job (id) ON DELETE CASCADE,
+			relation oid NOT NULL,
+			first_page bigint NOT NULL,
+			pages bigint NOT NULL,
+			PRIMARY KEY (job_id, relation)
+		);
+
 		CREATE TABLE backfill.bookmark (
 			job_id bigint NOT NULL REFERENCES backfill.job (id) ON DELETE CASCADE,
 			filler int NOT NULL,
@@ -202,13 +217,27 @@ BEGIN
 		) WITH (fillfactor = 50);
 	END IF;
 
-	-- Version 2 changes functions and views only, and needs no step.
-	-- Upgrade steps, oldest first. Each changes what the step before left and keeps every job, for example:
-	--   IF installed BETWEEN 1 AND 1 THEN
-	--       ALTER TABLE backfill.job ADD COLUMN tablespace text;
-	--       DROP TRIGGER job_2_check ON backfill.job;  -- made anew below, as this version has it
-	--   END IF;
-	-- and the CREATE TABLE above gains the same column, so that a fresh install needs no step.
+	-- Upgrade steps, oldest first. Each changes what the step before left and keeps every job; what a step drops of triggers
+	-- and policies is made anew below, as this version has it. The CREATE TABLE above has the same columns, so that a fresh
+	-- install needs no step. Version 2 has changed functions and views only.
+	IF installed BETWEEN 1 AND 2 THEN
+		ALTER TABLE backfill.job
+			ADD COLUMN object_names jsonb NOT NULL DEFAULT '{}',
+			ADD COLUMN had jsonb NOT NULL DEFAULT '{}',
+			ADD COLUMN helped bigint NOT NULL DEFAULT 0,
+			ADD COLUMN last_helped_at timestamptz,
+			ADD COLUMN helped_by text,
+			ADD COLUMN held_since timestamptz,
+			ADD COLUMN born_in oid;
+		UPDATE backfill.job SET born_in = 'backfill.job'::regclass;
+		CREATE TABLE backfill.leaf (
+			job_id bigint NOT NULL REFERENCES backfill.job (id) ON DELETE CASCADE,
+			relation oid NOT NULL,
+			first_page bigint NOT NULL,
+			pages bigint NOT NULL,
+			PRIMARY KEY (job_id, relation)
+		);
+	END IF;
 EXCEPTION WHEN lock_not_available THEN
 	RAISE EXCEPTION USING ERRCODE = 'lock_not_available',
 		MESSAGE = 'a table of schema backfill is in use by another transaction',

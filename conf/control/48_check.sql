@@ -34,6 +34,13 @@ BEGIN
 	NEW.held_at := NULL;
 	NEW.released := '{}';
 	NEW.resume_stage := NULL;
+	NEW.object_names := '{}';
+	NEW.had := '{}';
+	NEW.helped := 0;
+	NEW.last_helped_at := NULL;
+	NEW.helped_by := NULL;
+	NEW.held_since := NULL;
+	NEW.born_in := 'backfill.job'::regclass;
 
 	-- null asks for nothing special
 	NEW.sync := coalesce(NEW.sync, 'auto');

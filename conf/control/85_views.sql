@@ -20,7 +20,8 @@ BEGIN
 		       WHEN 'measuring' THEN 'measuring'
 		       WHEN 'standing' THEN 'not in sight'
 		       WHEN 'ranged' THEN coalesce(e.earliest || ' to ' || e.latest, e.earliest || ' or later')
-		       END AS eta_range
+		       END AS eta_range,
+		       j.forecast->>'doing' AS doing
 		  FROM backfill.job j
 		 CROSS JOIN LATERAL (SELECT (j.forecast->>'earliest')::timestamptz AS earliest, (j.forecast->>'latest')::timestamptz AS latest) f
 		 CROSS JOIN LATERAL (SELECT CASE WHEN coalesce(f.latest, f.earliest) < date_trunc('day', clock_timestamp()) + interval '1 day'

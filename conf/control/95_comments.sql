@@ -78,6 +78,14 @@ BEGIN
 			('COLUMN backfill.job.resume_stage', 'Internal: the stage in which the job failed, where run goes on.'),
 			('COLUMN backfill.job.changed_by', 'Internal: the role that last changed a user''s column, for backfill.event.'),
 
+			('COLUMN backfill.job.object_names', 'Internal: names of what the job makes (index, unique, check, foreign_key), chosen in planning.'),
+			('COLUMN backfill.job.had', 'Internal: what an adopted column had before the job (not_null, default); roll_back leaves it so.'),
+			('COLUMN backfill.job.helped', 'Writes that the fill trigger has given their value so far.'),
+			('COLUMN backfill.job.last_helped_at', 'When it last did.'),
+			('COLUMN backfill.job.helped_by', 'Applications (application_name) that wrote then, sampled.'),
+			('COLUMN backfill.job.held_since', 'Since when the job is at its hold.'),
+			('COLUMN backfill.job.born_in', 'Internal: oid of backfill.job at the INSERT; another one now means a restored dump, whose oids are stale.'),
+
 			('TABLE backfill.event', 'Append-only history of all jobs: moves, statements (intent before, outcome after), changes, errors.'),
 			('COLUMN backfill.event.id', 'Number of the event, in the order of writing.'),
 			('COLUMN backfill.event.job_id', 'The job; its events stay when it is deleted.'),
@@ -149,6 +157,12 @@ BEGIN
 			('COLUMN backfill.walk.pages', 'Pages of this walk.'),
 			('COLUMN backfill.walk.rows_found', 'Rows filled in this walk by windows that have ended.'),
 
+			('TABLE backfill.leaf', 'Internal: the tables of a tree that a job''s walk goes over, one after the other.'),
+			('COLUMN backfill.leaf.job_id', 'The job.'),
+			('COLUMN backfill.leaf.relation', 'The table.'),
+			('COLUMN backfill.leaf.first_page', 'Where its pages begin among those of the walk.'),
+			('COLUMN backfill.leaf.pages', 'Its pages.'),
+
 			('TABLE backfill.bookmark', 'Internal: where each connection that fills a job is, moved in each batch''s own transaction.'),
 			('COLUMN backfill.bookmark.job_id', 'The job.'),
 			('COLUMN backfill.bookmark.filler', 'Number of the connection within the job.'),
@@ -176,6 +190,7 @@ BEGIN
 
 			('VIEW backfill.status', 'All jobs with their progress: made for \watch.'),
 			('COLUMN backfill.status.eta_range', 'Between when and when the walk over the table is expected to end, by the session''s clock; measuring: too early to say; not in sight: nothing moves.'),
+			('COLUMN backfill.status.doing', 'What a long statement is at, such as an index that is being built.'),
 			('VIEW backfill.daemon', 'Who serves this database, since when, last seen.'),
 			('VIEW backfill.job_summary', 'Durations, lock waits and throttled time of each job.'),
 
@@ -192,6 +207,7 @@ BEGIN
 			('FUNCTION backfill.check_admin', 'Internal: raises unless the current user is an admin.'),
 			('FUNCTION backfill.wait_look', 'Internal: one look of wait_for.'),
 			('FUNCTION backfill.job_not_built', 'Internal: what a job asks for that this version cannot do.'),
+			('FUNCTION backfill.object_name', 'Name of something that a job makes, 63 bytes at most, as PostgreSQL would shorten it.'),
 			('FUNCTION backfill.job_bad_knob', 'Internal: knobs of a job outside their range.'),
 			('FUNCTION backfill.job_sketch', 'Internal: the steps of a job that is not planned yet.'),
 			('FUNCTION backfill.job_check_limits', 'Internal: raises when a job asks for what is not built or out of range.'),

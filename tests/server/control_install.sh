@@ -26,7 +26,7 @@ install_refused "a schema backfill of somebody's own" "that is not backfilld's.*
 sql main "DROP TABLE backfill.mine"
 
 expect_equal "a fresh install says nothing, also into an empty schema" "" "$(control_install)"
-expect_sql "it is version 2" 2 "SELECT version FROM backfill.schema_version"
+expect_sql "it is version 3" 3 "SELECT version FROM backfill.schema_version"
 expect_sql "an admin may do what a user may" t "SELECT pg_has_role('backfill_admin', 'backfill_user', 'USAGE')"
 expect_sql "everything belongs to the control login" 0 "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 	WHERE n.nspname = 'backfill' AND pg_get_userbyid(c.relowner) <> 'backfilld'"
@@ -79,8 +79,8 @@ expect_sql "what has gone missing" "1|1" "SELECT (SELECT count(*) FROM pg_trigge
 install_refused "somebody else's upgrade" 'schema backfill belongs to role backfilld, not to plain.*conninfo of backfilld' plain
 
 # A later version: a step of its own, and what it drops is made anew
-sed -e 's/offered CONSTANT int := 2;/offered CONSTANT int := 3;/' \
-	-e 's/^\t-- Upgrade steps, .*/\tIF installed = 2 THEN ALTER TABLE backfill.job ADD COLUMN tablespace text; DROP TRIGGER job_2_check ON backfill.job; END IF;/' \
+sed -e 's/offered CONSTANT int := 3;/offered CONSTANT int := 4;/' \
+	-e 's/^\t-- Upgrade steps, .*/\tIF installed = 3 THEN ALTER TABLE backfill.job ADD COLUMN tablespace text; DROP TRIGGER job_2_check ON backfill.job; END IF;/' \
 	"$TOP"/conf/control/*.sql >"$WORK/later.sql"
 expect_equal "an upgrade says nothing" "" "$(control_send "$WORK/later.sql" -U backfilld)"
 expect_sql "it keeps the jobs, with what is new" "1|queued|shop_owner|" "SELECT id, stage, requested_by, tablespace FROM backfill.job"
@@ -88,14 +88,34 @@ expect_sql "and makes anew what it has dropped" 1 "SELECT count(*) FROM pg_trigg
 expect_equal "once" "" "$(control_send "$WORK/later.sql" -U backfilld)"
 
 # Over a newer one
-install_refused "over a newer version" 'is version 3, this backfilld brings version 2.*Install a newer backfilld'
-expect_sql "and nothing is changed then" 3 "SELECT version FROM backfill.schema_version"
+install_refused "over a newer version" 'is version 4, this backfilld brings version 3.*Install a newer backfilld'
+expect_sql "and nothing is changed then" 4 "SELECT version FROM backfill.schema_version"
 
-# From the version before: what it has kept from running
-sql main "UPDATE backfill.schema_version SET version = 1; DROP FUNCTION backfill.daily_window_read, backfill.daily_window_at, backfill.daily_window_after; DROP VIEW backfill.status"
-expect_equal "an upgrade from version 1 says nothing" "" "$(control_install)"
-expect_sql "it is version 2 now, and keeps the jobs" "2|1" "SELECT version, (SELECT count(*) FROM backfill.job) FROM backfill.schema_version"
-expect_sql "whose status says when they end" 1 "SELECT count(*) FROM backfill.status WHERE eta_range IS NULL"
+# From earlier versions: what they have kept from running
+columns() {
+	sql main "SELECT c.relname, string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod) || CASE WHEN a.attnotnull THEN ' not null' ELSE '' END
+			|| coalesce(' ' || pg_get_expr(d.adbin, d.adrelid), ''), ', ' ORDER BY a.attname)
+		FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+		WHERE c.relnamespace = 'backfill'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped GROUP BY c.relname ORDER BY c.relname"
+}
+for version in 2 1; do
+	sql main "DROP SCHEMA backfill CASCADE"
+	control_install >/dev/null
+	fresh=$(columns)
+	sql main "GRANT backfill_user TO shop_owner"
+	enqueue shop_owner kept orders v text >/dev/null
+	earlier="DROP TABLE backfill.leaf; DROP VIEW backfill.status; DROP FUNCTION backfill.object_name; ALTER TABLE backfill.job DROP COLUMN object_names,
+		DROP COLUMN had, DROP COLUMN helped, DROP COLUMN last_helped_at, DROP COLUMN helped_by, DROP COLUMN held_since, DROP COLUMN born_in"
+	if ((version < 2)); then
+		earlier+="; DROP FUNCTION backfill.daily_window_read, backfill.daily_window_at, backfill.daily_window_after"
+	fi
+	sql main "$earlier; UPDATE backfill.schema_version SET version = $version"
+	expect_equal "an upgrade from version $version says nothing" "" "$(control_install)"
+	expect_sql "it is version 3 now, and keeps the jobs" "3|kept|queued" "SELECT v.version, j.name, j.stage FROM backfill.schema_version v, backfill.job j"
+	expect_equal "its tables are those of a fresh install" "$fresh" "$(columns)"
+	expect_sql "whose status says when they end" 1 "SELECT count(*) FROM backfill.status WHERE eta_range IS NULL AND doing IS NULL"
+	expect_sql "which know that their oids are this database's" t "SELECT born_in = 'backfill.job'::regclass FROM backfill.job"
+done
 
 # What jobs of a schema that is gone have left: their ids are not used again
 sql main "DROP SCHEMA backfill CASCADE; CREATE FUNCTION public.backfill_derive_41() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';

@@ -130,7 +130,7 @@ static int set_up(void **state)
 	set = (struct stage_set){.options = {.jobs_at_once = 2, .poll_ms = 50}};
 	scene_begin(&set.scene);
 	hello(fake_on(ASK_HELLO), "f", "t", "t");
-	version(fake_on(ASK_VERSION), "2");
+	version(fake_on(ASK_VERSION), "3");
 	look_columns(fake_on(ASK_LOOK));
 	fake_on("INSERT INTO backfill.daemon_seen");
 	fake_on("DELETE FROM backfill.daemon_seen");
@@ -185,9 +185,9 @@ static void what_keeps_a_database_from_being_served(void **state)
 		{"no schema", "f", "f", "t", "1", "schema backfill is not installed; run backfilld --install"},
 		{"somebody else's schema", "f", "t", "f", "1", "schema backfill belongs to another role; "},
 		{"an old schema", "f", "t", "t", "-1",
-			"schema backfill is version -1, this program knows version 2; run backfilld --install"},
+			"schema backfill is version -1, this program knows version 3; run backfilld --install"},
 		{"a schema from the future", "f", "t", "t", "99",
-			"schema backfill is version 99, this program knows version 2; install a newer backfilld"},
+			"schema backfill is version 99, this program knows version 3; install a newer backfilld"},
 	};
 
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
