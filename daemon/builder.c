@@ -259,8 +259,8 @@ static void look_at_holders(struct builder *builder)
 {
 	struct task *task = builder->task;
 
-	ddl_ask_holders(task->control, &task->job, builder->step.lock_mode, session_backend_pid(task->session),
-		got_holders, builder);
+	ddl_ask_holders(task->control, &task->job, &task->relation, builder->step.lock_mode,
+		session_backend_pid(task->session), got_holders, builder);
 }
 
 /* Full jitter: anywhere between nothing and the present bound, which doubles. */

@@ -96,6 +96,7 @@ static void read_column(const struct reply *reply, struct relation *relation)
 	relation->insert_trigger_exists = reply_bool(reply, 0, 0, "insert_trigger_exists");
 	relation->update_trigger_exists = reply_bool(reply, 0, 0, "update_trigger_exists");
 	relation->function_name = text_of(reply, "function_name");
+	relation->has_strays = reply_bool(reply, 0, 0, "has_strays");
 	relation->check_exists = reply_bool(reply, 0, 0, "check_exists");
 	relation->check_valid = reply_bool(reply, 0, 0, "check_valid");
 }

@@ -49,16 +49,24 @@ void change_start_alter(struct text *sql, const struct job *job)
 	text_addf(sql, "ALTER TABLE %s ", job->table_name);
 }
 
-static struct change_step step_analyze(const struct job *job)
+static void add_analyze(struct change_step *step, const struct job *job, const char *table, struct text *sql)
+{
+	text_addf(sql, "ANALYZE %s (", table);
+	quote_name(sql, job->column_name);
+	text_add(sql, ")");
+	change_add_statement(step, sql);
+}
+
+static struct change_step step_analyze(const struct job *job, const struct relation *relation)
 {
 	struct change_step step = change_step_make(CHANGE_ANALYZE, "SHARE UPDATE EXCLUSIVE");
 	struct text sql = {0};
 
 	step.timeout_ms = ANALYZE_TIMEOUT_MS;
-	text_addf(&sql, "ANALYZE %s (", job->table_name);
-	quote_name(&sql, job->column_name);
-	text_add(&sql, ")");
-	change_add_statement(&step, &sql);
+	add_analyze(&step, job, job->table_name, &sql);
+	/* That of a partitioned table goes on to its partitions. */
+	for (size_t i = 1; !relation->partitioned && i < relation->members_count; i++)
+		add_analyze(&step, job, relation->members[i].name, &sql);
 	text_free(&sql);
 	return step;
 }
@@ -70,7 +78,7 @@ static bool next_analyze(const struct job *job, const struct relation *relation,
 {
 	if (relation->analyzed)
 		return false;
-	*ret_step = step_analyze(job);
+	*ret_step = step_analyze(job, relation);
 	return true;
 }
 
@@ -123,7 +131,7 @@ void change_assume(struct relation *relation, const struct job *job, enum change
 		change_assume_add(relation, job);
 		return;
 	case CHANGE_WATCH_UPDATES:
-		relation->update_trigger_exists = true;
+		change_assume_watch(relation);
 		return;
 	case CHANGE_CHECK:
 	case CHANGE_VALIDATE:

@@ -38,11 +38,86 @@ static void add_default(struct change_step *step, const struct job *job, struct 
 	change_add_statement(step, sql);
 }
 
+static bool has_trigger(const struct member *member, enum trigger_event event)
+{
+	return event == TRIGGER_INSERT ? member->insert_trigger_exists : member->update_trigger_exists;
+}
+
+static bool table_has_trigger(const struct relation *relation, enum trigger_event event)
+{
+	return event == TRIGGER_INSERT ? relation->insert_trigger_exists : relation->update_trigger_exists;
+}
+
+/* A partitioned table's trigger is its partitions' as well, also of those attached later; an inheritance
+ * child has its own or none. */
+static size_t members_with_own(const struct relation *relation)
+{
+	return relation->partitioned ? 0 : relation->members_count;
+}
+
+static bool child_lacks_trigger(const struct relation *relation, enum trigger_event event)
+{
+	for (size_t i = 1; i < members_with_own(relation); i++)
+		if (!has_trigger(&relation->members[i], event))
+			return true;
+	return false;
+}
+
+static bool trigger_missing(const struct job *job, const struct relation *relation, enum trigger_event event)
+{
+	return trigger_wanted(job) &&
+		   (!table_has_trigger(relation, event) || child_lacks_trigger(relation, event));
+}
+
+static bool trigger_exists(const struct relation *relation, enum trigger_event event)
+{
+	for (size_t i = 1; i < members_with_own(relation); i++)
+		if (has_trigger(&relation->members[i], event))
+			return true;
+	return table_has_trigger(relation, event);
+}
+
 static void add_trigger(struct change_step *step, const struct job *job, const struct relation *relation,
 	enum trigger_event event, struct text *sql)
 {
-	trigger_add_create(sql, job, relation->schema_name, event);
-	change_add_statement(step, sql);
+	if (!table_has_trigger(relation, event)) {
+		trigger_add_create(sql, job, relation->schema_name, job->table_name, event);
+		change_add_statement(step, sql);
+	}
+	for (size_t i = 1; i < members_with_own(relation); i++) {
+		if (has_trigger(&relation->members[i], event))
+			continue;
+		trigger_add_create(sql, job, relation->schema_name, relation->members[i].name, event);
+		change_add_statement(step, sql);
+	}
+}
+
+static void drop_trigger(struct change_step *step, const struct job *job, const struct relation *relation,
+	enum trigger_event event, struct text *sql)
+{
+	if (table_has_trigger(relation, event)) {
+		trigger_add_drop(sql, job, job->table_name, event);
+		change_add_statement(step, sql);
+	}
+	for (size_t i = 1; i < members_with_own(relation); i++) {
+		if (!has_trigger(&relation->members[i], event))
+			continue;
+		trigger_add_drop(sql, job, relation->members[i].name, event);
+		change_add_statement(step, sql);
+	}
+}
+
+static void assume_trigger(struct relation *relation, enum trigger_event event, bool exists)
+{
+	bool *held =
+		event == TRIGGER_INSERT ? &relation->insert_trigger_exists : &relation->update_trigger_exists;
+
+	*held = exists;
+	for (size_t i = 0; i < relation->members_count; i++) {
+		struct member *member = &relation->members[i];
+
+		*(event == TRIGGER_INSERT ? &member->insert_trigger_exists : &member->update_trigger_exists) = exists;
+	}
 }
 
 /* A stale derived value could be taken for a right one, a missing one cannot: see trigger.h. */
@@ -53,7 +128,7 @@ static bool watches_updates_at_once(const struct job *job)
 
 static struct change_step step_add(const struct job *job, const struct relation *relation)
 {
-	bool trigger = trigger_wanted(job) && !relation->insert_trigger_exists;
+	bool trigger = trigger_missing(job, relation, TRIGGER_INSERT);
 	bool alters = !relation->column_exists || default_missing(job, relation);
 	struct change_step step =
 		change_step_make(CHANGE_ADD, alters ? "ACCESS EXCLUSIVE" : "SHARE ROW EXCLUSIVE");
@@ -83,6 +158,9 @@ static struct change_step step_watch_updates(const struct job *job, const struct
 	struct change_step step = change_step_make(CHANGE_WATCH_UPDATES, "SHARE ROW EXCLUSIVE");
 	struct text sql = {0};
 
+	/* A table that became an inheritance child under the fill has neither. */
+	if (child_lacks_trigger(relation, TRIGGER_INSERT))
+		add_trigger(&step, job, relation, TRIGGER_INSERT, &sql);
 	add_trigger(&step, job, relation, TRIGGER_UPDATE, &sql);
 	text_free(&sql);
 	return step;
@@ -93,16 +171,12 @@ static struct change_step step_drop_trigger(const struct job *job, const struct 
 	struct change_step step = change_step_make(CHANGE_DROP_TRIGGER, "ACCESS EXCLUSIVE");
 	struct text sql = {0};
 
-	if (relation->insert_trigger_exists) {
-		trigger_add_drop(&sql, job, TRIGGER_INSERT);
-		change_add_statement(&step, &sql);
-	}
-	if (relation->update_trigger_exists) {
-		trigger_add_drop(&sql, job, TRIGGER_UPDATE);
-		change_add_statement(&step, &sql);
-	}
+	drop_trigger(&step, job, relation, TRIGGER_INSERT, &sql);
+	drop_trigger(&step, job, relation, TRIGGER_UPDATE, &sql);
 	if (relation->function_name) {
-		text_addf(&sql, "DROP FUNCTION %s()", relation->function_name);
+		/* A table that was an inheritance child has kept its triggers, which only the function knows of. */
+		text_addf(
+			&sql, "DROP FUNCTION %s()%s", relation->function_name, relation->has_strays ? " CASCADE" : "");
 		change_add_statement(&step, &sql);
 	}
 	text_free(&sql);
@@ -111,9 +185,8 @@ static struct change_step step_drop_trigger(const struct job *job, const struct 
 
 bool change_next_add(const struct job *job, const struct relation *relation, struct change_step *ret_step)
 {
-	bool trigger_missing = trigger_wanted(job) && !relation->insert_trigger_exists;
-
-	if (relation->column_exists && !trigger_missing && !default_missing(job, relation))
+	if (relation->column_exists && !trigger_missing(job, relation, TRIGGER_INSERT) &&
+		!default_missing(job, relation))
 		return false;
 	*ret_step = step_add(job, relation);
 	return true;
@@ -121,7 +194,7 @@ bool change_next_add(const struct job *job, const struct relation *relation, str
 
 bool change_next_watch(const struct job *job, const struct relation *relation, struct change_step *ret_step)
 {
-	if (!trigger_wanted(job) || relation->update_trigger_exists)
+	if (!trigger_missing(job, relation, TRIGGER_UPDATE))
 		return false;
 	*ret_step = step_watch_updates(job, relation);
 	return true;
@@ -130,7 +203,8 @@ bool change_next_watch(const struct job *job, const struct relation *relation, s
 bool change_next_drop_trigger(
 	const struct job *job, const struct relation *relation, struct change_step *ret_step)
 {
-	bool ours = relation->insert_trigger_exists || relation->update_trigger_exists || relation->function_name;
+	bool ours = trigger_exists(relation, TRIGGER_INSERT) || trigger_exists(relation, TRIGGER_UPDATE) ||
+				relation->function_name;
 
 	if (job->sync != JOB_SYNC_FILL || !ours)
 		return false;
@@ -153,15 +227,22 @@ static void assume_function(struct relation *relation, const struct job *job, bo
 void change_assume_add(struct relation *relation, const struct job *job)
 {
 	relation->column_exists = true;
-	relation->insert_trigger_exists = trigger_wanted(job);
+	assume_trigger(relation, TRIGGER_INSERT, trigger_wanted(job));
+	assume_trigger(relation, TRIGGER_UPDATE, trigger_wanted(job) && watches_updates_at_once(job));
 	assume_function(relation, job, trigger_wanted(job));
-	relation->update_trigger_exists = trigger_wanted(job) && watches_updates_at_once(job);
 	if (!relation->column_default)
 		relation->column_default = memory_text(job->default_expr);
 }
 
+void change_assume_watch(struct relation *relation)
+{
+	assume_trigger(relation, TRIGGER_INSERT, true);
+	assume_trigger(relation, TRIGGER_UPDATE, true);
+}
+
 void change_assume_drop_trigger(struct relation *relation, const struct job *job)
 {
-	relation->insert_trigger_exists = relation->update_trigger_exists = false;
+	assume_trigger(relation, TRIGGER_INSERT, false);
+	assume_trigger(relation, TRIGGER_UPDATE, false);
 	assume_function(relation, job, false);
 }

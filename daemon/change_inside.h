@@ -36,6 +36,7 @@ bool change_next_not_null(
 
 /* What each kind of step leaves behind; see change_assume(). */
 void change_assume_add(struct relation *relation, const struct job *job);
+void change_assume_watch(struct relation *relation);
 void change_assume_drop_trigger(struct relation *relation, const struct job *job);
 void change_assume_not_null(struct relation *relation, enum change_kind kind);
 

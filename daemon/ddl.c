@@ -3,6 +3,7 @@
 #include "daemon/authority.h"
 #include "sql.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,19 +14,35 @@
 #define SQL_CLOCK "SELECT (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000)::bigint AS ms"
 
 /* $1: the job's own timeout. It is for the table's lock, while nothing else is held yet; in a deadlock there
- * is no part for it. */
-static const char *const sql_before = SQL_CLOCK ", pg_catalog.set_config('lock_timeout', $1, true)";
+ * is no part for it. The locks of a tree are waited for one after the other: what they take together is
+ * limited as well ($2). */
+static const char *const sql_before = SQL_CLOCK ", pg_catalog.set_config('lock_timeout', $1, true),"
+												" pg_catalog.set_config('statement_timeout', $2, true)";
 static const char *const sql_granted =
-	SQL_CLOCK ", pg_catalog.set_config('lock_timeout', " AUTHORITY_LOCK_TIMEOUT("$1") ", true)";
+	SQL_CLOCK ", pg_catalog.set_config('lock_timeout', " AUTHORITY_LOCK_TIMEOUT(
+		"$1") ", true),"
+			  " pg_catalog.set_config('statement_timeout', $2, true)";
 static const char *const sql_after = SQL_CLOCK;
 
-void ddl_ask_holders(struct session *control, const struct job *job, const char *lock_mode, int own_pid,
-	session_answer *answer, void *owner)
+static void bind_members(struct script *script, const struct relation *relation)
+{
+	struct text oids = {0};
+
+	text_add(&oids, "{");
+	for (size_t i = 0; i < relation->members_count; i++)
+		text_addf(&oids, "%s%" PRIu32, i > 0 ? "," : "", relation->members[i].oid);
+	text_add(&oids, "}");
+	script_bind(script, text_is(&oids));
+	text_free(&oids);
+}
+
+void ddl_ask_holders(struct session *control, const struct job *job, const struct relation *relation,
+	const char *lock_mode, int own_pid, session_answer *answer, void *owner)
 {
 	struct script *script = script_new();
 
 	script_add(script, sql_holders);
-	script_bind_int(script, job->table_oid);
+	bind_members(script, relation);
 	script_bind_int(script, job->knobs.ddl_lock_timeout_ms);
 	script_bind(script, lock_mode);
 	script_bind_int(script, own_pid);
@@ -35,23 +52,27 @@ void ddl_ask_holders(struct session *control, const struct job *job, const char 
 bool ddl_read_holders(const struct reply *reply, const struct job *job, struct text *ret_sentence)
 {
 	const char *prepared;
+	const char *table;
 	double age_s;
 
 	if (reply_rows(reply, 0) == 0)
 		return false;
 	prepared = reply_text(reply, 0, 0, "prepared");
+	table = reply_text(reply, 0, 0, "table_name");
+	if (!table)
+		table = job->table_name;
 	age_s = reply_real(reply, 0, 0, "age_s", 0);
 	text_clear(ret_sentence);
 	if (prepared) {
 		text_addf(ret_sentence,
 			"prepared transaction %s, %.0f s old, holds %s; COMMIT or ROLLBACK PREPARED it", prepared, age_s,
-			job->table_name);
+			table);
 		return true;
 	}
 	text_addf(ret_sentence, "%s (pid %s, %s, %s) has held %s on %s for %.0f s: %s",
 		reply_bool(reply, 0, 0, "autovacuum") ? "an autovacuum" : "a transaction",
 		reply_text(reply, 0, 0, "pid"), reply_text(reply, 0, 0, "application_name"),
-		reply_text(reply, 0, 0, "state"), reply_text(reply, 0, 0, "mode"), job->table_name, age_s,
+		reply_text(reply, 0, 0, "state"), reply_text(reply, 0, 0, "mode"), table, age_s,
 		reply_text(reply, 0, 0, "query"));
 	return true;
 }
@@ -67,6 +88,7 @@ void ddl_ask(struct session *session, const struct job *job, const struct relati
 	const struct change_step *step, session_answer *answer, void *owner)
 {
 	struct script *script = script_new();
+	bool tree = relation->members_count > 1;
 
 	authority_begin(script, &(struct authority){
 								.owner = relation->owner,
@@ -76,9 +98,11 @@ void ddl_ask(struct session *session, const struct job *job, const struct relati
 							});
 	script_add(script, sql_before);
 	script_bind_int(script, job->knobs.ddl_lock_timeout_ms);
-	script_addf(script, "LOCK TABLE ONLY %s IN %s MODE", job->table_name, step->lock_mode);
+	script_bind_int(script, tree ? job->knobs.ddl_lock_timeout_ms : step->timeout_ms);
+	script_addf(script, "LOCK TABLE %s%s IN %s MODE", tree ? "" : "ONLY ", job->table_name, step->lock_mode);
 	script_add(script, sql_granted);
 	script_bind_int(script, job->knobs.ddl_lock_timeout_ms);
+	script_bind_int(script, step->timeout_ms);
 	for (size_t i = 0; i < step->script->count; i++)
 		script_add(script, step->script->statements[i].sql);
 	script_add(script, sql_after);

@@ -23,15 +23,16 @@ struct ddl_outcome {
 	int64_t duration_ms; /* with the lock */
 };
 
-/* Is there a transaction that will not be gone within ddl_lock_timeout_ms? `lock_mode`: of the lock
- * that is wanted; `own_pid`: our session, left out.
+/* Is there a transaction on any table of the tree that will not be gone within ddl_lock_timeout_ms?
+ * `lock_mode`: of the lock that is wanted; `own_pid`: our session, left out.
  */
-void ddl_ask_holders(struct session *control, const struct job *job, const char *lock_mode, int own_pid,
-	session_answer *answer, void *owner);
+void ddl_ask_holders(struct session *control, const struct job *job, const struct relation *relation,
+	const char *lock_mode, int own_pid, session_answer *answer, void *owner);
 
-/* True and a sentence: who it is. False: the way is free. */
+/* True and a sentence: who it is, and on which table of them. False: the way is free. */
 bool ddl_read_holders(const struct reply *reply, const struct job *job, struct text *ret_sentence) MUST_USE;
 
+/* Of a tree all tables are locked first, which together takes no longer than ddl_lock_timeout_ms either. */
 void ddl_ask(struct session *session, const struct job *job, const struct relation *relation,
 	const struct change_step *step, session_answer *answer, void *owner);
 

@@ -121,7 +121,7 @@ static void batch_was_refused(struct filler *filler, const struct fault *why)
 	else if (++filler->retries > RETRIES_UNTOLD)
 		task_wait_for(filler->task, why->message);
 	if (filler->refusals > 2)
-		ddl_ask_holders(filler->task->control, &filler->task->job, "ROW EXCLUSIVE",
+		ddl_ask_holders(filler->task->control, &filler->task->job, &filler->task->relation, "ROW EXCLUSIVE",
 			session_backend_pid(filler->session), got_holders, filler);
 	if (slow && is_one_page(&filler->batch))
 		filler->patience = filler->patience < PATIENCE_MOST ? 2 * filler->patience : PATIENCE_MOST;

@@ -120,8 +120,10 @@ static struct relation assumed_from(const struct relation *relation)
 		.function_name = memory_text(relation->function_name),
 		.check_exists = relation->check_exists,
 		.check_valid = relation->check_valid,
+		.partitioned = relation->partitioned,
 	};
 
+	relation_copy_members(&assumed, relation);
 	return assumed;
 }
 

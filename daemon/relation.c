@@ -14,6 +14,21 @@ struct member *relation_add_member(struct relation *relation)
 	return &relation->members[count];
 }
 
+void relation_copy_members(struct relation *copy, const struct relation *relation)
+{
+	for (size_t i = 0; i < relation->members_count; i++) {
+		const struct member *from = &relation->members[i];
+		struct member *member = relation_add_member(copy);
+
+		*member = *from;
+		member->name = memory_text(from->name);
+		member->schema_name = memory_text(from->schema_name);
+		member->bare_name = memory_text(from->bare_name);
+		member->owner = memory_text(from->owner);
+		member->key_columns = memory_text(from->key_columns);
+	}
+}
+
 const struct member *relation_member(const struct relation *relation, uint32_t oid)
 {
 	for (size_t i = 0; i < relation->members_count; i++)

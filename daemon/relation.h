@@ -59,6 +59,7 @@ struct relation {
 	bool insert_trigger_exists; /* ours */
 	bool update_trigger_exists; /* ours */
 	char *function_name;        /* ours, with its schema, which may have been changed; NULL: none */
+	bool has_strays;            /* a table outside the tree has a trigger with that function */
 	bool check_exists;          /* ours: CHECK (column IS NOT NULL) */
 	bool check_valid;
 	bool analyzed; /* by this job, since it reached that stage: the catalogue does not tell */
@@ -70,6 +71,9 @@ struct relation {
 
 /* One more member behind the others, zeroed, for the caller to fill; on loan until the next. */
 struct member *relation_add_member(struct relation *relation) MUST_USE;
+
+/* Deep copies of all members, behind those that `copy` has. */
+void relation_copy_members(struct relation *copy, const struct relation *relation);
 
 /* NULL: not of the tree (any more). */
 const struct member *relation_member(const struct relation *relation, uint32_t oid) MUST_USE;

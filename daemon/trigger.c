@@ -95,13 +95,12 @@ void trigger_add_close_function(struct text *sql, const struct job *job, const c
 	text_add(sql, "() FROM PUBLIC");
 }
 
-void trigger_add_create(
-	struct text *sql, const struct job *job, const char *schema_name, enum trigger_event event)
+void trigger_add_create(struct text *sql, const struct job *job, const char *schema_name, const char *table,
+	enum trigger_event event)
 {
 	text_add(sql, "CREATE TRIGGER ");
 	add_quoted_name(sql, job, event);
-	text_addf(sql, " BEFORE %s ON %s FOR EACH ROW ", event == TRIGGER_INSERT ? "INSERT" : "UPDATE",
-		job->table_name);
+	text_addf(sql, " BEFORE %s ON %s FOR EACH ROW ", event == TRIGGER_INSERT ? "INSERT" : "UPDATE", table);
 	if (job->sync == JOB_SYNC_FILL) {
 		text_add(sql, "WHEN (NEW.");
 		quote_name(sql, job->column_name);
@@ -112,9 +111,9 @@ void trigger_add_create(
 	text_add(sql, "()");
 }
 
-void trigger_add_drop(struct text *sql, const struct job *job, enum trigger_event event)
+void trigger_add_drop(struct text *sql, const struct job *job, const char *table, enum trigger_event event)
 {
 	text_add(sql, "DROP TRIGGER ");
 	add_quoted_name(sql, job, event);
-	text_addf(sql, " ON %s", job->table_name);
+	text_addf(sql, " ON %s", table);
 }

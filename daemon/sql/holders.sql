@@ -1,10 +1,13 @@
--- Transactions older than $2 milliseconds that hold a lock on table $1 which conflicts with one we are about to ask for: mode $3.
+-- Transactions older than $2 milliseconds that hold a lock on one of the tables $1 which conflicts with one we are about to ask for: mode $3.
 -- The oldest only; $4: our own session.
 SELECT coalesce(a.pid, 0) AS pid, a.application_name, a.state,
        pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - coalesce(a.xact_start, x.prepared)) AS age_s,
        x.gid AS prepared,
        a.backend_type = 'autovacuum worker' AS autovacuum,
        l.mode,
+       (SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
+          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.oid = l.relation) AS table_name,
        pg_catalog.left(pg_catalog.regexp_replace(a.query, '\s+', ' ', 'g'), 60) AS query
   FROM pg_catalog.pg_locks l
   LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
@@ -12,7 +15,7 @@ SELECT coalesce(a.pid, 0) AS pid, a.application_name, a.state,
   LEFT JOIN pg_catalog.pg_prepared_xacts x ON x.transaction = v.transactionid
  WHERE l.locktype = 'relation'
    AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
-   AND l.relation = $1
+   AND l.relation = ANY ($1::oid[])
    AND l.granted
    AND coalesce(l.pid, 0) <> $4
    AND CASE $3

@@ -81,6 +81,9 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS table_name,
                             WHERE t.tgrelid = c.oid AND t.tgname IN ($3, $4) AND t.tgfoid = f.oid))
          ORDER BY f.pronamespace = n.oid
          LIMIT 1) AS function_name,
+       EXISTS (SELECT FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc f ON f.oid = t.tgfoid
+                WHERE f.proname = $5 AND t.tgname IN ($3, $4) AND pg_catalog.strpos(f.prosrc, $7) > 0
+                  AND t.tgrelid NOT IN (SELECT m.oid FROM tree m)) AS has_strays,
        k.oid IS NOT NULL AS check_exists,
        coalesce(k.convalidated, false) AS check_valid
   FROM pg_catalog.pg_class c

@@ -143,9 +143,10 @@ static void who_holds_the_table_is_named_and_waited_for(void **state)
 	struct stage_set *set = *state;
 	struct fake_rule *held = fake_once(ASK_HOLDERS);
 
-	fake_columns(
-		held, "pid", "application_name", "state", "age_s", "prepared", "autovacuum", "mode", "query", NULL);
-	fake_row(held, "4711", "report", "idle in transaction", "75", NULL, "f", "AccessShareLock", "SELECT 1");
+	fake_columns(held, "pid", "application_name", "state", "age_s", "prepared", "autovacuum", "mode", "query",
+		"table_name", NULL);
+	fake_row(held, "4711", "report", "idle in transaction", "75", NULL, "f", "AccessShareLock", "SELECT 1",
+		"public.users");
 	column_missing(1);
 	start(set);
 	scene_run(&set->scene, waits);

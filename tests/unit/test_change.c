@@ -183,6 +183,51 @@ static void column_function_and_trigger_come_in_one_transaction(void **state)
 	change_step_clear(&step);
 }
 
+/* Partitions take over their parent's triggers, inheritance children do not. */
+static void each_inheritance_child_has_triggers_of_its_own(void **state)
+{
+	static const struct {
+		const char *what;
+		bool partitioned;
+		bool child_has_it;
+		bool missing;
+	} cases[] = {
+		{"a child that has none", false, false, true},
+		{"one that has it", false, true, false},
+		{"a partition", true, false, false},
+	};
+	struct job job = job_of(JOB_SYNC_FILL, false, NULL, false);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct member members[] = {
+			{.name = (char *)"public.users"},
+			{.name = (char *)"public.users_1", .update_trigger_exists = cases[i].child_has_it},
+		};
+		struct relation relation = {.server_version = 150000,
+			.schema_name = (char *)"public",
+			.column_exists = true,
+			.insert_trigger_exists = true,
+			.update_trigger_exists = true,
+			.members = members,
+			.members_count = COUNT_OF(members),
+			.partitioned = cases[i].partitioned};
+		struct change_step step = {0};
+		char *sql;
+
+		if (change_next(&job, &relation, STAGE_FILLING, &step) != cases[i].missing)
+			fail_msg("%s", cases[i].what);
+		if (!cases[i].missing)
+			continue;
+		sql = change_text(&step);
+		assert_non_null(strstr(sql, "\"~backfill_7_insert\" BEFORE INSERT ON public.users_1"));
+		assert_non_null(strstr(sql, "\"~backfill_7_update\" BEFORE UPDATE ON public.users_1"));
+		assert_null(strstr(sql, "ON public.users "));
+		free(sql);
+		change_step_clear(&step);
+	}
+}
+
 static void stages_that_change_nothing(void **state)
 {
 	struct job job = job_of(JOB_SYNC_FILL, true, "0", false);
@@ -203,6 +248,7 @@ int main(void)
 		cmocka_unit_test(the_steps_of_a_job),
 		cmocka_unit_test(what_a_step_says),
 		cmocka_unit_test(column_function_and_trigger_come_in_one_transaction),
+		cmocka_unit_test(each_inheritance_child_has_triggers_of_its_own),
 		cmocka_unit_test(stages_that_change_nothing),
 	};
 

@@ -10,6 +10,7 @@
 
 #include "tests/unit/lead_scene.h"
 
+#include "common/memory.h"
 #include "daemon/authority.h"
 #include "daemon/ddl.h"
 
@@ -75,19 +76,20 @@ static void who_holds_the_table(void **state)
 		struct fake_rule *rule = fake_once(ASK_HOLDERS);
 
 		fake_columns(rule, "pid", "application_name", "state", "age_s", "prepared", "autovacuum", "mode",
-			"query", NULL);
+			"query", "table_name", NULL);
 		if (i < COUNT_OF(cases))
 			fake_row(rule, cases[i].pid, cases[i].application, cases[i].state, cases[i].age_s,
-				cases[i].prepared, cases[i].autovacuum, cases[i].mode, cases[i].query);
+				cases[i].prepared, cases[i].autovacuum, cases[i].mode, cases[i].query, "public.users");
 		set->scene.ended = false;
-		ddl_ask_holders(task->control, &task->job, set->step.lock_mode, 99, got_holders, set);
+		ddl_ask_holders(
+			task->control, &task->job, &task->relation, set->step.lock_mode, 99, got_holders, set);
 		scene_run_to_end(&set->scene);
 		if (set->held != (i < COUNT_OF(cases)))
 			fail_msg("case %zu", i);
 		if (set->held && strcmp(text_is(&set->sentence), cases[i].sentence) != 0)
 			fail_msg("%s: %s", cases[i].what, text_is(&set->sentence));
 	}
-	assert_string_equal(fake_bound(ASK_HOLDERS, 1), "4242");
+	assert_string_equal(fake_bound(ASK_HOLDERS, 1), "{4242}");
 	assert_string_equal(fake_bound(ASK_HOLDERS, 2), "200");
 	assert_string_equal(fake_bound(ASK_HOLDERS, 3), "ACCESS EXCLUSIVE");
 	assert_string_equal(fake_bound(ASK_HOLDERS, 4), "99");
@@ -139,12 +141,39 @@ static void a_step_is_one_pipeline_with_a_short_wait(void **state)
 	}
 }
 
+/* One lock after the other would be waited for, each for the whole time. */
+static void a_tree_is_locked_as_a_whole(void **state)
+{
+	struct stage_set *set = *state;
+	struct task *task = &set->scene.task;
+	struct fake_rule *rule = fake_once("ALTER");
+	const struct script *script;
+
+	fake_statement(rule, "AS ms");
+	fake_columns(rule, "ms", NULL);
+	fake_row(rule, "1000");
+	*relation_add_member(&task->relation) =
+		(struct member){.oid = 4243, .name = memory_text("public.users_1")};
+	set->step =
+		(struct change_step){.script = script_new(), .lock_mode = "ACCESS EXCLUSIVE", .timeout_ms = 30000};
+	script_add(set->step.script, "ALTER one");
+	ddl_ask(task->session, &task->job, &task->relation, &set->step, took, set);
+	scene_run_to_end(&set->scene);
+	script = fake_last("ALTER");
+	assert_string_equal(script->statements[AUTHORITY_STATEMENTS].values[1], "200");
+	assert_string_equal(
+		script->statements[AUTHORITY_STATEMENTS + 1].sql, "LOCK TABLE public.users IN ACCESS EXCLUSIVE MODE");
+	assert_string_equal(script->statements[AUTHORITY_STATEMENTS + 2].values[1], "30000");
+	change_step_clear(&set->step);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		CASE(who_holds_the_table),
 		CASE(a_step_is_one_pipeline_with_a_short_wait),
+		CASE(a_tree_is_locked_as_a_whole),
 	};
 
 	return cmocka_run_group_tests_name("ddl", tests, NULL, NULL);
