@@ -247,7 +247,7 @@ static void the_survey_is_told_as_it_was_answered(void **state)
 static void every_part_answers(void)
 {
 	static const char *const parts[] = {"pg_replication_slots", "pg_stat_archiver", "pg_stat_bgwriter",
-		"pg_prepared_xact()", "pg_stat_get_db_active_time", "pg_partition_tree", ASK_SURVEY};
+		"pg_prepared_xact()", "pg_stat_get_db_active_time", "pg_stat_get_dead_tuples", ASK_SURVEY};
 
 	for (size_t i = 0; i < COUNT_OF(parts); i++)
 		scene_survey(fake_on(parts[i]));
@@ -441,7 +441,7 @@ static void tables_are_surveyed_while_they_are_watched(void **state)
 	struct fake_rule *rule = fake_on(ASK_SURVEY);
 
 	scene_survey(rule);
-	fake_statement(rule, "pg_partition_tree");
+	fake_statement(rule, "pg_stat_get_dead_tuples");
 	fake_columns(rule, "table_oid", "wraparound", "autovacuum", "dead_rows", NULL);
 	fake_row(rule, "4242", "f", "t", "12");
 	fake_row(rule, "4343", "t", "t", "0");
@@ -451,7 +451,7 @@ static void tables_are_surveyed_while_they_are_watched(void **state)
 	monitor_watch_table(monitor, 4242);
 	assert_null(monitor_table(monitor, 4242));
 	scene_run_ms(&set->scene, 100);
-	assert_string_equal(fake_bound("pg_partition_tree", 1), "{4242,4343}");
+	assert_string_equal(fake_bound("pg_stat_get_dead_tuples", 1), "{4242,4343}");
 	assert_int_equal(monitor_table(monitor, 4242)->vacuum, SIGNALS_AUTOVACUUM);
 	assert_int_equal(monitor_table(monitor, 4242)->dead_rows, 12);
 	assert_int_equal(monitor_table(monitor, 4343)->vacuum, SIGNALS_WRAPAROUND);
