@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DEPENDENT_OBJECTS "2BP01" /* dependent_objects_still_exist */
 #define CONTROL_RETRY_MS 500
 #define LOOK_AGAIN_MS 250
 /* A step is not taken more often than this where the catalogue still lacks it: it may be undone once or
@@ -20,6 +21,7 @@
 
 struct builder {
 	struct task *task;
+	enum stage stage;
 	task_done *done;
 	void *owner;
 	struct loop_timer *timer;
@@ -54,11 +56,11 @@ static void after(struct builder *builder, int64_t delay_ms, void (*next)(struct
 	loop_timer_after(builder->timer, delay_ms);
 }
 
-struct builder *builder_new(struct task *task, task_done *done, void *owner)
+struct builder *builder_new(struct task *task, enum stage stage, task_done *done, void *owner)
 {
 	struct builder *builder = memory_new(sizeof(*builder));
 
-	*builder = (struct builder){.task = task, .done = done, .owner = owner};
+	*builder = (struct builder){.task = task, .stage = stage, .done = done, .owner = owner};
 	builder->timer = loop_timer_new(task->loop, go_on, builder);
 	after(builder, 0, look_at_catalogue);
 	return builder;
@@ -128,6 +130,12 @@ static void tell(struct builder *builder, const char *kind, const char *detail,
 	free(statement);
 }
 
+/* Of a table that is gone nothing has to be taken back. */
+static bool takes_back(const struct builder *builder)
+{
+	return builder->stage == STAGE_CANCELLED || builder->stage == STAGE_ROLLING_BACK;
+}
+
 static void table_is_gone(struct builder *builder)
 {
 	struct fault why = {0};
@@ -189,12 +197,12 @@ static void got_catalogue(void *owner, const struct reply *reply)
 	if (control_failed(builder, reply_fault(reply), look_at_catalogue))
 		return;
 	catalog_read(reply, task->relation.server_version, &task->relation);
-	if (!task->relation.exists) {
+	if (!task->relation.exists && !takes_back(builder)) {
 		table_is_gone(builder);
 		return;
 	}
 	change_step_clear(&builder->step);
-	if (!change_next(&task->job, &task->relation, task->job.stage, &builder->step)) {
+	if (!change_next(&task->job, &task->relation, builder->stage, &builder->step)) {
 		end(builder, NULL);
 		return;
 	}
@@ -295,11 +303,27 @@ static void got_null_row(void *owner, const struct reply *reply)
 	end(builder, &builder->why);
 }
 
+static void others_depend(struct builder *builder, const struct fault *why)
+{
+	const struct job *job = &builder->task->job;
+
+	fault_copy(&builder->why, why);
+	fault_set_hint(&builder->why,
+		"All else that the job had made is taken back. Drop what depends on column %s of %s, or make it do "
+		"without, then set wanted = 'run': rolling back goes on.",
+		job->column_name, job->table_name);
+	end(builder, &builder->why);
+}
+
 static void step_failed(struct builder *builder, const struct fault *why)
 {
 	struct task *task = builder->task;
 
 	tell(builder, "error", why->message, NULL, NULL);
+	if (builder->step.kind == CHANGE_UNDO_COLUMN && strcmp(why->sqlstate, DEPENDENT_OBJECTS) == 0) {
+		others_depend(builder, why);
+		return;
+	}
 	if (why->kind == FAULT_DATA && builder->step.kind == CHANGE_VALIDATE) {
 		fault_copy(&builder->why, why);
 		catalog_ask_null_row(task->session, &task->job, &task->relation, got_null_row, builder);

@@ -1,6 +1,6 @@
 /*
- * builder: a stage that changes the catalogue (adding, sealing, analyzing), step by step until nothing is
- * missing.
+ * builder: a stage that changes the catalogue (adding, sealing, analyzing, the ways back), step by step until
+ * nothing is missing.
  *
  *	catalogue → change_next → intent → who holds the table? → the step, with a short lock_timeout → outcome →
  * catalogue …
@@ -16,9 +16,9 @@
 
 struct builder;
 
-/* Works on the task's present stage. `done` is called from the loop, once, unless the builder is freed
- * before. */
-struct builder *builder_new(struct task *task, task_done *done, void *owner) MUST_USE;
+/* Does what `stage` needs, see change_next(). `done` is called from the loop, once, unless the builder is
+ * freed before. */
+struct builder *builder_new(struct task *task, enum stage stage, task_done *done, void *owner) MUST_USE;
 
 /* Takes no more steps; builder_at_rest() tells when the one in flight has been answered. */
 void builder_stop(struct builder *builder);

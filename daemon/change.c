@@ -26,6 +26,16 @@ const char *change_name(enum change_kind kind)
 		return "drop the fill triggers";
 	case CHANGE_ANALYZE:
 		return "analyze the column";
+	case CHANGE_UNDO_CHECK:
+		return "take back the constraint on the way to NOT NULL";
+	case CHANGE_UNDO_NOT_NULL:
+		return "take back NOT NULL";
+	case CHANGE_UNDO_TRIGGER:
+		return "take back the triggers";
+	case CHANGE_UNDO_DEFAULT:
+		return "take back the default";
+	case CHANGE_UNDO_COLUMN:
+		return "drop the column";
 	}
 	return "unknown";
 }
@@ -88,6 +98,11 @@ static next_of_kind *const adding[] = {change_next_add, NULL};
 static next_of_kind *const filling[] = {change_next_watch, NULL};
 static next_of_kind *const sealing[] = {change_next_not_null, change_next_drop_trigger, NULL};
 static next_of_kind *const analyzing[] = {next_analyze, NULL};
+/* Constraints first: without the triggers' help the application's writes might not meet them. The column
+ * last: when it cannot be dropped, all else is gone. Whatever more a job makes is taken back here. */
+static next_of_kind *const cancelling[] = {change_next_undo_check, change_next_undo_trigger, NULL};
+static next_of_kind *const rolling_back[] = {change_next_undo_check, change_next_undo_not_null,
+	change_next_undo_trigger, change_next_undo_default, change_next_undo_column, NULL};
 static next_of_kind *const nothing[] = {NULL};
 
 static next_of_kind *const *kinds_of(enum stage stage)
@@ -101,13 +116,15 @@ static next_of_kind *const *kinds_of(enum stage stage)
 		return sealing;
 	case STAGE_ANALYZING:
 		return analyzing;
+	case STAGE_CANCELLED:
+		return cancelling;
+	case STAGE_ROLLING_BACK:
+		return rolling_back;
 	case STAGE_QUEUED:
 	case STAGE_PLANNING:
 	case STAGE_INDEXING:
 	case STAGE_DONE:
 	case STAGE_FAILED:
-	case STAGE_CANCELLED:
-	case STAGE_ROLLING_BACK:
 	case STAGE_ROLLED_BACK:
 		return nothing;
 	}
@@ -145,6 +162,12 @@ void change_assume(struct relation *relation, const struct job *job, enum change
 	case CHANGE_ANALYZE:
 		relation->analyzed = true;
 		return;
+	case CHANGE_UNDO_CHECK:
+	case CHANGE_UNDO_NOT_NULL:
+	case CHANGE_UNDO_TRIGGER:
+	case CHANGE_UNDO_DEFAULT:
+	case CHANGE_UNDO_COLUMN:
+		return; /* no plan is made of it */
 	}
 }
 

@@ -14,6 +14,7 @@
 
 #include "common/base.h"
 #include "common/script.h"
+#include "common/text.h"
 #include "daemon/job.h"
 #include "daemon/relation.h"
 
@@ -26,6 +27,11 @@ enum change_kind {
 	CHANGE_DROP_CHECK,
 	CHANGE_DROP_TRIGGER, /* the fill triggers and their function */
 	CHANGE_ANALYZE,
+	CHANGE_UNDO_CHECK, /* taking back: the constraint on the way to NOT NULL */
+	CHANGE_UNDO_NOT_NULL,
+	CHANGE_UNDO_TRIGGER,
+	CHANGE_UNDO_DEFAULT, /* of a column that was there before; ours goes with the column */
+	CHANGE_UNDO_COLUMN,
 };
 
 struct change_step {
@@ -36,12 +42,19 @@ struct change_step {
 	bool scans;            /* reads the whole table, under a lock that blocks neither reads nor writes */
 };
 
-/* The next step that `stage` needs; false: the stage has nothing left to do, *ret_step is untouched. */
+/*
+ * The next step that `stage` needs; false: the stage has nothing left to do, *ret_step is untouched. For
+ * `cancelled` and `rolling_back` that is what has to be taken away to get there.
+ */
 bool change_next(const struct job *job, const struct relation *relation, enum stage stage,
 	struct change_step *ret_step) MUST_USE;
 
 /* Makes `relation` look as if the step had been done. */
 void change_assume(struct relation *relation, const struct job *job, enum change_kind kind);
+
+/* What stays of a job that ends as `stage`, cancelled or rolled_back, as a sentence for people. */
+void change_kept(
+	const struct job *job, const struct relation *relation, enum stage stage, struct text *ret_sentence);
 
 /* "add the column", …: for events and waiting_for. */
 const char *change_name(enum change_kind kind) MUST_USE;

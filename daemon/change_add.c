@@ -166,9 +166,10 @@ static struct change_step step_watch_updates(const struct job *job, const struct
 	return step;
 }
 
-static struct change_step step_drop_trigger(const struct job *job, const struct relation *relation)
+struct change_step change_step_drop_trigger(
+	enum change_kind kind, const struct job *job, const struct relation *relation)
 {
-	struct change_step step = change_step_make(CHANGE_DROP_TRIGGER, "ACCESS EXCLUSIVE");
+	struct change_step step = change_step_make(kind, "ACCESS EXCLUSIVE");
 	struct text sql = {0};
 
 	drop_trigger(&step, job, relation, TRIGGER_INSERT, &sql);
@@ -208,7 +209,7 @@ bool change_next_drop_trigger(
 
 	if (job->sync != JOB_SYNC_FILL || !ours)
 		return false;
-	*ret_step = step_drop_trigger(job, relation);
+	*ret_step = change_step_drop_trigger(CHANGE_DROP_TRIGGER, job, relation);
 	return true;
 }
 

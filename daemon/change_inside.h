@@ -4,6 +4,7 @@
  *	change.c		which step is next, its name, its text, what it would leave behind
  *	change_add.c		column, default and triggers
  *	change_not_null.c	NOT NULL by way of a CHECK, or of NOT VALID where the server knows that
+ *	change_undo.c		taking away what the job has made
  *
  * Each next_x() names the first step of its kind that is missing; false: none is, *ret_step is untouched.
  */
@@ -32,6 +33,21 @@ bool change_next_watch(const struct job *job, const struct relation *relation, s
 bool change_next_drop_trigger(
 	const struct job *job, const struct relation *relation, struct change_step *ret_step);
 bool change_next_not_null(
+	const struct job *job, const struct relation *relation, struct change_step *ret_step);
+
+/* The statements that drop our triggers and their function, whichever of them there are. */
+struct change_step change_step_drop_trigger(
+	enum change_kind kind, const struct job *job, const struct relation *relation);
+
+bool change_next_undo_check(
+	const struct job *job, const struct relation *relation, struct change_step *ret_step);
+bool change_next_undo_not_null(
+	const struct job *job, const struct relation *relation, struct change_step *ret_step);
+bool change_next_undo_trigger(
+	const struct job *job, const struct relation *relation, struct change_step *ret_step);
+bool change_next_undo_default(
+	const struct job *job, const struct relation *relation, struct change_step *ret_step);
+bool change_next_undo_column(
 	const struct job *job, const struct relation *relation, struct change_step *ret_step);
 
 /* What each kind of step leaves behind; see change_assume(). */

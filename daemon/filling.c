@@ -180,7 +180,7 @@ static void watch_updates(struct filling *filling)
 		after(filling, VACUUM_AGAIN_MS, watch_updates);
 		return;
 	}
-	filling->builder = builder_new(filling->task, watched_updates, filling);
+	filling->builder = builder_new(filling->task, STAGE_FILLING, watched_updates, filling);
 }
 
 static void tell_sweep(struct filling *filling, const struct sweep_walk *walk)

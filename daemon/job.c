@@ -28,6 +28,13 @@ enum job_wanted job_wanted_parse(const char *wanted)
 	return JOB_RUN;
 }
 
+enum stage job_goal(const struct job *job)
+{
+	if (job->stage == STAGE_ROLLING_BACK || job->wanted == JOB_ROLL_BACK)
+		return STAGE_ROLLED_BACK;
+	return job->wanted == JOB_CANCEL ? STAGE_CANCELLED : STAGE_DONE;
+}
+
 const char *job_fill_expression(const struct job *job)
 {
 	return job->value ? job->value : job->default_expr;

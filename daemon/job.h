@@ -54,8 +54,12 @@ struct job {
 	/* found out by planning, kept in the row */
 	char *exact_type;    /* format_type() of column_type or of the existing column: ready for SQL text */
 	bool adopted;        /* the column was there before the job */
+	bool had_not_null;   /* … and was NOT NULL */
+	bool had_default;    /* … and had a default */
+	bool added;          /* it may have been added by the job: an ADD COLUMN was on its way */
 	bool fast_default;   /* the server adds default_expr without touching a row: nothing to fill */
 	bool volatile_value; /* the fill expression must be evaluated once a row, and only once */
+	int64_t rows_filled; /* when the row was read */
 	unsigned holds;      /* enum stage_hold bits still to be let go */
 	struct job_knobs knobs;
 	int priority; /* higher goes first */
@@ -76,6 +80,9 @@ enum job_sync job_sync_parse(const char *sync, bool has_value) MUST_USE;
 
 /* Anything unknown is a run. */
 enum job_wanted job_wanted_parse(const char *wanted) MUST_USE;
+
+/* Where this claim is to take the job: done, cancelled or rolled_back. */
+enum stage job_goal(const struct job *job) MUST_USE;
 
 /* The expression that existing rows are filled with; NULL when there is none. On loan from the job. */
 const char *job_fill_expression(const struct job *job) MUST_USE;

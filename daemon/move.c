@@ -1,7 +1,6 @@
 #include "daemon/move.h"
 
 #include "common/memory.h"
-#include "daemon/queue.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -10,8 +9,9 @@
 
 struct move {
 	struct task *task;
-	enum stage to;
+	struct queue_move how;
 	struct fault why; /* FAULT_NONE: it did not fail */
+	char *kept;
 	task_done *done;
 	void *owner;
 	struct loop_timer *timer;
@@ -19,13 +19,17 @@ struct move {
 
 static void ask(void *owner);
 
-struct move *move_new(struct task *task, enum stage to, const struct fault *why, task_done *done, void *owner)
+struct move *move_new(struct task *task, const struct queue_move *how, task_done *done, void *owner)
 {
 	struct move *move = memory_new(sizeof(*move));
 
-	*move = (struct move){.task = task, .to = to, .done = done, .owner = owner};
-	if (why)
-		fault_copy(&move->why, why);
+	*move = (struct move){.task = task, .how = *how, .done = done, .owner = owner};
+	if (how->why) {
+		fault_copy(&move->why, how->why);
+		move->how.why = &move->why;
+	}
+	move->kept = memory_text(how->kept);
+	move->how.kept = move->kept;
 	move->timer = loop_timer_new(task->loop, ask, move);
 	ask(move);
 	return move;
@@ -38,12 +42,13 @@ void move_free(struct move *move)
 	session_forget(move->task->control, move);
 	loop_timer_free(move->timer);
 	fault_clear(&move->why);
+	free(move->kept);
 	free(move);
 }
 
 enum stage move_to(const struct move *move)
 {
-	return move->to;
+	return move->how.to;
 }
 
 static void log_move(const struct move *move)
@@ -51,9 +56,9 @@ static void log_move(const struct move *move)
 	struct log_about about = task_about(move->task);
 	const struct job *job = &move->task->job;
 
-	if (move->to != STAGE_FAILED) {
+	if (move->how.to != STAGE_FAILED) {
 		log_info(&about, "job %" PRId64 " on %s.%s: %s", job->id, job->table_name, job->column_name,
-			stage_name(move->to));
+			stage_name(move->how.to));
 		return;
 	}
 	about.sqlstate = move->why.sqlstate;
@@ -65,6 +70,7 @@ static void asked(void *owner, const struct reply *reply)
 {
 	struct move *move = owner;
 	const struct fault *why = reply_fault(reply);
+	bool overtaken = false;
 
 	if (why && task_may_retry(why)) {
 		task_wait_for(move->task, why->message);
@@ -76,12 +82,14 @@ static void asked(void *owner, const struct reply *reply)
 		return;
 	}
 	task_wait_for(move->task, NULL);
-	if (reply_rows(reply, 0) == 0) {
+	if (!queue_read_move(reply, &overtaken)) {
 		move->done(move->owner, &(struct fault){.kind = FAULT_FENCED});
 		return;
 	}
-	log_move(move);
-	move->task->job.stage = move->to;
+	if (!overtaken) {
+		log_move(move);
+		move->task->job.stage = move->how.to;
+	}
 	move->done(move->owner, NULL);
 }
 
@@ -89,6 +97,5 @@ static void ask(void *owner)
 {
 	struct move *move = owner;
 
-	queue_move(move->task->control, &move->task->job, move->to,
-		move->why.kind != FAULT_NONE ? &move->why : NULL, asked, move);
+	queue_move(move->task->control, &move->task->job, &move->how, asked, move);
 }

@@ -8,17 +8,17 @@
 #define BACKFILLD_DAEMON_MOVE_H
 
 #include "common/base.h"
+#include "daemon/queue.h"
 #include "daemon/task.h"
 
 struct move;
 
 /*
- * Asks at once. `why`: the fault that the job failed with, copied; NULL unless `to` is failed. `done` is
- * called from the loop, once, unless the move is freed before: NULL when task->job.stage is `to`;
+ * Asks at once; `how` is copied. `done` is called from the loop, once, unless the move is freed before: NULL
+ * when task->job.stage is where it goes, or where it was because the user wants something else by now;
  * FAULT_FENCED when the job is no longer ours; else what waiting does not mend.
  */
-struct move *move_new(
-	struct task *task, enum stage to, const struct fault *why, task_done *done, void *owner) MUST_USE;
+struct move *move_new(struct task *task, const struct queue_move *how, task_done *done, void *owner) MUST_USE;
 void move_free(struct move *move);
 
 /* Where it goes. */

@@ -335,6 +335,8 @@ bool plan_read_probe(const struct reply *reply, const struct plan_probe *probe, 
 	if (job->default_expr && !default_fits(reply, probe->missing_at, job, why))
 		return false;
 	job->adopted = relation->column_exists;
+	job->had_not_null = relation->column_not_null || relation->not_null_unvalidated;
+	job->had_default = relation->column_default != NULL;
 	job->fast_default = !relation->column_exists && job->default_expr && !job->value && !job->fill_where &&
 						reply_bool(reply, probe->missing_at, 0, "atthasmissing");
 	job->volatile_value = probe->reads_at > 0 && reply_bool(reply, probe->reads_at, 0, "volatile");

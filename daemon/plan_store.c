@@ -102,6 +102,8 @@ static void add_findings(struct script *script, const struct job *job, const str
 	else
 		script_bind(script, NULL);
 	script_bind_int(script, relation->pages);
+	script_bind_bool(script, job->had_not_null);
+	script_bind_bool(script, job->had_default);
 }
 
 /* What change_next() looks at, and nothing that is owned twice. */

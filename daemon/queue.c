@@ -151,6 +151,10 @@ void queue_read_look(const struct reply *reply, size_t row, struct queue_entry *
 	job->sync = job_sync_parse(reply_text(reply, 0, row, "sync"), job->value != NULL);
 	job->not_null = reply_bool(reply, 0, row, "not_null");
 	job->adopted = reply_bool(reply, 0, row, "adopted");
+	job->had_not_null = reply_bool(reply, 0, row, "had_not_null");
+	job->had_default = reply_bool(reply, 0, row, "had_default");
+	job->added = reply_bool(reply, 0, row, "added");
+	job->rows_filled = reply_int(reply, 0, row, "rows_filled", 0);
 	job->fast_default = reply_bool(reply, 0, row, "fast_default");
 	job->volatile_value = reply_bool(reply, 0, row, "volatile_value");
 	job->holds = read_holds(reply, row);
@@ -215,9 +219,20 @@ void queue_release(struct session *control, int64_t job_id, int64_t epoch, const
 	ask(control, script, answer, owner);
 }
 
-void queue_move(struct session *control, const struct job *job, enum stage to, const struct fault *why,
+/* Where `run` goes on; NULL: nowhere. Every step of adding is passed over where it is done already. */
+static const char *resume_stage(const struct job *job, enum stage to)
+{
+	if (to == STAGE_FAILED)
+		return stage_name(job->stage);
+	if (to == STAGE_CANCELLED)
+		return stage_name(job->stage > STAGE_ADDING ? STAGE_ADDING : job->stage);
+	return NULL;
+}
+
+void queue_move(struct session *control, const struct job *job, const struct queue_move *move,
 	session_answer *answer, void *owner)
 {
+	const struct fault *why = move->why;
 	struct script *script = script_of(sql_move);
 	char *error = NULL;
 
@@ -225,14 +240,24 @@ void queue_move(struct session *control, const struct job *job, enum stage to, c
 		error = why->detail ? memory_textf("%s (%s)", why->message, why->detail) : memory_text(why->message);
 	script_bind_int(script, job->id);
 	script_bind_int(script, job->epoch);
-	script_bind(script, stage_name(to));
-	script_bind(script, stage_move_reason(job->stage, to));
+	script_bind(script, stage_name(move->to));
+	script_bind(script, stage_move_reason(job->stage, move->to));
 	script_bind(script, error);
 	script_bind(script, why && why->sqlstate[0] ? why->sqlstate : NULL);
 	script_bind(script, why ? why->hint : NULL);
-	script_bind(script, to == STAGE_FAILED ? stage_name(job->stage) : NULL);
+	script_bind(script, resume_stage(job, move->to));
+	script_bind(script, move->kept);
+	script_bind_bool(script, move->takes_back);
 	free(error);
 	ask(control, script, answer, owner);
+}
+
+bool queue_read_move(const struct reply *reply, bool *ret_overtaken)
+{
+	if (reply_rows(reply, 0) == 0)
+		return false;
+	*ret_overtaken = reply_bool(reply, 0, 0, "overtaken");
+	return true;
 }
 
 void queue_tell(struct session *control, const struct job *job, const struct queue_event *event,

@@ -68,9 +68,18 @@ void queue_renew(struct session *control, const char *holder, session_answer *an
 void queue_release(struct session *control, int64_t job_id, int64_t epoch, const char *held_at,
 	session_answer *answer, void *owner);
 
-/* `why`: the fault it failed with, NULL unless `to` is failed. */
-void queue_move(struct session *control, const struct job *job, enum stage to, const struct fault *why,
+struct queue_move {
+	enum stage to;
+	const struct fault *why; /* it failed with; NULL unless `to` is failed */
+	const char *kept;        /* what stays of a job that ends before it is done; NULL: it goes on */
+	bool takes_back;         /* the claim is there to cancel it or to roll it back */
+};
+
+void queue_move(struct session *control, const struct job *job, const struct queue_move *move,
 	session_answer *answer, void *owner);
+/* False: the job is no longer ours. `ret_overtaken`: the user wants something else by now, which goes before:
+ * the job is where it was. */
+bool queue_read_move(const struct reply *reply, bool *ret_overtaken) MUST_USE;
 
 struct queue_event {
 	const char *kind;

@@ -4,6 +4,7 @@
 #include "common/memory.h"
 #include "daemon/builder.h"
 #include "daemon/catalog.h"
+#include "daemon/change.h"
 #include "daemon/enlist.h"
 #include "daemon/filling.h"
 #include "daemon/fitness.h"
@@ -35,6 +36,7 @@ struct worker {
 	struct move *move;     /* is not on record yet: nothing else starts */
 	struct enlist *enlist; /* while the session is being put on record */
 	bool enlisted;         /* the session, as it is connected now, is on record as ours */
+	enum stage goal;       /* of this claim: done, cancelled or rolled_back; see job_goal() */
 	enum stage_hold held_at;
 	bool stopping;
 	int64_t stopping_since_ms;
@@ -46,6 +48,7 @@ static void read_catalogue(struct worker *worker);
 static void open_session(struct worker *worker);
 static void enlist(struct worker *worker);
 static void work(struct worker *worker);
+static void take_back(struct worker *worker);
 static void start_move(struct worker *worker, enum stage to, const struct fault *why);
 static void put_down(struct worker *worker);
 static void tick(void *owner);
@@ -80,6 +83,7 @@ struct worker *worker_new(const struct worker_context *context, const struct que
 	worker->task.relation.server_version = context->server_version;
 	job_copy(&worker->task.job, &entry->job);
 	worker->task.job.epoch = epoch;
+	worker->goal = job_goal(&worker->task.job);
 	progress_start(&worker->progress, entry->rows_estimate, entry->throttled_ms);
 	worker->timer = loop_timer_new(context->loop, go_on, worker);
 	worker->tick = loop_timer_new(context->loop, tick, worker);
@@ -147,6 +151,10 @@ static void got_catalogue(void *owner, const struct reply *reply)
 	if (control_failed(worker, reply_fault(reply), read_catalogue))
 		return;
 	catalog_read(reply, worker->context->server_version, &task->relation);
+	if (worker->goal != STAGE_DONE && !task->relation.exists) {
+		take_back(worker);
+		return;
+	}
 	if (!fitness_of_table(&task->job, &task->relation, &why)) {
 		fail(worker, &why);
 		fault_clear(&why);
@@ -154,7 +162,10 @@ static void got_catalogue(void *owner, const struct reply *reply)
 	}
 	/* It may have been renamed since the job was asked for. */
 	memory_set_text(&task->job.table_name, task->relation.table_name);
-	open_session(worker);
+	if (worker->goal != STAGE_DONE)
+		take_back(worker);
+	else
+		open_session(worker);
 }
 
 static void read_catalogue(struct worker *worker)
@@ -246,6 +257,46 @@ static void leave_stage(struct worker *worker)
 	start_move(worker, to, NULL);
 }
 
+/* What to take away to get to the goal, as change_next() knows it. */
+static enum stage way_back(const struct worker *worker)
+{
+	return worker->goal == STAGE_CANCELLED ? STAGE_CANCELLED : STAGE_ROLLING_BACK;
+}
+
+static bool something_is_left(const struct worker *worker)
+{
+	struct change_step step;
+
+	if (!change_next(&worker->task.job, &worker->task.relation, way_back(worker), &step))
+		return false;
+	change_step_clear(&step);
+	return true;
+}
+
+/* False: goes on with work() once it is. */
+static bool is_enlisted(struct worker *worker)
+{
+	if (!worker->enlisted && session_is_open(worker->task.session) && !worker->enlist)
+		enlist(worker);
+	return worker->enlisted; /* opened() enlists a session that is not open yet */
+}
+
+/* Cancels, or rolls back. Where nothing is left that takes no session: the table may be gone, or the worker
+ * login may not log in. */
+static void take_back(struct worker *worker)
+{
+	struct task *task = &worker->task;
+
+	if (worker->goal == STAGE_ROLLED_BACK && task->job.stage != STAGE_ROLLING_BACK)
+		start_move(worker, STAGE_ROLLING_BACK, NULL);
+	else if (!something_is_left(worker))
+		start_move(worker, worker->goal, NULL);
+	else if (!task->session)
+		open_session(worker);
+	else if (is_enlisted(worker))
+		worker->builder = builder_new(task, way_back(worker), part_ended, worker);
+}
+
 static void filling_held(void *owner, const char *reason_or_null)
 {
 	struct worker *worker = owner;
@@ -266,6 +317,8 @@ static void part_ended(void *owner, const struct fault *why)
 		worker_abandon(worker);
 	else if (why)
 		fail(worker, &copy);
+	else if (worker->goal != STAGE_DONE)
+		take_back(worker);
 	else
 		leave_stage(worker);
 	fault_clear(&copy);
@@ -279,11 +332,12 @@ static void work(struct worker *worker)
 
 	if (worker->stopping)
 		return;
-	if (!worker->enlisted) {
-		if (session_is_open(task->session) && !worker->enlist)
-			enlist(worker);
-		return; /* opened() goes on otherwise */
+	if (worker->goal != STAGE_DONE) {
+		take_back(worker);
+		return;
 	}
+	if (!is_enlisted(worker))
+		return;
 	switch (task->job.stage) {
 	case STAGE_PLANNING:
 		worker->planner = planner_new(task, part_ended, worker);
@@ -291,7 +345,7 @@ static void work(struct worker *worker)
 	case STAGE_ADDING:
 	case STAGE_SEALING:
 	case STAGE_ANALYZING:
-		worker->builder = builder_new(task, part_ended, worker);
+		worker->builder = builder_new(task, task->job.stage, part_ended, worker);
 		return;
 	case STAGE_FILLING:
 		worker->filling = filling_new(task, &filling_events, worker);
@@ -310,14 +364,21 @@ static void work(struct worker *worker)
 	}
 }
 
+static bool has_ended(enum stage stage)
+{
+	return stage == STAGE_DONE || stage == STAGE_FAILED || stage == STAGE_CANCELLED ||
+		   stage == STAGE_ROLLED_BACK;
+}
+
 static void moved(void *owner, const struct fault *why)
 {
 	struct worker *worker = owner;
 	struct log_about about = task_about(&worker->task);
+	enum stage to = move_to(worker->move);
 
 	if (why && why->kind != FAULT_FENCED)
 		log_error(&about, "the control tables do not take that job %" PRId64 " is %s: %s",
-			worker->task.job.id, stage_name(move_to(worker->move)), why->message);
+			worker->task.job.id, stage_name(to), why->message);
 	move_free(worker->move);
 	worker->move = NULL;
 	if (why) {
@@ -325,7 +386,7 @@ static void moved(void *owner, const struct fault *why)
 		return;
 	}
 	report(worker);
-	if (worker->task.job.stage == STAGE_DONE || worker->task.job.stage == STAGE_FAILED)
+	if (worker->task.job.stage != to || has_ended(to))
 		worker_stop(worker);
 	else
 		work(worker);
@@ -333,7 +394,20 @@ static void moved(void *owner, const struct fault *why)
 
 static void start_move(struct worker *worker, enum stage to, const struct fault *why)
 {
-	worker->move = move_new(&worker->task, to, why, moved, worker);
+	struct task *task = &worker->task;
+	struct text kept = {0};
+
+	if (to == STAGE_CANCELLED || to == STAGE_ROLLED_BACK)
+		change_kept(&task->job, &task->relation, to, &kept);
+	worker->move = move_new(task,
+		&(struct queue_move){
+			.to = to,
+			.why = why,
+			.kept = kept.length > 0 ? text_is(&kept) : NULL,
+			.takes_back = worker->goal != STAGE_DONE,
+		},
+		moved, worker);
+	text_free(&kept);
 }
 
 /* The way out: parts at rest, then the claim is given back. */
@@ -424,7 +498,7 @@ void worker_update(struct worker *worker, const struct queue_entry *entry)
 	struct job *job = &worker->task.job;
 
 	job_follow(job, &entry->job);
-	if (job->wanted != JOB_RUN)
+	if (job->wanted == JOB_PAUSE || job_goal(job) != worker->goal)
 		worker_stop(worker);
 	else if (worker->filling)
 		filling_update(worker->filling);

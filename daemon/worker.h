@@ -37,7 +37,8 @@ struct worker *worker_new(const struct worker_context *context, const struct que
 	int64_t epoch, worker_ended *ended, void *owner) MUST_USE;
 void worker_free(struct worker *worker);
 
-/* What the user's row says now: knobs take effect, a pause stops within a batch. */
+/* What the user's row says now: knobs take effect, a pause stops within a batch. So does a wish to cancel the
+ * job or to roll it back: that is for a claim of its own. */
 void worker_update(struct worker *worker, const struct queue_entry *entry);
 
 /* Puts the job down, resumable: the batch in flight is answered or cancelled first. */

@@ -10,7 +10,10 @@ WITH lapsed AS (
 	UPDATE backfill.job j
 	   SET epoch = j.epoch + 1, holder = $2, waiting_for = NULL, held_at = NULL,
 	       started_at = coalesce(j.started_at, pg_catalog.clock_timestamp()), updated_at = pg_catalog.clock_timestamp()
-	 WHERE j.id = (SELECT l.id FROM backfill.job l WHERE l.id = $1 FOR NO KEY UPDATE SKIP LOCKED) AND j.wanted = 'run' AND j.stage NOT IN ('done', 'failed', 'cancelled', 'rolled_back')
+	 WHERE j.id = (SELECT l.id FROM backfill.job l WHERE l.id = $1 FOR NO KEY UPDATE SKIP LOCKED)
+	   AND CASE WHEN j.stage = 'rolling_back' THEN j.wanted <> 'pause'
+	            WHEN j.wanted = 'roll_back' THEN j.stage <> 'rolled_back' AND (j.stage <> 'failed' OR j.resume_stage IS DISTINCT FROM 'rolling_back')
+	            ELSE j.wanted IN ('run', 'cancel') AND j.stage NOT IN ('done', 'failed', 'cancelled', 'rolled_back') END
 	   AND (SELECT pg_catalog.count(*) FROM lapsed) >= 0
 	RETURNING j.id, j.epoch, j.table_oid, j.name, j.stage
 ), taken AS (

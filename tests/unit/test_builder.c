@@ -47,7 +47,7 @@ static int tear_down(void **state)
 
 static void start(struct stage_set *set)
 {
-	set->builder = builder_new(&set->scene.task, scene_done, set);
+	set->builder = builder_new(&set->scene.task, set->scene.task.job.stage, scene_done, set);
 }
 
 /* What a step's transaction answers. */

@@ -89,7 +89,8 @@ static void move(struct stage_set *set, enum stage to, const struct fault *why)
 {
 	set->scene.ended = false;
 	set->read = NULL;
-	queue_move(set->scene.task.control, &set->scene.task.job, to, why, answered, set);
+	queue_move(set->scene.task.control, &set->scene.task.job, &(struct queue_move){.to = to, .why = why},
+		answered, set);
 	scene_run_to_end(&set->scene);
 }
 
