@@ -81,11 +81,11 @@ static void asked(void *owner, const struct reply *reply)
 		move->done(move->owner, why);
 		return;
 	}
-	task_wait_for(move->task, NULL);
 	if (!queue_read_move(reply, &overtaken)) {
 		move->done(move->owner, &(struct fault){.kind = FAULT_FENCED});
 		return;
 	}
+	task_wait_for(move->task, overtaken ? NULL : move->kept);
 	if (!overtaken) {
 		log_move(move);
 		move->task->job.stage = move->how.to;

@@ -35,7 +35,8 @@ struct plan_probe {
  * is set. */
 void plan_ask_probe(struct session *session, struct plan_probe *probe, const struct job *job,
 	const struct relation *relation, session_answer *answer, void *owner);
-/* Sets adopted, had_not_null, had_default, fast_default and volatile_value; false when the job cannot work. */
+/* Sets adopted, had_not_null, had_default, fast_default and volatile_value; false when the job cannot work.
+ */
 bool plan_read_probe(const struct reply *reply, const struct plan_probe *probe, struct job *job,
 	const struct relation *relation, struct fault *why) MUST_USE;
 void plan_probe_free(struct plan_probe *probe);

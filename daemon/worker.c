@@ -257,6 +257,33 @@ static void leave_stage(struct worker *worker)
 	start_move(worker, to, NULL);
 }
 
+static void filling_held(void *owner, const char *reason_or_null)
+{
+	struct worker *worker = owner;
+
+	progress_throttle(&worker->progress, &worker->task, reason_or_null, clock_ms());
+}
+
+static void part_ended(void *owner, const struct fault *why)
+{
+	struct worker *worker = owner;
+	struct fault copy = {0};
+
+	if (why)
+		fault_copy(&copy, why);
+	report(worker);
+	end_parts(worker);
+	if (copy.kind == FAULT_FENCED)
+		worker_abandon(worker);
+	else if (why)
+		fail(worker, &copy);
+	else if (worker->goal != STAGE_DONE)
+		take_back(worker);
+	else
+		leave_stage(worker);
+	fault_clear(&copy);
+}
+
 /* What to take away to get to the goal, as change_next() knows it. */
 static enum stage way_back(const struct worker *worker)
 {
@@ -295,33 +322,6 @@ static void take_back(struct worker *worker)
 		open_session(worker);
 	else if (is_enlisted(worker))
 		worker->builder = builder_new(task, way_back(worker), part_ended, worker);
-}
-
-static void filling_held(void *owner, const char *reason_or_null)
-{
-	struct worker *worker = owner;
-
-	progress_throttle(&worker->progress, &worker->task, reason_or_null, clock_ms());
-}
-
-static void part_ended(void *owner, const struct fault *why)
-{
-	struct worker *worker = owner;
-	struct fault copy = {0};
-
-	if (why)
-		fault_copy(&copy, why);
-	report(worker);
-	end_parts(worker);
-	if (copy.kind == FAULT_FENCED)
-		worker_abandon(worker);
-	else if (why)
-		fail(worker, &copy);
-	else if (worker->goal != STAGE_DONE)
-		take_back(worker);
-	else
-		leave_stage(worker);
-	fault_clear(&copy);
 }
 
 static const struct filling_events filling_events = {.done = part_ended, .held = filling_held};

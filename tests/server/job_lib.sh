@@ -8,7 +8,12 @@
 #	expect_done NAME…                       they are done; says the error of those that are not
 #	expect_failed WHAT NAME STAGE REGEX     it failed there; message, SQLSTATE and hint match
 #	again NAME                              wanted = 'run'
+#	steer NAME SET…                         as shop_owner: wanted, knobs
+#	proceed NAME
+#	says NAME REGEX                         waits until waiting_for matches
 #	job_id NAME
+#	job_ends NAME STAGE SECONDS             it is at that stage and nobody works on it; failed is a stage like others
+#	shape TABLE                             its definition, as text: columns, constraints, indexes, triggers
 #	expect_clean WHAT TABLE                 nothing of ours is left on the table and in its schema, but derive's triggers
 #	traffic_start NAME CLIENTS RATE         pgbench as shop_app, its script from standard input; traffic_stop NAME
 
@@ -34,7 +39,7 @@ enqueue() {
 jobs_settle() {
 	wait_until "$1" "every job has ended" "SELECT count(*) = 0, string_agg(concat_ws(' ', name, stage, waiting_for), '; ')
 		FROM backfill.job j
-		WHERE j.stage NOT IN ('done', 'failed', 'cancelled') AND j.held_at IS NULL
+		WHERE j.stage NOT IN ('done', 'failed', 'cancelled', 'rolled_back') AND j.held_at IS NULL
 		   OR EXISTS (SELECT FROM backfill.claim c WHERE c.job_id = j.id)"
 }
 
@@ -58,6 +63,42 @@ expect_failed() {
 
 again() {
 	sql -U shop_owner "$CLUSTER" "UPDATE backfill.job SET wanted = 'run' WHERE name = '$1'"
+}
+
+steer() {
+	sql -U shop_owner "$CLUSTER" "UPDATE backfill.job SET $2 WHERE name = '$1'"
+}
+
+proceed() {
+	sql -U shop_owner "$CLUSTER" "SELECT backfill.proceed($(job_id "$1"))"
+}
+
+says() {
+	wait_until 10 "job $1 says why it waits" "SELECT waiting_for ~ '$2', stage, waiting_for, error FROM backfill.job WHERE name = '$1'"
+	ok "waiting_for of $1: $2"
+}
+
+job_ends() {
+	wait_until "$3" "job $1 is $2 and put down" "SELECT stage = '$2' AND NOT EXISTS (SELECT FROM backfill.claim c WHERE c.job_id = j.id),
+		stage, wanted, waiting_for, error, error_hint FROM backfill.job j WHERE name = '$1'"
+}
+
+shape() {
+	sql "$CLUSTER" "
+		SELECT 'column ' || attname || ' ' || format_type(atttypid, atttypmod) || CASE WHEN attnotnull THEN ' not null' ELSE '' END
+		       || coalesce(' default ' || pg_get_expr(d.adbin, d.adrelid), '')
+		  FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = attrelid AND d.adnum = attnum
+		 WHERE attrelid = '$1'::regclass AND attnum > 0 AND NOT attisdropped
+		UNION ALL
+		SELECT 'constraint ' || conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = '$1'::regclass
+		UNION ALL
+		SELECT 'index ' || pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = '$1'::regclass
+		UNION ALL
+		SELECT 'trigger ' || pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = '$1'::regclass AND NOT tgisinternal
+		UNION ALL
+		SELECT 'function ' || p.proname FROM pg_proc p JOIN backfill.job j ON p.proname IN ('backfill_fill_' || j.id, 'backfill_derive_' || j.id)
+		 WHERE j.table_oid = '$1'::regclass
+		ORDER BY 1"
 }
 
 job_id() {

@@ -12,16 +12,6 @@ sql -U shop_owner main "
 	CREATE TABLE held (id int PRIMARY KEY, name text); INSERT INTO held SELECT g, 'n' || g FROM generate_series(1, 500) g;
 	CREATE FUNCTION slowly(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT upper(\$1)' COST 10000;
 	ANALYZE big, held"
-steer() { # NAME SET…
-	sql -U shop_owner main "UPDATE backfill.job SET $2 WHERE name = '$1'"
-}
-proceed() {
-	sql -U shop_owner main "SELECT backfill.proceed($(job_id "$1"))"
-}
-says() { # NAME REGEX: waiting_for
-	wait_until 10 "job $1 says why it waits" "SELECT waiting_for ~ '$2', stage, waiting_for, error FROM backfill.job WHERE name = '$1'"
-	ok "waiting_for of $1: $2"
-}
 has_column() {
 	sql main "SELECT count(*) FROM pg_attribute WHERE attrelid = '$1'::regclass AND attname = '$2' AND NOT attisdropped"
 }

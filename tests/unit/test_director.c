@@ -99,16 +99,17 @@ static void look_columns(struct fake_rule *rule)
 	fake_columns(rule, "id", "epoch", "stage", "wanted", "table_oid", "table_name", "search_path",
 		"column_name", "column_type", "collation", "default_expr", "value", "fill_where", "sync", "not_null",
 		"adopted", "exact_type", "fast_default", "volatile_value", "rows_estimate", "throttled_ms",
-		"hold_add", "hold_fill", "hold_seal", "batch_ms", "workers", "max_lag_ms", "lock_timeout_ms",
-		"ddl_lock_timeout_ms", "lag_target_ms", "max_wal_rate", "max_impact", "priority", "outside_window",
-		"window_closes_in_ms", "opens_at", "mine", "elsewhere", NULL);
+		"rows_filled", "had_not_null", "had_default", "added", "hold_add", "hold_fill", "hold_seal",
+		"batch_ms", "workers", "max_lag_ms", "lock_timeout_ms", "ddl_lock_timeout_ms", "lag_target_ms",
+		"max_wal_rate", "max_impact", "priority", "outside_window", "window_closes_in_ms", "opens_at", "mine",
+		"elsewhere", NULL);
 }
 
 static void look_row(struct fake_rule *rule, const char *id, const char *mine)
 {
 	fake_row(rule, id, "5", "queued", "run", "4242", "public.users", "public, pg_temp", "v", "text", NULL,
-		NULL, "upper(email)", NULL, "auto", "f", "f", NULL, "f", "f", NULL, "0", "f", "f", "f", "100", "1",
-		"1000", "100", "200", "500", "0", "10", "0", "f", NULL, NULL, mine, "f");
+		NULL, "upper(email)", NULL, "auto", "f", "f", NULL, "f", "f", NULL, "0", "0", "f", "f", "f", "f", "f",
+		"f", "100", "1", "1000", "100", "200", "500", "0", "10", "0", "f", NULL, NULL, mine, "f");
 }
 
 static void nobody_waits(struct fake_rule *rule)
@@ -244,8 +245,8 @@ static void a_job_is_claimed_worked_on_and_put_down(void **state)
 	look_row(mine, "7", "t");
 	claim_answers(fake_once(ASK_CLAIM), "6");
 	fake_on(ASK_CATALOGUE);
-	fake_columns(move, "id", NULL);
-	fake_row(move, "7");
+	fake_columns(move, "id", "overtaken", NULL);
+	fake_row(move, "7", "f");
 	start(set);
 	scene_run(&set->scene, is_idle);
 	assert_int_equal(director_failures(set->director), 1);

@@ -119,6 +119,9 @@ static void what_a_move_writes(void **state)
 	assert_string_equal(fake_bound(ASK_MOVE, 6), "22012");
 	assert_string_equal(fake_bound(ASK_MOVE, 7), "Mend it.");
 	assert_string_equal(fake_bound(ASK_MOVE, 8), "filling"); /* from where it goes on */
+	move(set, STAGE_CANCELLED, NULL);
+	assert_string_equal(fake_bound(ASK_MOVE, 4), "cancelled while filling");
+	assert_string_equal(fake_bound(ASK_MOVE, 8), "adding"); /* what is missing there is made again */
 	fault_set(&why, FAULT_JOB, "ours");
 	move(set, STAGE_FAILED, &why);
 	assert_string_equal(fake_bound(ASK_MOVE, 5), "ours");
@@ -162,13 +165,14 @@ static void a_job_as_the_table_has_it(void **state)
 	fake_columns(rule, "id", "epoch", "stage", "wanted", "table_oid", "table_name", "search_path",
 		"column_name", "column_type", "collation", "default_expr", "value", "fill_where", "sync", "not_null",
 		"adopted", "exact_type", "fast_default", "volatile_value", "rows_estimate", "throttled_ms",
-		"hold_add", "hold_fill", "hold_seal", "batch_ms", "workers", "max_lag_ms", "lock_timeout_ms",
-		"ddl_lock_timeout_ms", "lag_target_ms", "max_wal_rate", "max_impact", "priority", "outside_window",
-		"window_closes_in_ms", "opens_at", "mine", "elsewhere", NULL);
+		"rows_filled", "had_not_null", "had_default", "added", "hold_add", "hold_fill", "hold_seal",
+		"batch_ms", "workers", "max_lag_ms", "lock_timeout_ms", "ddl_lock_timeout_ms", "lag_target_ms",
+		"max_wal_rate", "max_impact", "priority", "outside_window", "window_closes_in_ms", "opens_at", "mine",
+		"elsewhere", NULL);
 	fake_row(rule, "7", "5", "sealing", "pause", "4294967295", "public.users", "public, pg_temp", "v", NULL,
-		NULL, "0", NULL, NULL, "auto", "t", "t", "text", "f", "t", NULL, "12", "f", "t", "t", "50", "4",
-		"2000", "120", "300", "1500", "6000000000", "0", "-3", "t", NULL, "2026-11-22 22:00 Europe/Berlin",
-		"t", "f");
+		NULL, "0", NULL, NULL, "auto", "t", "t", "text", "f", "t", NULL, "12", "34", "t", "f", "f", "f", "t",
+		"t", "50", "4", "2000", "120", "300", "1500", "6000000000", "0", "-3", "t", NULL,
+		"2026-11-22 22:00 Europe/Berlin", "t", "f");
 	set->read = read_entry;
 	queue_look(set->scene.task.control, "here", &defaults, answered, set);
 	scene_run_to_end(&set->scene);
@@ -196,6 +200,8 @@ static void a_job_as_the_table_has_it(void **state)
 	assert_true(set->entry.job.volatile_value && !set->entry.job.fast_default);
 	assert_int_equal(set->entry.rows_estimate, -1);
 	assert_int_equal(set->entry.throttled_ms, 12);
+	assert_int_equal(set->entry.job.rows_filled, 34);
+	assert_true(set->entry.job.had_not_null && !set->entry.job.had_default && !set->entry.job.added);
 	queue_entry_clear(&set->entry);
 }
 
