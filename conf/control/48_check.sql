@@ -2,8 +2,6 @@
 -- SECURITY INVOKER, so that current_user is the submitter.
 CREATE OR REPLACE FUNCTION backfill.job_check() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-	other record;
 BEGIN
 	NEW.requested_by := current_user;
 	NEW.requested_at := clock_timestamp();
@@ -65,20 +63,9 @@ BEGIN
 	NEW.adopted := backfill.job_check_column(NEW);
 	PERFORM backfill.job_check_limits(NEW);
 	PERFORM backfill.job_check_wishes(NEW);
+	NEW.index := backfill.job_check_index(NEW);
 	NEW.daily_window := backfill.daily_window_read(NEW.daily_window);
 
-	SELECT j.id, j.name, j.stage INTO other FROM backfill.job j
-	 WHERE j.table_oid = NEW.table_oid AND j.column_name = NEW.column_name
-	   AND j.stage NOT IN ('done', 'cancelled', 'rolled_back');
-	IF FOUND THEN
-		RAISE EXCEPTION USING ERRCODE = 'unique_violation',
-			MESSAGE = format('column %I of table %s has a live job already', NEW.column_name, NEW.table_name),
-			DETAIL = format('It is job %s%s, in stage %s.', other.id, ' "' || other.name || '"', other.stage),
-			HINT = CASE other.stage
-				WHEN 'failed' THEN format('See error and error_hint of job %s and set wanted = ''run'' again, or DELETE it first.', other.id)
-				WHEN 'queued' THEN format('Let it finish, or take it back first: UPDATE backfill.job SET wanted = ''cancel'' WHERE id = %s;', other.id)
-				ELSE format('Let it finish: SELECT * FROM backfill.status WHERE id = %s;', other.id) END,
-			COLUMN = 'column_name', CONSTRAINT = 'job_live_column';
-	END IF;
+	PERFORM backfill.job_check_alone(NEW);
 	RETURN NEW;
 END $$;

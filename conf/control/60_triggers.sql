@@ -13,6 +13,7 @@ BEGIN
 			('backfill.job', 'job_3_tell', 'AFTER INSERT', '', 'job_tell'),
 			('backfill.job', 'job_4_steer', 'BEFORE UPDATE OF ' || steerable, '', 'job_steer'),
 			('backfill.job', 'job_5_want', 'BEFORE UPDATE OF wanted', '', 'job_want'),
+			('backfill.job', 'job_6_forget', 'AFTER UPDATE OF wanted', 'WHEN (OLD.stage = ''rolled_back'' AND NEW.stage = ''planning'')', 'job_forget'),
 			('backfill.job', 'job_6_tell', 'AFTER UPDATE OF wanted, ' || steerable, '', 'job_tell'),
 			('backfill.job', 'job_7_moved', 'AFTER UPDATE OF stage', 'WHEN (OLD.stage IS DISTINCT FROM NEW.stage)', 'job_moved'),
 			('backfill.job', 'job_8_spare', 'BEFORE DELETE', '', 'job_spare'),

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The views and functions beside backfill.job, and what each stage answers to each wish.
+# The views and functions beside backfill.job.
 # shellcheck source=tests/server/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/server/control_lib.sh
@@ -39,38 +39,8 @@ expect_sql "one that has not been seen for long does not count" "no daemon serve
 sql -U backfilld main "UPDATE backfill.daemon_seen SET last_seen = clock_timestamp()"
 expect_sql "somebody serves" "replica standby1 is 1.4 s behind|t" "SELECT waiting_for, serving FROM backfill.status, backfill.daemon"
 
-# What each stage answers: STAGE run pause cancel roll_back, each a stage or an error; = is as before
-while read -r stage answers; do
-	wishes=(run pause cancel roll_back)
-	for answer in $answers; do
-		wish=${wishes[0]}
-		wishes=("${wishes[@]:1}")
-		daemon_writes "stage = '$stage', resume_stage = CASE '$stage' WHEN 'failed' THEN 'sealing' END, error = CASE '$stage' WHEN 'failed' THEN 'no' END, error_code = NULL, finished_at = now()"
-		steer="BEGIN; UPDATE backfill.job SET wanted = '$wish' WHERE id = $job RETURNING stage; ROLLBACK"
-		case $answer in
-		=) expect_sql "$stage, $wish: stays" "$stage" -U shop_owner "$steer" ;;
-		0A000 | 55000) expect_error "$stage, $wish: refused" "$answer" 'DETAIL:.*HINT:' -U shop_owner "$steer" ;;
-		*) expect_sql "$stage, $wish: $answer" "$answer" -U shop_owner "$steer" ;;
-		esac
-	done
-done <<'WISHES'
-queued       =        = cancelled 0A000
-planning     =        = 0A000     0A000
-filling      =        = 0A000     0A000
-analyzing    =        = 0A000     0A000
-failed       sealing  = 0A000     0A000
-done         =        = 55000     0A000
-cancelled    queued   = =         0A000
-rolling_back 55000    = 55000     =
-rolled_back  planning = =         =
-WISHES
 daemon_writes "stage = 'done'"
 expect_sql "a wish without effect is not kept" run -U shop_owner "UPDATE backfill.job SET wanted = 'pause' RETURNING wanted"
-daemon_writes "stage = 'queued', finished_at = NULL"
-sql -U backfilld main "INSERT INTO backfill.claim (job_id, root_oid, holder, epoch, lease_until) SELECT id, table_oid, 'here', 1, now() FROM backfill.job"
-expect_error "a claimed job has begun" 0A000 'cannot do wanted = cancel' -U shop_owner "UPDATE backfill.job SET wanted = 'cancel'"
-sql -U backfilld main "DELETE FROM backfill.claim"
-
 # A failed job is sent off again by naming wanted, also with the value it has
 daemon_writes "stage = 'failed', resume_stage = 'filling', error = 'division by zero', error_code = '22012', error_hint = 'see to it', finished_at = now()"
 expect_sql "naming another column does not" failed -U shop_owner "UPDATE backfill.job SET note = 'x' RETURNING stage"
