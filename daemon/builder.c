@@ -2,9 +2,11 @@
 
 #include "common/clock.h"
 #include "common/memory.h"
+#include "common/quote.h"
 #include "daemon/catalog.h"
 #include "daemon/change.h"
 #include "daemon/ddl.h"
+#include "daemon/lone.h"
 #include "daemon/queue.h"
 
 #include <stdlib.h>
@@ -27,14 +29,17 @@ struct builder {
 	struct loop_timer *timer;
 	void (*next)(struct builder *builder); /* what the timer goes on with */
 	struct change_step step;               /* being worked on; script NULL: none */
+	struct lone *lone;                     /* carries out a step that stands alone */
 	enum change_kind taken;                /* the step that succeeded last */
-	int times;                             /* in a row; 0: none yet */
+	size_t taken_member;
+	int times; /* in a row; 0: none yet */
 	int64_t backoff_ms;
 	bool refused;            /* this step, at least once */
 	int64_t waited_since_ms; /* when this step was first ready to go */
 	bool stopping;
-	bool in_flight;   /* a step was sent and not answered */
-	struct fault why; /* of a failed validation, while its row is looked for */
+	bool in_flight; /* a step was sent and not answered */
+	struct fault
+		why; /* what the stage fails with, while its row is looked for, or an invalid index is dropped */
 };
 
 static void look_at_catalogue(struct builder *builder);
@@ -72,6 +77,7 @@ void builder_free(struct builder *builder)
 		return;
 	session_forget(builder->task->control, builder);
 	session_forget(builder->task->session, builder);
+	lone_free(builder->lone);
 	loop_timer_free(builder->timer);
 	change_step_clear(&builder->step);
 	fault_clear(&builder->why);
@@ -81,6 +87,8 @@ void builder_free(struct builder *builder)
 void builder_stop(struct builder *builder)
 {
 	builder->stopping = true;
+	if (builder->lone)
+		lone_cancel(builder->lone);
 }
 
 bool builder_at_rest(const struct builder *builder)
@@ -159,6 +167,17 @@ static void leaves_no_trace(struct builder *builder)
 	fault_clear(&why);
 }
 
+/* The step that was taken last, once more? */
+static bool is_taken(const struct builder *builder)
+{
+	return builder->taken == builder->step.kind && builder->taken_member == builder->step.member;
+}
+
+static bool drops_leftover(const struct change_step *step)
+{
+	return step->kind == CHANGE_INDEX_DROP || step->kind == CHANGE_UNIQUE_DROP;
+}
+
 static void hint_at_null(struct fault *why, const char *row)
 {
 	fault_set_hint(
@@ -206,13 +225,17 @@ static void got_catalogue(void *owner, const struct reply *reply)
 		end(builder, NULL);
 		return;
 	}
-	if (builder->times >= TIMES_MOST && builder->taken == builder->step.kind) {
+	if (builder->times >= TIMES_MOST && is_taken(builder)) {
 		leaves_no_trace(builder);
 		return;
 	}
 	builder->backoff_ms = BACKOFF_LEAST_MS;
 	builder->refused = false;
 	builder->waited_since_ms = clock_ms();
+	if (builder->why.kind != FAULT_NONE && !drops_leftover(&builder->step)) {
+		end(builder, &builder->why);
+		return;
+	}
 	if (builder->step.kind == CHANGE_CHECK)
 		catalog_ask_null_row(task->session, &task->job, &task->relation, looked_for_null, builder);
 	else
@@ -240,7 +263,10 @@ static void told_intent(void *owner, const struct reply *reply)
 
 static void tell_intent(struct builder *builder)
 {
-	tell(builder, "intent", change_name(builder->step.kind), NULL, told_intent);
+	char *step = change_describe(&builder->step);
+
+	tell(builder, "intent", step, NULL, told_intent);
+	free(step);
 }
 
 static void got_holders(void *owner, const struct reply *reply)
@@ -272,22 +298,23 @@ static void look_at_holders(struct builder *builder)
 }
 
 /* Full jitter: anywhere between nothing and the present bound, which doubles. */
-static void back_off(struct builder *builder, const struct fault *why)
+static void back_off(struct builder *builder, const struct fault *why, void (*again)(struct builder *))
 {
 	struct task *task = builder->task;
 	int64_t delay_ms = BACKOFF_LEAST_MS / 4 + clock_jitter(builder->backoff_ms);
-	char *sentence = memory_textf("%s was refused (%s); trying again, waiting since %lld s",
-		change_name(builder->step.kind), why->message,
-		(long long)((clock_ms() - builder->waited_since_ms) / 1000));
+	char *step = change_describe(&builder->step);
+	char *sentence = memory_textf("%s was refused (%s); trying again, waiting since %lld s", step,
+		why->message, (long long)((clock_ms() - builder->waited_since_ms) / 1000));
 
 	task_wait_for(task, sentence);
 	free(sentence);
+	free(step);
 	if (!builder->refused)
 		tell(builder, "refused", why->message, NULL, NULL);
 	builder->refused = true;
 	builder->backoff_ms =
 		2 * builder->backoff_ms < BACKOFF_MOST_MS ? 2 * builder->backoff_ms : BACKOFF_MOST_MS;
-	after(builder, delay_ms, look_at_holders);
+	after(builder, delay_ms, again);
 }
 
 static void got_null_row(void *owner, const struct reply *reply)
@@ -332,6 +359,43 @@ static void step_failed(struct builder *builder, const struct fault *why)
 	end(builder, why);
 }
 
+static void step_is_taken(struct builder *builder, const struct ddl_outcome *outcome)
+{
+	char *step = change_describe(&builder->step);
+
+	task_wait_for(builder->task, NULL);
+	tell(builder, "statement", step, outcome, NULL);
+	free(step);
+	builder->times = is_taken(builder) ? builder->times + 1 : 1;
+	builder->taken = builder->step.kind;
+	builder->taken_member = builder->step.member;
+	if (builder->step.kind == CHANGE_ANALYZE)
+		builder->task->relation.analyzed = true;
+	look_at_catalogue(builder);
+}
+
+static void hint_at_duplicate(struct builder *builder)
+{
+	const struct job *job = &builder->task->job;
+	struct text column = {0};
+
+	if (strcmp(builder->why.sqlstate, "23505") != 0)
+		return;
+	quote_name(&column, job->column_name);
+	fault_set_hint(&builder->why,
+		"Let every row have a value of its own (SELECT %s, count(*) FROM %s GROUP BY 1 HAVING count(*) > 1), "
+		"then "
+		"set wanted = 'run'.",
+		text_is(&column), job->table_name);
+	text_free(&column);
+}
+
+static void end_lone(struct builder *builder)
+{
+	lone_free(builder->lone);
+	builder->lone = NULL;
+}
+
 static void took_step(void *owner, const struct reply *reply)
 {
 	struct builder *builder = owner;
@@ -345,21 +409,41 @@ static void took_step(void *owner, const struct reply *reply)
 		return;
 	}
 	if (why && task_may_retry(why)) {
-		back_off(builder, why);
+		back_off(builder, why, look_at_holders);
 		return;
 	}
 	if (why) {
 		step_failed(builder, why);
 		return;
 	}
-	task_wait_for(builder->task, NULL);
 	ddl_read(reply, &builder->step, &outcome);
-	tell(builder, "statement", change_name(builder->step.kind), &outcome, NULL);
-	builder->times = builder->taken == builder->step.kind ? builder->times + 1 : 1;
-	builder->taken = builder->step.kind;
-	if (builder->step.kind == CHANGE_ANALYZE)
-		builder->task->relation.analyzed = true;
-	look_at_catalogue(builder);
+	step_is_taken(builder, &outcome);
+}
+
+/* Whatever became of an index that was being built, the catalogue tells; one that is invalid goes before the
+ * job fails. */
+static void took_lone_step(void *owner, int64_t duration_ms, const struct fault *why)
+{
+	struct builder *builder = owner;
+	struct ddl_outcome outcome = {.lock_wait_ms = -1, .duration_ms = duration_ms};
+
+	builder->in_flight = false;
+	if (!why) {
+		end_lone(builder);
+		step_is_taken(builder, &outcome);
+		return;
+	}
+	if (why->kind == FAULT_LINK || builder->stopping) {
+		after(builder, CONTROL_RETRY_MS, wait_for_session);
+	} else if (task_may_retry(why)) {
+		back_off(builder, why, wait_for_session);
+	} else {
+		tell(builder, "error", why->message, NULL, NULL);
+		fault_copy(&builder->why, why);
+		hint_at_duplicate(builder);
+		after(builder, 0, wait_for_session);
+	}
+	end_lone(builder);
 }
 
 /* A step asked for without a connection would be carried out on the next one, though nobody waits for it
@@ -370,6 +454,15 @@ static void wait_for_session(struct builder *builder)
 		look_at_catalogue(builder);
 	else
 		after(builder, LOOK_AGAIN_MS, wait_for_session);
+}
+
+static void take_lone_step(struct builder *builder)
+{
+	char *step = change_describe(&builder->step);
+
+	builder->lone =
+		lone_new(builder->task, builder->step.script->statements[0].sql, step, took_lone_step, builder);
+	free(step);
 }
 
 static void take_step(struct builder *builder)
@@ -383,5 +476,9 @@ static void take_step(struct builder *builder)
 		return;
 	}
 	builder->in_flight = true;
+	if (builder->step.alone) {
+		take_lone_step(builder);
+		return;
+	}
 	ddl_ask(task->session, &task->job, &task->relation, &builder->step, took_step, builder);
 }

@@ -33,6 +33,10 @@ static void ask_members(struct script *script, const struct job *job, struct tex
 	bind_name(script, name);
 	trigger_add_marker(name, job);
 	bind_name(script, name);
+	script_bind(script, job->index_name);
+	script_bind(script, job->unique_name);
+	script_bind(script, job->check_name);
+	script_bind(script, job->foreign_key_name);
 }
 
 void catalog_ask(struct session *control, const struct job *job, session_answer *answer, void *owner)
@@ -108,6 +112,31 @@ static char *member_text(const struct reply *reply, size_t row, const char *colu
 	return memory_text(reply_text(reply, MEMBERS_AT, row, column));
 }
 
+static void read_objects(const struct reply *reply, size_t row, struct member *member)
+{
+	member->index = (struct member_index){
+		.name = member_text(reply, row, "index_name"),
+		.exists = reply_bool(reply, MEMBERS_AT, row, "index_exists"),
+		.valid = reply_bool(reply, MEMBERS_AT, row, "index_valid"),
+		.attached = reply_bool(reply, MEMBERS_AT, row, "index_attached"),
+	};
+	member->unique = (struct member_index){
+		.name = member_text(reply, row, "unique_name"),
+		.exists = reply_bool(reply, MEMBERS_AT, row, "unique_exists"),
+		.valid = reply_bool(reply, MEMBERS_AT, row, "unique_valid"),
+		.is_constraint = reply_bool(reply, MEMBERS_AT, row, "unique_constrained"),
+		.attached = reply_bool(reply, MEMBERS_AT, row, "unique_attached"),
+	};
+	member->check = (struct member_constraint){
+		.exists = reply_bool(reply, MEMBERS_AT, row, "check_exists"),
+		.valid = reply_bool(reply, MEMBERS_AT, row, "check_valid"),
+	};
+	member->foreign_key = (struct member_constraint){
+		.exists = reply_bool(reply, MEMBERS_AT, row, "foreign_key_exists"),
+		.valid = reply_bool(reply, MEMBERS_AT, row, "foreign_key_valid"),
+	};
+}
+
 static void read_member(const struct reply *reply, size_t row, struct member *member)
 {
 	*member = (struct member){
@@ -128,6 +157,7 @@ static void read_member(const struct reply *reply, size_t row, struct member *me
 		.insert_trigger_exists = reply_bool(reply, MEMBERS_AT, row, "insert_trigger_exists"),
 		.update_trigger_exists = reply_bool(reply, MEMBERS_AT, row, "update_trigger_exists"),
 	};
+	read_objects(reply, row, member);
 }
 
 void catalog_read(const struct reply *reply, int server_version, struct relation *relation)

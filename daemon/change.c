@@ -1,5 +1,6 @@
 #include "daemon/change_inside.h"
 
+#include "common/memory.h"
 #include "common/quote.h"
 
 #include <stdlib.h>
@@ -24,6 +25,34 @@ const char *change_name(enum change_kind kind)
 		return "drop the CHECK that NOT NULL replaces";
 	case CHANGE_DROP_TRIGGER:
 		return "drop the fill triggers";
+	case CHANGE_RULE:
+		return "require the CHECK of new rows";
+	case CHANGE_RULE_VALIDATE:
+		return "validate the CHECK";
+	case CHANGE_REFERENCE:
+		return "require the foreign key of new rows";
+	case CHANGE_REFERENCE_VALIDATE:
+		return "validate the foreign key";
+	case CHANGE_REFERENCE_ADOPT:
+		return "make the leaves' foreign keys one";
+	case CHANGE_INDEX_PARENT:
+		return "make the index that those of the partitions will be attached to";
+	case CHANGE_INDEX_BUILD:
+		return "build the index";
+	case CHANGE_INDEX_DROP:
+		return "drop the invalid index that a build has left";
+	case CHANGE_INDEX_ATTACH:
+		return "attach the partition's index";
+	case CHANGE_UNIQUE_PARENT:
+		return "make the UNIQUE constraint that those of the partitions will be attached to";
+	case CHANGE_UNIQUE_BUILD:
+		return "build the unique index";
+	case CHANGE_UNIQUE_DROP:
+		return "drop the invalid unique index that a build has left";
+	case CHANGE_UNIQUE_CONSTRAINT:
+		return "make the unique index a constraint";
+	case CHANGE_UNIQUE_ATTACH:
+		return "attach the partition's unique index";
 	case CHANGE_ANALYZE:
 		return "analyze the column";
 	case CHANGE_UNDO_CHECK:
@@ -38,6 +67,13 @@ const char *change_name(enum change_kind kind)
 		return "drop the column";
 	}
 	return "unknown";
+}
+
+char *change_describe(const struct change_step *step)
+{
+	const char *name = change_name(step->kind);
+
+	return step->object ? memory_textf("%s %s", name, step->object) : memory_text(name);
 }
 
 struct change_step change_step_make(enum change_kind kind, const char *lock_mode)
@@ -96,7 +132,9 @@ static bool next_analyze(const struct job *job, const struct relation *relation,
  * last moment. */
 static next_of_kind *const adding[] = {change_next_add, NULL};
 static next_of_kind *const filling[] = {change_next_watch, NULL};
-static next_of_kind *const sealing[] = {change_next_not_null, change_next_drop_trigger, NULL};
+static next_of_kind *const indexing[] = {change_next_index, NULL};
+static next_of_kind *const sealing[] = {change_next_rule, change_next_not_null, change_next_reference,
+	change_next_unique, change_next_drop_trigger, NULL};
 static next_of_kind *const analyzing[] = {next_analyze, NULL};
 /* Constraints first: without the triggers' help the application's writes might not meet them. The column
  * last: when it cannot be dropped, all else is gone. Whatever more a job makes is taken back here. */
@@ -112,6 +150,8 @@ static next_of_kind *const *kinds_of(enum stage stage)
 		return adding;
 	case STAGE_FILLING:
 		return filling;
+	case STAGE_INDEXING:
+		return indexing;
 	case STAGE_SEALING:
 		return sealing;
 	case STAGE_ANALYZING:
@@ -122,7 +162,6 @@ static next_of_kind *const *kinds_of(enum stage stage)
 		return rolling_back;
 	case STAGE_QUEUED:
 	case STAGE_PLANNING:
-	case STAGE_INDEXING:
 	case STAGE_DONE:
 	case STAGE_FAILED:
 	case STAGE_ROLLED_BACK:
@@ -141,9 +180,9 @@ bool change_next(
 	return false;
 }
 
-void change_assume(struct relation *relation, const struct job *job, enum change_kind kind)
+void change_assume(struct relation *relation, const struct job *job, const struct change_step *step)
 {
-	switch (kind) {
+	switch (step->kind) {
 	case CHANGE_ADD:
 		change_assume_add(relation, job);
 		return;
@@ -154,7 +193,25 @@ void change_assume(struct relation *relation, const struct job *job, enum change
 	case CHANGE_VALIDATE:
 	case CHANGE_SET_NOT_NULL:
 	case CHANGE_DROP_CHECK:
-		change_assume_not_null(relation, kind);
+		change_assume_not_null(relation, step->kind);
+		return;
+	case CHANGE_RULE:
+	case CHANGE_RULE_VALIDATE:
+	case CHANGE_REFERENCE:
+	case CHANGE_REFERENCE_VALIDATE:
+	case CHANGE_REFERENCE_ADOPT:
+		change_assume_constraint(&relation->members[step->member], step->kind);
+		return;
+	case CHANGE_INDEX_PARENT:
+	case CHANGE_INDEX_BUILD:
+	case CHANGE_INDEX_DROP:
+	case CHANGE_INDEX_ATTACH:
+	case CHANGE_UNIQUE_PARENT:
+	case CHANGE_UNIQUE_BUILD:
+	case CHANGE_UNIQUE_DROP:
+	case CHANGE_UNIQUE_CONSTRAINT:
+	case CHANGE_UNIQUE_ATTACH:
+		change_assume_index(&relation->members[step->member], step->kind);
 		return;
 	case CHANGE_DROP_TRIGGER:
 		change_assume_drop_trigger(relation, job);
@@ -183,5 +240,6 @@ char *change_text(const struct change_step *step)
 void change_step_clear(struct change_step *step)
 {
 	script_free(step->script);
+	free(step->object);
 	*step = (struct change_step){0};
 }

@@ -26,6 +26,20 @@ enum change_kind {
 	CHANGE_SET_NOT_NULL,  /* skips its scan, since the CHECK is valid */
 	CHANGE_DROP_CHECK,
 	CHANGE_DROP_TRIGGER, /* the fill triggers and their function */
+	CHANGE_RULE,         /* check_expr, of new rows */
+	CHANGE_RULE_VALIDATE,
+	CHANGE_REFERENCE, /* the foreign key, of new rows */
+	CHANGE_REFERENCE_VALIDATE,
+	CHANGE_REFERENCE_ADOPT, /* of a partitioned table, over those of its leaves */
+	CHANGE_INDEX_PARENT,    /* of a table without rows of its own: empty until the leaves' are attached */
+	CHANGE_INDEX_BUILD,
+	CHANGE_INDEX_DROP, /* one that a failed build has left */
+	CHANGE_INDEX_ATTACH,
+	CHANGE_UNIQUE_PARENT, /* the same for the UNIQUE constraint */
+	CHANGE_UNIQUE_BUILD,
+	CHANGE_UNIQUE_DROP,
+	CHANGE_UNIQUE_CONSTRAINT, /* takes the index over */
+	CHANGE_UNIQUE_ATTACH,
 	CHANGE_ANALYZE,
 	CHANGE_UNDO_CHECK, /* taking back: the constraint on the way to NOT NULL */
 	CHANGE_UNDO_NOT_NULL,
@@ -37,8 +51,12 @@ enum change_kind {
 struct change_step {
 	enum change_kind kind;
 	struct script *script; /* the statements, one transaction; owned by the step */
+	size_t member;         /* of the relation: the table that it is about */
+	const char *table;     /* its name, quoted; NULL: the job's table. On loan from the relation */
+	char *object;          /* index or constraint that it is about, for people; NULL: none */
 	const char *lock_mode; /* "ACCESS EXCLUSIVE", …: the strongest on the table */
 	int64_t timeout_ms;    /* of each statement */
+	bool alone;            /* one statement that can share a transaction with nothing: see lone.h */
 	bool scans;            /* reads the whole table, under a lock that blocks neither reads nor writes */
 };
 
@@ -50,14 +68,17 @@ bool change_next(const struct job *job, const struct relation *relation, enum st
 	struct change_step *ret_step) MUST_USE;
 
 /* Makes `relation` look as if the step had been done. */
-void change_assume(struct relation *relation, const struct job *job, enum change_kind kind);
+void change_assume(struct relation *relation, const struct job *job, const struct change_step *step);
 
 /* What stays of a job that ends as `stage`, cancelled or rolled_back, as a sentence for people. */
 void change_kept(
 	const struct job *job, const struct relation *relation, enum stage stage, struct text *ret_sentence);
 
-/* "add the column", …: for events and waiting_for. */
+/* "add the column", …, without the object. */
 const char *change_name(enum change_kind kind) MUST_USE;
+
+/* "build index public.orders_region_idx": for events and waiting_for; to be freed. */
+char *change_describe(const struct change_step *step) MUST_USE;
 
 /* The statements of a step as one text, for people. To be freed. */
 char *change_text(const struct change_step *step) MUST_USE;

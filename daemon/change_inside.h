@@ -5,6 +5,8 @@
  *	change_add.c		column, default and triggers
  *	change_not_null.c	NOT NULL by way of a CHECK, or of NOT VALID where the server knows that
  *	change_undo.c		taking away what the job has made
+ *	change_constraint.c	CHECK and foreign key
+ *	change_index.c		index and UNIQUE
  *
  * Each next_x() names the first step of its kind that is missing; false: none is, *ret_step is untouched.
  */
@@ -49,11 +51,18 @@ bool change_next_undo_default(
 	const struct job *job, const struct relation *relation, struct change_step *ret_step);
 bool change_next_undo_column(
 	const struct job *job, const struct relation *relation, struct change_step *ret_step);
+bool change_next_rule(const struct job *job, const struct relation *relation, struct change_step *ret_step);
+bool change_next_reference(
+	const struct job *job, const struct relation *relation, struct change_step *ret_step);
+bool change_next_index(const struct job *job, const struct relation *relation, struct change_step *ret_step);
+bool change_next_unique(const struct job *job, const struct relation *relation, struct change_step *ret_step);
 
 /* What each kind of step leaves behind; see change_assume(). */
 void change_assume_add(struct relation *relation, const struct job *job);
 void change_assume_watch(struct relation *relation);
 void change_assume_drop_trigger(struct relation *relation, const struct job *job);
 void change_assume_not_null(struct relation *relation, enum change_kind kind);
+void change_assume_constraint(struct member *member, enum change_kind kind);
+void change_assume_index(struct member *member, enum change_kind kind);
 
 #endif

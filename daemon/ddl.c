@@ -88,7 +88,7 @@ void ddl_ask(struct session *session, const struct job *job, const struct relati
 	const struct change_step *step, session_answer *answer, void *owner)
 {
 	struct script *script = script_new();
-	bool tree = relation->members_count > 1;
+	bool tree = relation->members_count > 1 && !step->only;
 
 	authority_begin(script, &(struct authority){
 								.owner = relation->owner,
@@ -99,7 +99,8 @@ void ddl_ask(struct session *session, const struct job *job, const struct relati
 	script_add(script, sql_before);
 	script_bind_int(script, job->knobs.ddl_lock_timeout_ms);
 	script_bind_int(script, tree ? job->knobs.ddl_lock_timeout_ms : step->timeout_ms);
-	script_addf(script, "LOCK TABLE %s%s IN %s MODE", tree ? "" : "ONLY ", job->table_name, step->lock_mode);
+	script_addf(script, "LOCK TABLE %s%s IN %s MODE", tree ? "" : "ONLY ",
+		step->table ? step->table : job->table_name, step->lock_mode);
 	script_add(script, sql_granted);
 	script_bind_int(script, job->knobs.ddl_lock_timeout_ms);
 	script_bind_int(script, step->timeout_ms);

@@ -14,6 +14,8 @@ struct enlist;
 
 /* The place of the session that changes the catalogue; fillers have the numbers from 0. */
 #define ENLIST_BUILDER (-1)
+/* That of the session that carries out a statement which stands alone. */
+#define ENLIST_LONE (-2)
 
 /*
  * Starts at once with an open session. `done` is called from the loop, once, unless it is freed before: NULL

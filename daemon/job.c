@@ -50,7 +50,9 @@ unsigned job_stages(const struct job *job)
 	unsigned stages = STAGE_BIT(STAGE_PLANNING) | STAGE_BIT(STAGE_ADDING) | STAGE_BIT(STAGE_SEALING) |
 					  STAGE_BIT(STAGE_ANALYZING);
 
-	return job_fills(job) ? stages | STAGE_BIT(STAGE_FILLING) : stages;
+	if (job_fills(job))
+		stages |= STAGE_BIT(STAGE_FILLING);
+	return job->index ? stages | STAGE_BIT(STAGE_INDEXING) : stages;
 }
 
 /* The end of one quoted or bare identifier of format('%I.%I'). */
@@ -112,6 +114,14 @@ void job_copy(struct job *copy, const struct job *job)
 	made.value = memory_text(job->value);
 	made.fill_where = memory_text(job->fill_where);
 	made.exact_type = memory_text(job->exact_type);
+	made.check_expr = memory_text(job->check_expr);
+	made.foreign_key = memory_text(job->foreign_key);
+	made.index = memory_text(job->index);
+	made.index_where = memory_text(job->index_where);
+	made.index_name = memory_text(job->index_name);
+	made.unique_name = memory_text(job->unique_name);
+	made.check_name = memory_text(job->check_name);
+	made.foreign_key_name = memory_text(job->foreign_key_name);
 	made.opens_at = memory_text(job->opens_at);
 	job_clear(copy);
 	*copy = made;
@@ -128,6 +138,14 @@ void job_clear(struct job *job)
 	free(job->value);
 	free(job->fill_where);
 	free(job->exact_type);
+	free(job->check_expr);
+	free(job->foreign_key);
+	free(job->index);
+	free(job->index_where);
+	free(job->index_name);
+	free(job->unique_name);
+	free(job->check_name);
+	free(job->foreign_key_name);
 	free(job->opens_at);
 	*job = (struct job){0};
 }

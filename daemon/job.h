@@ -51,13 +51,22 @@ struct job {
 	char *fill_where;
 	enum job_sync sync; /* auto is settled */
 	bool not_null;
+	bool is_unique;
+	char *check_expr;  /* NULL: none, as for the three below */
+	char *foreign_key; /* what follows REFERENCES */
+	char *index;       /* "btree", "gin (payload jsonb_path_ops)" */
+	char *index_where;
 	/* found out by planning, kept in the row */
-	char *exact_type;    /* format_type() of column_type or of the existing column: ready for SQL text */
-	bool adopted;        /* the column was there before the job */
-	bool had_not_null;   /* … and was NOT NULL */
-	bool had_default;    /* … and had a default */
-	bool added;          /* it may have been added by the job: an ADD COLUMN was on its way */
-	bool fast_default;   /* the server adds default_expr without touching a row: nothing to fill */
+	char *exact_type;  /* format_type() of column_type or of the existing column: ready for SQL text */
+	bool adopted;      /* the column was there before the job */
+	bool had_not_null; /* … and was NOT NULL */
+	bool had_default;  /* … and had a default */
+	bool added;        /* it may have been added by the job: an ADD COLUMN was on its way */
+	bool fast_default; /* the server adds default_expr without touching a row: nothing to fill */
+	char *index_name;  /* names of what the job makes, free when they were chosen; unquoted */
+	char *unique_name;
+	char *check_name;
+	char *foreign_key_name;
 	bool volatile_value; /* the fill expression must be evaluated once a row, and only once */
 	int64_t rows_filled; /* when the row was read */
 	unsigned holds;      /* enum stage_hold bits still to be let go */

@@ -41,6 +41,11 @@ bool plan_read_probe(const struct reply *reply, const struct plan_probe *probe, 
 	const struct relation *relation, struct fault *why) MUST_USE;
 void plan_probe_free(struct plan_probe *probe);
 
+/* Third question: how will be called what the job makes? Chosen once, kept in the row. */
+void plan_ask_names(struct session *control, const struct job *job, session_answer *answer, void *owner);
+/* False: the job is no longer held under this epoch. */
+bool plan_read_names(const struct reply *reply, struct job *job) MUST_USE;
+
 /* Writes findings and steps into the control tables. One transaction. */
 void plan_store(struct session *control, const struct job *job, const struct relation *relation,
 	session_answer *answer, void *owner);

@@ -51,9 +51,9 @@ static void add_changes(
 				.blocks_reads = strcmp(step.lock_mode, "ACCESS EXCLUSIVE") == 0,
 				.blocks_writes = strcmp(step.lock_mode, "SHARE UPDATE EXCLUSIVE") != 0,
 				.scans = step.scans,
-				.note = memory_text(change_name(step.kind)),
+				.note = change_describe(&step),
 			});
-		change_assume(assumed, job, step.kind);
+		change_assume(assumed, job, &step);
 		change_step_clear(&step);
 	}
 }
@@ -106,6 +106,28 @@ static void add_findings(struct script *script, const struct job *job, const str
 	script_bind_bool(script, job->had_default);
 }
 
+void plan_ask_names(struct session *control, const struct job *job, session_answer *answer, void *owner)
+{
+	struct script *script = script_new();
+
+	script_add(script, sql_names);
+	script_bind_int(script, job->id);
+	script_bind_int(script, job->epoch);
+	script_bind(script, job->column_name);
+	session_ask(control, script, DEADLINE_MS, answer, owner);
+}
+
+bool plan_read_names(const struct reply *reply, struct job *job)
+{
+	if (reply_rows(reply, 0) == 0)
+		return false;
+	memory_set_text(&job->index_name, reply_text(reply, 0, 0, "index_name"));
+	memory_set_text(&job->unique_name, reply_text(reply, 0, 0, "unique_name"));
+	memory_set_text(&job->check_name, reply_text(reply, 0, 0, "check_name"));
+	memory_set_text(&job->foreign_key_name, reply_text(reply, 0, 0, "foreign_key_name"));
+	return true;
+}
+
 /* What change_next() looks at, and nothing that is owned twice. */
 static struct relation assumed_from(const struct relation *relation)
 {
@@ -146,6 +168,7 @@ void plan_store(struct session *control, const struct job *job, const struct rel
 		add_fill(script, job, relation, &number);
 		add_changes(script, job, &assumed, STAGE_FILLING, &number);
 	}
+	add_changes(script, job, &assumed, STAGE_INDEXING, &number);
 	add_changes(script, job, &assumed, STAGE_SEALING, &number);
 	add_changes(script, job, &assumed, STAGE_ANALYZING, &number);
 	script_add(script, "COMMIT");

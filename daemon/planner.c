@@ -1,6 +1,7 @@
 #include "daemon/planner.h"
 
 #include "common/memory.h"
+#include "daemon/catalog.h"
 #include "daemon/plan.h"
 
 #include <stdlib.h>
@@ -18,6 +19,8 @@ struct planner {
 
 static void refuse_or_ask_type(struct planner *planner);
 static void ask_probe(struct planner *planner);
+static void ask_names(struct planner *planner);
+static void look_again(struct planner *planner);
 static void store(struct planner *planner);
 
 static void go_on(void *owner)
@@ -119,7 +122,7 @@ static void got_probe(void *owner, const struct reply *reply)
 	if (retried(planner, reply_fault(reply), ask_probe))
 		return;
 	if (plan_read_probe(reply, &planner->probe, &task->job, &task->relation, &why))
-		store(planner);
+		ask_names(planner);
 	else
 		end_with(planner, &why);
 }
@@ -130,6 +133,57 @@ static void ask_probe(struct planner *planner)
 
 	plan_probe_free(&planner->probe);
 	plan_ask_probe(task->session, &planner->probe, &task->job, &task->relation, got_probe, planner);
+}
+
+static void got_names(void *owner, const struct reply *reply)
+{
+	struct planner *planner = owner;
+	const struct fault *why = reply_fault(reply);
+
+	if (why && task_may_retry(why))
+		after(planner, RETRY_MS, ask_names);
+	else if (why)
+		end(planner, why);
+	else if (plan_read_names(reply, &planner->task->job))
+		look_again(planner);
+	else
+		end(planner, &(struct fault){.kind = FAULT_FENCED});
+}
+
+static void ask_names(struct planner *planner)
+{
+	struct task *task = planner->task;
+
+	plan_ask_names(task->control, &task->job, got_names, planner);
+}
+
+static void looked_again(void *owner, const struct reply *reply)
+{
+	struct planner *planner = owner;
+	struct task *task = planner->task;
+	const struct fault *why = reply_fault(reply);
+
+	if (why && task_may_retry(why)) {
+		after(planner, RETRY_MS, look_again);
+		return;
+	}
+	if (why) {
+		end(planner, why);
+		return;
+	}
+	catalog_read(reply, task->relation.server_version, &task->relation);
+	if (task->relation.exists)
+		store(planner);
+	else
+		refuse_or_ask_type(planner);
+}
+
+/* Is something of these names there? */
+static void look_again(struct planner *planner)
+{
+	struct task *task = planner->task;
+
+	catalog_ask(task->control, &task->job, looked_again, planner);
 }
 
 static void stored(void *owner, const struct reply *reply)

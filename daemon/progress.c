@@ -155,6 +155,8 @@ void progress_tell(
 		describe(&view, filled, &json);
 		report.forecast = text_is(&json);
 	}
+	if (!filled && task->doing.length > 0)
+		report.doing = text_is(&task->doing);
 	report.throttled_ms = throttled_ms(progress);
 	queue_tell_progress(task->control, &task->job, &report);
 	text_free(&json);

@@ -125,6 +125,14 @@ static void read_texts(const struct reply *reply, size_t row, struct job *job)
 	job->value = memory_text(reply_text(reply, 0, row, "value"));
 	job->fill_where = memory_text(reply_text(reply, 0, row, "fill_where"));
 	job->exact_type = memory_text(reply_text(reply, 0, row, "exact_type"));
+	job->check_expr = memory_text(reply_text(reply, 0, row, "check_expr"));
+	job->foreign_key = memory_text(reply_text(reply, 0, row, "foreign_key"));
+	job->index = memory_text(reply_text(reply, 0, row, "index"));
+	job->index_where = memory_text(reply_text(reply, 0, row, "index_where"));
+	job->index_name = memory_text(reply_text(reply, 0, row, "index_name"));
+	job->unique_name = memory_text(reply_text(reply, 0, row, "unique_name"));
+	job->check_name = memory_text(reply_text(reply, 0, row, "check_name"));
+	job->foreign_key_name = memory_text(reply_text(reply, 0, row, "foreign_key_name"));
 }
 
 static void read_window(const struct reply *reply, size_t row, struct job *job)
@@ -156,6 +164,7 @@ void queue_read_look(const struct reply *reply, size_t row, struct queue_entry *
 	job->added = reply_bool(reply, 0, row, "added");
 	job->rows_filled = reply_int(reply, 0, row, "rows_filled", 0);
 	job->fast_default = reply_bool(reply, 0, row, "fast_default");
+	job->is_unique = reply_bool(reply, 0, row, "is_unique");
 	job->volatile_value = reply_bool(reply, 0, row, "volatile_value");
 	job->holds = read_holds(reply, row);
 	job->knobs = read_knobs(reply, row);
@@ -302,6 +311,7 @@ void queue_tell_progress(struct session *control, const struct job *job, const s
 	script_bind(script, report->forecast);
 	bind_real_or_null(script, report->earliest_s);
 	bind_real_or_null(script, report->latest_s);
+	script_bind(script, report->doing);
 	ask(control, script, NULL, NULL);
 }
 

@@ -107,6 +107,7 @@ struct queue_report {
 	double earliest_s;
 	double latest_s;
 	const char *forecast; /* a JSON object, to which the two ends are added; NULL: none */
+	const char *doing;    /* how far a long statement is; NULL: nothing to say */
 	int64_t lag_ms;       /* -1: no replica */
 	int64_t throttled_ms;
 };

@@ -26,6 +26,8 @@ void relation_copy_members(struct relation *copy, const struct relation *relatio
 		member->bare_name = memory_text(from->bare_name);
 		member->owner = memory_text(from->owner);
 		member->key_columns = memory_text(from->key_columns);
+		member->index.name = memory_text(from->index.name);
+		member->unique.name = memory_text(from->unique.name);
 	}
 }
 
@@ -49,6 +51,8 @@ static void clear_member(struct member *member)
 	free(member->bare_name);
 	free(member->owner);
 	free(member->key_columns);
+	free(member->index.name);
+	free(member->unique.name);
 }
 
 void relation_clear(struct relation *relation)

@@ -9,6 +9,21 @@
 
 #include "common/base.h"
 
+/* An index that the job makes, or has made, on one table. */
+struct member_index {
+	char *name; /* unquoted, in the table's schema; NULL until planning has chosen it */
+	bool exists;
+	bool valid;
+	bool is_constraint;
+	bool attached; /* to that of the parent */
+};
+
+/* A CHECK or a foreign key that the job makes, or has made, on one table. */
+struct member_constraint {
+	bool exists;
+	bool valid;
+};
+
 /* A table of the job's tree: the job's table, a partition at any depth, an inheritance child. */
 struct member {
 	uint32_t oid;
@@ -27,6 +42,10 @@ struct member {
 	bool column_not_null;       /* enforced and validated */
 	bool insert_trigger_exists; /* ours */
 	bool update_trigger_exists; /* ours */
+	struct member_index index;
+	struct member_index unique; /* of the UNIQUE constraint */
+	struct member_constraint check;
+	struct member_constraint foreign_key;
 };
 
 struct relation {

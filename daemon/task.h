@@ -31,6 +31,7 @@ struct task {
 	const char *synchronous_commit; /* of batches */
 	int64_t window_pages;
 	struct text waiting_for; /* empty: it moves */
+	struct text doing;       /* how far a long statement is; empty: nothing to say */
 };
 
 /* What a part of the work ended with: NULL, or why the job must fail (or be put down, FAULT_FENCED). */

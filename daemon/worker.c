@@ -118,6 +118,7 @@ void worker_free(struct worker *worker)
 	move_free(worker->move);
 	progress_clear(&worker->progress);
 	text_free(&worker->task.waiting_for);
+	text_free(&worker->task.doing);
 	relation_clear(&worker->task.relation);
 	job_clear(&worker->task.job);
 	free(worker);
@@ -343,6 +344,7 @@ static void work(struct worker *worker)
 		worker->planner = planner_new(task, part_ended, worker);
 		return;
 	case STAGE_ADDING:
+	case STAGE_INDEXING:
 	case STAGE_SEALING:
 	case STAGE_ANALYZING:
 		worker->builder = builder_new(task, task->job.stage, part_ended, worker);
@@ -351,7 +353,6 @@ static void work(struct worker *worker)
 		worker->filling = filling_new(task, &filling_events, worker);
 		return;
 	case STAGE_QUEUED:
-	case STAGE_INDEXING:
 		leave_stage(worker);
 		return;
 	case STAGE_DONE:

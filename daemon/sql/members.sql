@@ -1,5 +1,6 @@
 -- The tables of the tree under table $1, itself first, then by depth: partitions at any depth, inheritance children. $2: the job's
--- column; $3, $4: our triggers for INSERT and UPDATE, $5: the comment in their function.
+-- column; $3, $4: our triggers for INSERT and UPDATE, $5: the comment in their function; $6 to $9: names of the job's index, UNIQUE,
+-- CHECK and foreign key on its table, as chosen in planning.
 -- A partition that is being detached is none of them any more.
 WITH RECURSIVE tree (oid, parent_oid, depth) AS (
 	SELECT c.oid, 0::oid, 0 FROM pg_catalog.pg_class c WHERE c.oid = $1
@@ -29,9 +30,27 @@ SELECT m.oid, m.parent_oid,
        EXISTS (SELECT FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc f ON f.oid = t.tgfoid
                 WHERE t.tgrelid = c.oid AND t.tgname = $3 AND pg_catalog.strpos(f.prosrc, $5) > 0) AS insert_trigger_exists,
        EXISTS (SELECT FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc f ON f.oid = t.tgfoid
-                WHERE t.tgrelid = c.oid AND t.tgname = $4 AND pg_catalog.strpos(f.prosrc, $5) > 0) AS update_trigger_exists
+                WHERE t.tgrelid = c.oid AND t.tgname = $4 AND pg_catalog.strpos(f.prosrc, $5) > 0) AS update_trigger_exists,
+       name.index AS index_name, ix.indexrelid IS NOT NULL AS index_exists, coalesce(ix.indisvalid, false) AS index_valid,
+       coalesce(ixc.relispartition, false) AS index_attached,
+       name.unique AS unique_name, ux.indexrelid IS NOT NULL AS unique_exists, coalesce(ux.indisvalid, false) AS unique_valid,
+       coalesce(uxc.relispartition, false) AS unique_attached,
+       EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = ux.indexrelid AND k.contype = 'u') AS unique_constrained,
+       ck.oid IS NOT NULL AS check_exists, coalesce(ck.convalidated, false) AS check_valid,
+       fk.oid IS NOT NULL AS foreign_key_exists, coalesce(fk.convalidated, false) AS foreign_key_valid
   FROM member m
   JOIN pg_catalog.pg_class c ON c.oid = m.oid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  CROSS JOIN LATERAL (
+	SELECT CASE WHEN m.parent_oid = 0 THEN $6
+	            ELSE backfill.object_name(c.relname::text, $2, pg_catalog.substring($6, '_(idx[0-9]*)$')) END AS index,
+	       CASE WHEN m.parent_oid = 0 THEN $7
+	            ELSE backfill.object_name(c.relname::text, $2, pg_catalog.substring($7, '_(key[0-9]*)$')) END AS unique) name
+  LEFT JOIN (pg_catalog.pg_index ix JOIN pg_catalog.pg_class ixc ON ixc.oid = ix.indexrelid)
+         ON ix.indrelid = c.oid AND ixc.relname = name.index
+  LEFT JOIN (pg_catalog.pg_index ux JOIN pg_catalog.pg_class uxc ON uxc.oid = ux.indexrelid)
+         ON ux.indrelid = c.oid AND uxc.relname = name.unique
+  LEFT JOIN pg_catalog.pg_constraint ck ON ck.conrelid = c.oid AND ck.contype = 'c' AND ck.conname = $8
+  LEFT JOIN pg_catalog.pg_constraint fk ON fk.conrelid = c.oid AND fk.contype = 'f' AND fk.conname = $9
   LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = $2 AND a.attnum > 0 AND NOT a.attisdropped
  ORDER BY m.depth, m.oid

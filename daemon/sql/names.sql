@@ -1,0 +1,40 @@
+-- Chooses the names of what job $1, held under epoch $2, is going to make, unless they are chosen already: as PostgreSQL names
+-- them itself, with a number behind where one of them is taken, on its table or on any of the tree under it. $3: what stands for
+-- the column in the name of the CHECK.
+WITH RECURSIVE job AS (
+	SELECT j.id, j.table_oid, j.column_name, j.object_names FROM backfill.job j WHERE j.id = $1 AND j.epoch = $2
+), tree (oid) AS (
+	SELECT j.table_oid FROM job j
+	UNION
+	SELECT i.inhrelid FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid
+), number (tail) AS (
+	SELECT coalesce(nullif(g, 0)::text, '') FROM pg_catalog.generate_series(0, 999) g
+), free (tail) AS (
+	SELECT n.tail
+	  FROM number n CROSS JOIN job j
+	 WHERE NOT EXISTS (
+		SELECT FROM tree t JOIN pg_catalog.pg_class c ON c.oid = t.oid
+		 CROSS JOIN LATERAL (
+			SELECT backfill.object_name(c.relname::text, j.column_name, 'idx' || n.tail) AS index,
+			       backfill.object_name(c.relname::text, j.column_name, 'key' || n.tail) AS "unique") name
+		 WHERE EXISTS (SELECT FROM pg_catalog.pg_class o WHERE o.relnamespace = c.relnamespace AND o.relname IN (name.index, name.unique))
+		    OR EXISTS (SELECT FROM pg_catalog.pg_constraint k
+		                WHERE k.conrelid = c.oid
+		                  AND k.conname IN (name.unique, backfill.object_name(c.relname::text, $3, 'check' || n.tail),
+		                                    backfill.object_name(c.relname::text, j.column_name, 'fkey' || n.tail))))
+	 ORDER BY pg_catalog.length(n.tail), n.tail
+	 LIMIT 1
+), chosen (names) AS (
+	SELECT pg_catalog.jsonb_build_object(
+	       'index', backfill.object_name(c.relname::text, j.column_name, 'idx' || f.tail),
+	       'unique', backfill.object_name(c.relname::text, j.column_name, 'key' || f.tail),
+	       'check', backfill.object_name(c.relname::text, $3, 'check' || f.tail),
+	       'foreign_key', backfill.object_name(c.relname::text, j.column_name, 'fkey' || f.tail))
+	  FROM free f CROSS JOIN job j JOIN pg_catalog.pg_class c ON c.oid = j.table_oid
+)
+UPDATE backfill.job b
+   SET object_names = CASE WHEN b.object_names ? 'index' THEN b.object_names ELSE b.object_names || c.names END
+  FROM chosen c
+ WHERE b.id = $1 AND b.epoch = $2
+RETURNING b.object_names->>'index' AS index_name, b.object_names->>'unique' AS unique_name, b.object_names->>'check' AS check_name,
+          b.object_names->>'foreign_key' AS foreign_key_name
