@@ -109,7 +109,8 @@ static void look_columns(struct fake_rule *rule)
 static void look_row(struct fake_rule *rule, const char *id, const char *mine)
 {
 	fake_row(rule, id, "5", "queued", "run", "4242", "public.users", "public, pg_temp", "v", "text", NULL,
-		NULL, "upper(email)", NULL, "auto", "f", "f", NULL, "f", "f", NULL, "0", "0", "f", "f", "f", "f", "f",
+		NULL, "upper(email)", NULL, "auto", "f", "f", NULL, "f", NULL, NULL, NULL, NULL, "users_v_idx",
+		"users_v_key", "users_v_check", "users_v_fkey", "f", "f", NULL, "0", "0", "f", "f", "f", "f", "f",
 		"f", "100", "1", "1000", "100", "200", "500", "0", "10", "0", "f", NULL, NULL, mine, "f");
 }
 

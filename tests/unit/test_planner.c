@@ -16,6 +16,7 @@
 
 #define ASK_TYPE "backfill_type AS SELECT"
 #define ASK_PROBE "a.atthasmissing"
+#define ASK_NAMES "generate_series(0, 999)"
 #define ASK_STORE "DELETE FROM backfill.plan_step"
 
 struct stage_set {
@@ -55,6 +56,9 @@ static void content_answers(void)
 	fake_statement(rule, "AS subquery");
 	fake_columns(rule, "volatile", "subquery", "moment", "generated", NULL);
 	fake_row(rule, "f", "f", "f", NULL);
+	rule = fake_on(ASK_NAMES);
+	fake_columns(rule, "index_name", "unique_name", "check_name", "foreign_key_name", NULL);
+	fake_row(rule, "users_v_idx", "users_v_key", "users_v_check", "users_v_fkey");
 	rule = fake_on(ASK_STORE);
 	fake_statement(rule, "SET exact_type");
 	fake_columns(rule, "id", NULL);
@@ -82,7 +86,7 @@ static void a_plan_is_written_down_before_anything_is_touched(void **state)
 
 static void faults_that_pass_are_waited_for(void **state)
 {
-	static const char *const questions[] = {ASK_TYPE, ASK_PROBE, ASK_STORE};
+	static const char *const questions[] = {ASK_TYPE, ASK_PROBE, ASK_NAMES, ASK_STORE};
 	struct stage_set *set = *state;
 
 	content_answers();

@@ -171,8 +171,9 @@ static void a_job_as_the_table_has_it(void **state)
 		"ddl_lock_timeout_ms", "lag_target_ms", "max_wal_rate", "max_impact", "priority", "outside_window",
 		"window_closes_in_ms", "opens_at", "mine", "elsewhere", NULL);
 	fake_row(rule, "7", "5", "sealing", "pause", "4294967295", "public.users", "public, pg_temp", "v", NULL,
-		NULL, "0", NULL, NULL, "auto", "t", "t", "text", "f", "t", NULL, "12", "34", "t", "f", "f", "f", "t",
-		"t", "50", "4", "2000", "120", "300", "1500", "6000000000", "0", "-3", "t", NULL,
+		NULL, "0", NULL, NULL, "auto", "t", "t", "text", "t", "v > 0", "public.org(id)", "gin (v)", NULL,
+		"users_v_idx", "users_v_key", "users_v_check", "users_v_fkey", "f", "t", NULL, "12", "34", "t", "f",
+		"f", "f", "t", "t", "50", "4", "2000", "120", "300", "1500", "6000000000", "0", "-3", "t", NULL,
 		"2026-11-22 22:00 Europe/Berlin", "t", "f");
 	set->read = read_entry;
 	queue_look(set->scene.task.control, "here", &defaults, answered, set);
@@ -186,6 +187,11 @@ static void a_job_as_the_table_has_it(void **state)
 	assert_int_equal(set->entry.job.wanted, JOB_PAUSE);
 	assert_true(set->entry.job.table_oid == UINT32_MAX); /* oids have no sign */
 	assert_null(set->entry.job.value);
+	assert_true(set->entry.job.is_unique);
+	assert_string_equal(set->entry.job.check_expr, "v > 0");
+	assert_string_equal(set->entry.job.foreign_key, "public.org(id)");
+	assert_string_equal(set->entry.job.index, "gin (v)");
+	assert_string_equal(set->entry.job.foreign_key_name, "users_v_fkey");
 	assert_int_equal(set->entry.job.sync, JOB_SYNC_NONE); /* auto without a value */
 	assert_int_equal(set->entry.job.holds, STAGE_HOLD_FILL | STAGE_HOLD_SEAL);
 	assert_int_equal(set->entry.job.knobs.workers, 4);
