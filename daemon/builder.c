@@ -2,9 +2,9 @@
 
 #include "common/clock.h"
 #include "common/memory.h"
-#include "common/quote.h"
 #include "daemon/catalog.h"
 #include "daemon/change.h"
+#include "daemon/culprit.h"
 #include "daemon/ddl.h"
 #include "daemon/lone.h"
 #include "daemon/queue.h"
@@ -178,15 +178,14 @@ static bool drops_leftover(const struct change_step *step)
 	return step->kind == CHANGE_INDEX_DROP || step->kind == CHANGE_UNIQUE_DROP;
 }
 
-static void hint_at_null(struct fault *why, const char *row)
+static void ask_culprit(struct builder *builder, session_answer *answer)
 {
-	fault_set_hint(
-		why, "%s is still NULL: give it a value, or let value fill it, then set wanted = 'run'.", row);
+	struct task *task = builder->task;
+
+	culprit_ask(task->session, &task->job, &task->relation, builder->step.kind, answer, builder);
 }
 
-/* Over a row that is NULL even a CHECK that is not valid refuses the application's next write of that row,
- * whatever it changes. */
-static void looked_for_null(void *owner, const struct reply *reply)
+static void looked_for_culprit(void *owner, const struct reply *reply)
 {
 	struct builder *builder = owner;
 	const struct fault *why = reply_fault(reply);
@@ -199,10 +198,7 @@ static void looked_for_null(void *owner, const struct reply *reply)
 	} else if (!row) {
 		tell_intent(builder);
 	} else {
-		fault_set(&builder->why, FAULT_DATA, "%s: column %s is NULL, and the job asks for NOT NULL", row,
-			builder->task->job.column_name);
-		memcpy(builder->why.sqlstate, "23502", sizeof(builder->why.sqlstate));
-		hint_at_null(&builder->why, row);
+		culprit_accuse(&builder->task->job, builder->step.kind, row, &builder->why);
 		end(builder, &builder->why);
 	}
 	free(row);
@@ -236,8 +232,8 @@ static void got_catalogue(void *owner, const struct reply *reply)
 		end(builder, &builder->why);
 		return;
 	}
-	if (builder->step.kind == CHANGE_CHECK)
-		catalog_ask_null_row(task->session, &task->job, &task->relation, looked_for_null, builder);
+	if (culprit_wanted_before(builder->step.kind))
+		ask_culprit(builder, looked_for_culprit);
 	else
 		tell_intent(builder);
 }
@@ -317,13 +313,13 @@ static void back_off(struct builder *builder, const struct fault *why, void (*ag
 	after(builder, delay_ms, again);
 }
 
-static void got_null_row(void *owner, const struct reply *reply)
+static void got_culprit(void *owner, const struct reply *reply)
 {
 	struct builder *builder = owner;
 	char *row = catalog_read_row(reply);
 
 	if (row) {
-		hint_at_null(&builder->why, row);
+		culprit_hint(builder->step.kind, row, &builder->why);
 		fault_add_context(&builder->why, "%s", row);
 	}
 	free(row);
@@ -344,16 +340,14 @@ static void others_depend(struct builder *builder, const struct fault *why)
 
 static void step_failed(struct builder *builder, const struct fault *why)
 {
-	struct task *task = builder->task;
-
 	tell(builder, "error", why->message, NULL, NULL);
 	if (builder->step.kind == CHANGE_UNDO_COLUMN && strcmp(why->sqlstate, DEPENDENT_OBJECTS) == 0) {
 		others_depend(builder, why);
 		return;
 	}
-	if (why->kind == FAULT_DATA && builder->step.kind == CHANGE_VALIDATE) {
+	if (why->kind == FAULT_DATA && culprit_explains(builder->step.kind)) {
 		fault_copy(&builder->why, why);
-		catalog_ask_null_row(task->session, &task->job, &task->relation, got_null_row, builder);
+		ask_culprit(builder, got_culprit);
 		return;
 	}
 	end(builder, why);
@@ -372,22 +366,6 @@ static void step_is_taken(struct builder *builder, const struct ddl_outcome *out
 	if (builder->step.kind == CHANGE_ANALYZE)
 		builder->task->relation.analyzed = true;
 	look_at_catalogue(builder);
-}
-
-static void hint_at_duplicate(struct builder *builder)
-{
-	const struct job *job = &builder->task->job;
-	struct text column = {0};
-
-	if (strcmp(builder->why.sqlstate, "23505") != 0)
-		return;
-	quote_name(&column, job->column_name);
-	fault_set_hint(&builder->why,
-		"Let every row have a value of its own (SELECT %s, count(*) FROM %s GROUP BY 1 HAVING count(*) > 1), "
-		"then "
-		"set wanted = 'run'.",
-		text_is(&column), job->table_name);
-	text_free(&column);
 }
 
 static void end_lone(struct builder *builder)
@@ -440,7 +418,7 @@ static void took_lone_step(void *owner, int64_t duration_ms, const struct fault 
 	} else {
 		tell(builder, "error", why->message, NULL, NULL);
 		fault_copy(&builder->why, why);
-		hint_at_duplicate(builder);
+		culprit_hint_at_duplicate(&builder->task->job, &builder->why);
 		after(builder, 0, wait_for_session);
 	}
 	end_lone(builder);

@@ -217,6 +217,16 @@ void catalog_ask_null_row(struct session *session, const struct job *job, const 
 	text_free(&where);
 }
 
+void catalog_ask_wrong_row(struct session *session, const struct job *job, const struct relation *relation,
+	session_answer *answer, void *owner)
+{
+	struct text where = {0};
+
+	text_addf(&where, "(%s\n) IS FALSE", job->check_expr);
+	ask_row(session, job, relation, text_is(&where), SCAN_DEADLINE_MS, answer, owner);
+	text_free(&where);
+}
+
 char *catalog_read_row(const struct reply *reply)
 {
 	const char *columns;

@@ -23,6 +23,10 @@ void catalog_ask_row(struct session *session, const struct job *job, const struc
 void catalog_ask_null_row(struct session *session, const struct job *job, const struct relation *relation,
 	session_answer *answer, void *owner);
 
+/* The same for the first row for which check_expr is false. */
+void catalog_ask_wrong_row(struct session *session, const struct job *job, const struct relation *relation,
+	session_answer *answer, void *owner);
+
 /* "row ctid (4,7), key (id)=(1234)"; to be freed; NULL when there is no such row. */
 char *catalog_read_row(const struct reply *reply) MUST_USE;
 

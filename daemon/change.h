@@ -74,6 +74,10 @@ void change_assume(struct relation *relation, const struct job *job, const struc
 void change_kept(
 	const struct job *job, const struct relation *relation, enum stage stage, struct text *ret_sentence);
 
+/* What the index is on, from USING to its predicate; the column itself where the user has written a method
+ * only. */
+void change_add_index_definition(struct text *sql, const struct job *job);
+
 /* "add the column", …, without the object. */
 const char *change_name(enum change_kind kind) MUST_USE;
 

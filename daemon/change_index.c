@@ -61,15 +61,8 @@ static struct change_step make_step(enum change_kind kind, const char *lock_mode
 	return step;
 }
 
-/* "USING gin (payload jsonb_path_ops)": the column itself where the user has written a method only. */
-static void add_definition(struct text *sql, const struct job *job, const struct building *building)
+void change_add_index_definition(struct text *sql, const struct job *job)
 {
-	if (building->unique) {
-		text_add(sql, " USING btree (");
-		quote_name(sql, job->column_name);
-		text_add(sql, ")");
-		return;
-	}
 	text_addf(sql, " USING %s", job->index);
 	if (!strchr(job->index, '(')) {
 		text_add(sql, " (");
@@ -78,6 +71,17 @@ static void add_definition(struct text *sql, const struct job *job, const struct
 	}
 	if (job->index_where)
 		text_addf(sql, " WHERE (%s\n)", job->index_where);
+}
+
+static void add_definition(struct text *sql, const struct job *job, const struct building *building)
+{
+	if (!building->unique) {
+		change_add_index_definition(sql, job);
+		return;
+	}
+	text_add(sql, " USING btree (");
+	quote_name(sql, job->column_name);
+	text_add(sql, ")");
 }
 
 static struct change_step step_build(

@@ -4,6 +4,7 @@
 #include "common/quote.h"
 #include "common/text.h"
 #include "daemon/authority.h"
+#include "daemon/change.h"
 #include "daemon/pending.h"
 #include "daemon/trigger.h"
 #include "sql.h"
@@ -185,6 +186,35 @@ static void add_copy(
 	text_free(&sql);
 }
 
+/* What the user wrote of index and constraints must stand on a table that is empty: there it costs nothing.
+ */
+static void add_objects(
+	struct plan_probe *probe, struct script *script, const struct job *job, const char *from)
+{
+	struct text sql = {0};
+
+	if (job->check_expr) {
+		add_parses(probe, script, job->check_expr, from, "check_expr");
+		script_addf(script, "ALTER TABLE pg_temp.backfill_probe ADD CHECK (%s\n)", job->check_expr);
+		note_about(probe, script, "check_expr");
+	}
+	if (job->index) {
+		text_add(&sql, "CREATE INDEX ON pg_temp.backfill_probe");
+		change_add_index_definition(&sql, job);
+		script_add(script, text_is(&sql));
+		note_about(probe, script, "index");
+	}
+	if (job->is_unique) {
+		text_clear(&sql);
+		text_add(&sql, "ALTER TABLE pg_temp.backfill_probe ADD UNIQUE (");
+		quote_name(&sql, job->column_name);
+		text_add(&sql, ")");
+		script_add(script, text_is(&sql));
+		note_about(probe, script, "is_unique");
+	}
+	text_free(&sql);
+}
+
 /* The server's own parse, kept in a view, tells which functions and columns the expressions use. */
 static void add_reads(
 	struct plan_probe *probe, struct script *script, const struct job *job, const char *from)
@@ -241,6 +271,7 @@ void plan_ask_probe(struct session *session, struct plan_probe *probe, const str
 							});
 	note_about(probe, script, NULL);
 	add_copy(probe, script, job, relation);
+	add_objects(probe, script, job, text_is(&from));
 	if (job->value)
 		add_parses(probe, script, job->value, text_is(&from), "value");
 	if (job->fill_where)

@@ -148,11 +148,7 @@ while IFS='|' read -r column value; do
 done <<'UNBUILT'
 identity|'always'
 field|'{a}'
-is_unique|true
-check_expr|'v > 0'
-foreign_key|'public.org(id)'
-index|'btree'
-index_where|'v > 0'
+index|'advise'
 seal_after_quiet|'1 h'
 rehearse|true
 hold_on_plan_regression|true
