@@ -52,6 +52,7 @@ struct change_step {
 	enum change_kind kind;
 	struct script *script; /* the statements, one transaction; owned by the step */
 	size_t member;         /* of the relation: the table that it is about */
+	bool only;             /* it reaches that table alone, and none of those under it */
 	const char *table;     /* its name, quoted; NULL: the job's table. On loan from the relation */
 	char *object;          /* index or constraint that it is about, for people; NULL: none */
 	const char *lock_mode; /* "ACCESS EXCLUSIVE", …: the strongest on the table */

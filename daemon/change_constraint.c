@@ -12,6 +12,7 @@ static struct change_step make_step(enum change_kind kind, const char *lock_mode
 	struct change_step step = change_step_make(kind, lock_mode);
 
 	step.member = at;
+	step.only = at > 0;
 	step.table = relation->members[at].name;
 	step.object = memory_text(name);
 	return step;

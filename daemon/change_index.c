@@ -55,6 +55,7 @@ static struct change_step make_step(enum change_kind kind, const char *lock_mode
 	struct text object = {0};
 
 	step.member = at;
+	step.only = true;
 	step.table = member->name;
 	add_full_name(&object, member, building);
 	step.object = text_take(&object);
