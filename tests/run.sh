@@ -5,10 +5,14 @@ set -euo pipefail
 usage() {
 	cat <<-TEXT
 		Usage: tests/run.sh [OPTION]…
-		  --quick         leave the sanitizer build and the clang build out
+		  --quick         leave the sanitizer build, the clang build and the other servers out
 		  --suite NAME    only this suite (unit, sim, server, style, fuzz); may be given more than once
-		  --all           everything; what is left out by default so far is nothing
+		  --all           all of the server suite on every server
 		  --help
+		The server suite runs on the PostgreSQL that is installed (or BACKFILLD_PG_BIN), and what it has of every kind of column
+		and table (matrix_*) on all that backfilld supports; those that are missing come through npm. Where that is not
+		possible the summary says that they did not run. What the README's table is made of goes to build-gcc/matrix:
+		tests/lib/matrix.sh --write build-gcc/matrix.
 		Installs the Debian packages that are missing (as root, or with sudo). Builds go to build-gcc, build-clang and
 		build-sanitized. Status 0 when nothing failed.
 	TEXT
@@ -21,9 +25,15 @@ TOP=$(cd "$(dirname "$0")/.." && pwd)
 . "$TOP/tests/lib/packages.sh"
 # shellcheck source=tests/lib/build.sh
 . "$TOP/tests/lib/build.sh"
+# shellcheck source=tests/lib/cluster.sh
+. "$TOP/tests/lib/cluster.sh"
+# shellcheck source=tests/lib/versions.sh
+. "$TOP/tests/lib/versions.sh"
 
 QUICK=""
+ALL=""
 SUITES=()
+SERVERS=()
 PASSED=0
 FAILED=0
 SUMMARY=()
@@ -32,7 +42,7 @@ COMPLAINTS=()
 while (($# > 0)); do
 	case $1 in
 	--quick) QUICK=yes ;;
-	--all) ;;
+	--all) ALL=yes ;;
 	--suite)
 		[[ ${2:-} =~ ^(unit|sim|server|style|fuzz)$ ]] || { echo "--suite takes one of: unit sim server style fuzz" >&2 && exit 2; }
 		SUITES+=("$2")
@@ -72,17 +82,18 @@ build() {
 	fi
 }
 
-# suite BUILD SUITE TIMES: TIMES multiplies the time limits.
+# suite BUILD SUITE TIMES [LABEL [TEST…]]: TIMES multiplies the time limits; LABEL is what it is called instead of BUILD.
 suite() {
-	local build=$1 name=$2 folder begun=$SECONDS passed failed skipped complaint log
+	local build=$1 name=$2 times=$3 label=${4:-$1} folder begun=$SECONDS passed failed skipped complaint log
+	shift $(($# < 4 ? $# : 4))
 	folder=$(build_folder "build-$build")
-	log=$folder/meson-logs/testlog-$name.json
+	log=$folder/meson-logs/testlog-$name-${label//[^a-z0-9]/}.json
 	if [[ ! -f $TOP/tests/$name/meson.build ]]; then
 		return
 	fi
-	heading "$name, $build"
+	heading "$name, $label"
 	rm -f "$log"
-	meson test -C "$folder" --no-rebuild --suite "$name" --print-errorlogs -t "$3" --logbase "testlog-$name" || true
+	meson test -C "$folder" --no-rebuild --suite "$name" --print-errorlogs -t "$times" --logbase "$(basename "$log" .json)" "$@" || true
 	{
 		read -r passed failed skipped
 		while read -r complaint; do
@@ -90,28 +101,55 @@ suite() {
 				echo "$complaint"
 			elif [[ -n $complaint ]]; then
 				echo "not ok - $complaint"
-				COMPLAINTS+=("$build, $name, $complaint")
+				COMPLAINTS+=("$label, $name, $complaint")
 			fi
 		done
 	} < <(python3 "$TOP/tests/lib/count.py" "$log")
 	if ((passed + failed + skipped > 0)); then
-		summarize "$build" "$name" "$passed" "$failed" "$skipped" $((SECONDS - begun))
+		summarize "$label" "$name" "$passed" "$failed" "$skipped" $((SECONDS - begun))
 	fi
+}
+
+# The server suite on the versions that are not installed: what it has of columns and tables, with --all everything.
+other_servers() {
+	local own=$1 version tests=()
+	if [[ -z $ALL ]]; then
+		mapfile -t tests < <(cd "$TOP/tests/server" && printf '%s\n' matrix_*.sh | grep -v _lib | sed 's/\.sh$//')
+	fi
+	for version in "${VERSIONS[@]}"; do
+		if [[ $version == "$own" ]]; then
+			SERVERS+=("PostgreSQL $version: everything")
+		elif version_get "$version"; then
+			SERVERS+=("PostgreSQL $version: ${ALL:+everything}${tests[*]}")
+			BACKFILLD_PG_BIN=$VERSION_BIN suite gcc server 1 "gcc, $version" "${tests[@]}"
+		else
+			SERVERS+=("PostgreSQL $version: NOT RUN: $VERSION_WHY")
+		fi
+	done
 }
 
 # shellcheck disable=SC2046 # lists of package names
 packages_install $(packages_for_building) $(packages_for_server) $(packages_for_testing)
 
 if CC=gcc build gcc; then
+	BACKFILLD_MATRIX=$(build_folder build-gcc)/matrix
+	export BACKFILLD_MATRIX
+	rm -rf "$BACKFILLD_MATRIX" # or what does not run today would keep the tick of yesterday
 	for name in "${SUITES[@]}"; do
 		suite gcc "$name" 1
 	done
+	if [[ -z $QUICK && " ${SUITES[*]} " == *" server "* ]]; then
+		other_servers "$(version_main)"
+	fi
+	unset BACKFILLD_MATRIX
 fi
 if [[ -z $QUICK ]]; then
 	if CC=clang build clang -Db_lundef=false && [[ " ${SUITES[*]} " == *" fuzz "* ]]; then
 		suite clang fuzz 1
 	fi
 	# Warnings were errors in the builds above; here the sanitizers' own instructions make gcc suspect what is not.
+	# Some of the many points are enough there.
+	export CRASH_EVERY=5
 	if CC=gcc build sanitized -Db_sanitize=address,undefined -Dwerror=false; then
 		for name in "${SUITES[@]}"; do
 			if [[ $name != style ]]; then
@@ -124,6 +162,10 @@ fi
 heading "summary"
 printf '%-10s %-8s %7s %7s %8s %8s\n' build suite passed failed skipped seconds
 printf '%s\n' "${SUMMARY[@]}"
+if ((${#SERVERS[@]} > 0)); then
+	printf '\n%s\n' "${SERVERS[0]}"
+	printf '%s\n' "${SERVERS[@]:1}"
+fi
 if ((${#COMPLAINTS[@]} > 0)); then
 	printf '\nnot ok - %s\n' "${COMPLAINTS[@]}"
 fi
