@@ -63,6 +63,14 @@ const char *change_name(enum change_kind kind)
 		return "take back the triggers";
 	case CHANGE_UNDO_DEFAULT:
 		return "take back the default";
+	case CHANGE_UNDO_RULE:
+		return "drop the CHECK";
+	case CHANGE_UNDO_REFERENCE:
+		return "drop the foreign key";
+	case CHANGE_UNDO_INDEX:
+		return "drop the index";
+	case CHANGE_UNDO_UNIQUE:
+		return "drop the UNIQUE constraint or its index";
 	case CHANGE_UNDO_COLUMN:
 		return "drop the column";
 	}
@@ -136,10 +144,13 @@ static next_of_kind *const indexing[] = {change_next_index, NULL};
 static next_of_kind *const sealing[] = {change_next_rule, change_next_not_null, change_next_reference,
 	change_next_unique, change_next_drop_trigger, NULL};
 static next_of_kind *const analyzing[] = {next_analyze, NULL};
-/* Constraints first: without the triggers' help the application's writes might not meet them. The column
- * last: when it cannot be dropped, all else is gone. Whatever more a job makes is taken back here. */
-static next_of_kind *const cancelling[] = {change_next_undo_check, change_next_undo_trigger, NULL};
-static next_of_kind *const rolling_back[] = {change_next_undo_check, change_next_undo_not_null,
+/* Indexes can go while all else stays. Constraints next: without the triggers' help the application's writes
+ * might not meet them. The column last: when it cannot be dropped, all else is gone. Whatever more a job
+ * makes is taken back here. */
+static next_of_kind *const cancelling[] = {change_next_cancel_index, change_next_cancel_constraint,
+	change_next_undo_check, change_next_undo_trigger, NULL};
+static next_of_kind *const rolling_back[] = {change_next_undo_index, change_next_undo_unique,
+	change_next_undo_reference, change_next_undo_rule, change_next_undo_check, change_next_undo_not_null,
 	change_next_undo_trigger, change_next_undo_default, change_next_undo_column, NULL};
 static next_of_kind *const nothing[] = {NULL};
 
@@ -200,6 +211,8 @@ void change_assume(struct relation *relation, const struct job *job, const struc
 	case CHANGE_REFERENCE:
 	case CHANGE_REFERENCE_VALIDATE:
 	case CHANGE_REFERENCE_ADOPT:
+	case CHANGE_UNDO_RULE:
+	case CHANGE_UNDO_REFERENCE:
 		change_assume_constraint(&relation->members[step->member], step->kind);
 		return;
 	case CHANGE_INDEX_PARENT:
@@ -211,6 +224,8 @@ void change_assume(struct relation *relation, const struct job *job, const struc
 	case CHANGE_UNIQUE_DROP:
 	case CHANGE_UNIQUE_CONSTRAINT:
 	case CHANGE_UNIQUE_ATTACH:
+	case CHANGE_UNDO_INDEX:
+	case CHANGE_UNDO_UNIQUE:
 		change_assume_index(&relation->members[step->member], step->kind);
 		return;
 	case CHANGE_DROP_TRIGGER:

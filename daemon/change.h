@@ -46,6 +46,10 @@ enum change_kind {
 	CHANGE_UNDO_TRIGGER,
 	CHANGE_UNDO_DEFAULT, /* of a column that was there before; ours goes with the column */
 	CHANGE_UNDO_COLUMN,
+	CHANGE_UNDO_RULE,
+	CHANGE_UNDO_REFERENCE,
+	CHANGE_UNDO_INDEX,
+	CHANGE_UNDO_UNIQUE,
 };
 
 struct change_step {

@@ -106,11 +106,73 @@ bool change_next_reference(
 	return true;
 }
 
+static struct change_step step_undo(
+	enum change_kind kind, const struct relation *relation, size_t at, const char *name)
+{
+	struct change_step step = make_step(kind, "ACCESS EXCLUSIVE", relation, at, name);
+	struct text sql = {0};
+
+	text_addf(&sql, "ALTER TABLE %s DROP CONSTRAINT ", relation->members[at].name);
+	quote_name(&sql, name);
+	change_add_statement(&step, &sql);
+	text_free(&sql);
+	return step;
+}
+
+bool change_next_undo_rule(
+	const struct job *job, const struct relation *relation, struct change_step *ret_step)
+{
+	if (!job->check_expr || relation->members_count == 0 || !relation->members[0].check.exists)
+		return false;
+	*ret_step = step_undo(CHANGE_UNDO_RULE, relation, 0, job->check_name);
+	return true;
+}
+
+/* The partitioned table's first: those that it has adopted go with it. */
+bool change_next_undo_reference(
+	const struct job *job, const struct relation *relation, struct change_step *ret_step)
+{
+	if (!job->foreign_key)
+		return false;
+	for (size_t i = 0; i < relation->members_count; i++) {
+		if (relation->members[i].foreign_key.exists) {
+			*ret_step = step_undo(CHANGE_UNDO_REFERENCE, relation, i, job->foreign_key_name);
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool has_whole_reference(const struct relation *relation)
+{
+	size_t count = relation->partitioned ? 1 : relation->members_count;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!relation->members[i].foreign_key.valid)
+			return false;
+	}
+	return true;
+}
+
+bool change_next_cancel_constraint(
+	const struct job *job, const struct relation *relation, struct change_step *ret_step)
+{
+	if (relation->members_count == 0)
+		return false;
+	if (!relation->members[0].check.valid && change_next_undo_rule(job, relation, ret_step))
+		return true;
+	return !has_whole_reference(relation) && change_next_undo_reference(job, relation, ret_step);
+}
+
+static bool is_rule(enum change_kind kind)
+{
+	return kind == CHANGE_RULE || kind == CHANGE_RULE_VALIDATE || kind == CHANGE_UNDO_RULE;
+}
+
 void change_assume_constraint(struct member *member, enum change_kind kind)
 {
-	struct member_constraint *constraint =
-		kind == CHANGE_RULE || kind == CHANGE_RULE_VALIDATE ? &member->check : &member->foreign_key;
+	struct member_constraint *constraint = is_rule(kind) ? &member->check : &member->foreign_key;
 
-	constraint->exists = true;
-	constraint->valid = kind != CHANGE_RULE && kind != CHANGE_REFERENCE;
+	constraint->exists = kind != CHANGE_UNDO_RULE && kind != CHANGE_UNDO_REFERENCE;
+	constraint->valid = constraint->exists && kind != CHANGE_RULE && kind != CHANGE_REFERENCE;
 }

@@ -19,6 +19,7 @@ struct building {
 	enum change_kind build;
 	enum change_kind drop;
 	enum change_kind attach;
+	enum change_kind undo;
 };
 
 static const struct building plain = {
@@ -26,6 +27,7 @@ static const struct building plain = {
 	.build = CHANGE_INDEX_BUILD,
 	.drop = CHANGE_INDEX_DROP,
 	.attach = CHANGE_INDEX_ATTACH,
+	.undo = CHANGE_UNDO_INDEX,
 };
 
 static const struct building unique = {
@@ -34,6 +36,7 @@ static const struct building unique = {
 	.build = CHANGE_UNIQUE_BUILD,
 	.drop = CHANGE_UNIQUE_DROP,
 	.attach = CHANGE_UNIQUE_ATTACH,
+	.undo = CHANGE_UNDO_UNIQUE,
 };
 
 static const struct member_index *index_of(const struct member *member, const struct building *building)
@@ -232,11 +235,99 @@ bool change_next_unique(const struct job *job, const struct relation *relation, 
 	return job->is_unique && next_index(job, relation, &unique, ret_step);
 }
 
+/* A partitioned table's index goes with those attached to it, under a short lock: the server drops no such
+ * index CONCURRENTLY. So does one that a constraint has taken over. */
+static struct change_step step_undo(
+	const struct relation *relation, size_t at, const struct building *building)
+{
+	const struct member *member = &relation->members[at];
+	const struct member_index *index = index_of(member, building);
+	bool alone = member_has_rows(member) && !index->is_constraint;
+	struct change_step step = make_step(
+		building->undo, alone ? "SHARE UPDATE EXCLUSIVE" : "ACCESS EXCLUSIVE", relation, at, building);
+	struct text sql = {0};
+
+	step.alone = alone;
+	step.only = member_has_rows(member);
+	if (index->is_constraint) {
+		text_addf(&sql, "ALTER TABLE %s DROP CONSTRAINT ", member->name);
+		quote_name(&sql, index->name);
+	} else {
+		text_addf(&sql, "DROP INDEX %s", alone ? "CONCURRENTLY " : "");
+		add_full_name(&sql, member, building);
+	}
+	if (alone)
+		step.timeout_ms = CHANGE_VALIDATE_TIMEOUT_MS;
+	change_add_statement(&step, &sql);
+	text_free(&sql);
+	return step;
+}
+
+static bool undo_index(
+	const struct relation *relation, const struct building *building, struct change_step *ret_step)
+{
+	for (size_t i = 0; i < relation->members_count; i++) {
+		const struct member_index *index = index_of(&relation->members[i], building);
+
+		if (index->exists && !index->attached) {
+			*ret_step = step_undo(relation, i, building);
+			return true;
+		}
+	}
+	return false;
+}
+
+bool change_next_undo_index(
+	const struct job *job, const struct relation *relation, struct change_step *ret_step)
+{
+	return job->index && undo_index(relation, &plain, ret_step);
+}
+
+bool change_next_undo_unique(
+	const struct job *job, const struct relation *relation, struct change_step *ret_step)
+{
+	return job->is_unique && undo_index(relation, &unique, ret_step);
+}
+
+static bool is_whole(const struct member *member, const struct building *building)
+{
+	const struct member_index *index = index_of(member, building);
+
+	return index->valid && (index->is_constraint || !building->unique);
+}
+
+/* Of a table and the children that inherit from it each has its own; of partitions the topmost speaks for
+ * all. */
+static bool cancel_index(
+	const struct relation *relation, const struct building *building, struct change_step *ret_step)
+{
+	size_t count = relation->partitioned ? 1 : relation->members_count;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!is_whole(&relation->members[i], building))
+			return undo_index(relation, building, ret_step);
+	}
+	return false;
+}
+
+bool change_next_cancel_index(
+	const struct job *job, const struct relation *relation, struct change_step *ret_step)
+{
+	return (job->index && cancel_index(relation, &plain, ret_step)) ||
+		   (job->is_unique && cancel_index(relation, &unique, ret_step));
+}
+
+static bool takes_away(enum change_kind kind)
+{
+	return kind == CHANGE_INDEX_DROP || kind == CHANGE_UNIQUE_DROP || kind == CHANGE_UNDO_INDEX ||
+		   kind == CHANGE_UNDO_UNIQUE;
+}
+
 void change_assume_index(struct member *member, enum change_kind kind)
 {
 	bool of_unique = kind == CHANGE_UNIQUE_PARENT || kind == CHANGE_UNIQUE_BUILD ||
 					 kind == CHANGE_UNIQUE_DROP || kind == CHANGE_UNIQUE_CONSTRAINT ||
-					 kind == CHANGE_UNIQUE_ATTACH;
+					 kind == CHANGE_UNIQUE_ATTACH || kind == CHANGE_UNDO_UNIQUE;
 	struct member_index *index = of_unique ? &member->unique : &member->index;
 
 	if (kind == CHANGE_INDEX_ATTACH || kind == CHANGE_UNIQUE_ATTACH)
@@ -244,5 +335,5 @@ void change_assume_index(struct member *member, enum change_kind kind)
 	else if (kind == CHANGE_UNIQUE_CONSTRAINT)
 		index->is_constraint = true;
 	else
-		index->exists = index->valid = kind != CHANGE_INDEX_DROP && kind != CHANGE_UNIQUE_DROP;
+		index->exists = index->valid = !takes_away(kind);
 }

@@ -41,6 +41,20 @@ bool change_next_not_null(
 struct change_step change_step_drop_trigger(
 	enum change_kind kind, const struct job *job, const struct relation *relation);
 
+bool change_next_undo_index(
+	const struct job *job, const struct relation *relation, struct change_step *ret_step);
+bool change_next_undo_unique(
+	const struct job *job, const struct relation *relation, struct change_step *ret_step);
+bool change_next_undo_reference(
+	const struct job *job, const struct relation *relation, struct change_step *ret_step);
+bool change_next_undo_rule(
+	const struct job *job, const struct relation *relation, struct change_step *ret_step);
+/* What is not whole: a job that is cancelled leaves nothing that half works. */
+bool change_next_cancel_index(
+	const struct job *job, const struct relation *relation, struct change_step *ret_step);
+bool change_next_cancel_constraint(
+	const struct job *job, const struct relation *relation, struct change_step *ret_step);
+
 bool change_next_undo_check(
 	const struct job *job, const struct relation *relation, struct change_step *ret_step);
 bool change_next_undo_not_null(

@@ -17,6 +17,12 @@ defined() { # OBJECT: definition of the constraint or index of that name
 	sql main "SELECT coalesce((SELECT pg_get_constraintdef(oid) || CASE WHEN convalidated THEN '' ELSE ' (not valid)' END FROM pg_constraint WHERE conname = '$1'),
 		(SELECT pg_get_indexdef(indexrelid) || CASE WHEN indisvalid THEN '' ELSE ' (invalid)' END FROM pg_index WHERE indexrelid = to_regclass(quote_ident('$1'))), 'none')"
 }
+described() { # TABLE, as psql tells it
+	psql_at main -d shop -U shop_owner -c "\\d $1"
+}
+wants() { # JOB WISH
+	sql -U shop_owner main "UPDATE backfill.job SET wanted = '$2' WHERE name = '$1'"
+}
 daemon_start
 
 note "each of them, and all together"

@@ -58,6 +58,10 @@ static void steps(const struct job *job, struct relation *relation, struct text 
 		[CHANGE_UNIQUE_CONSTRAINT] = "UNIQUE ",
 		[CHANGE_UNIQUE_ATTACH] = "UNIQUE_ATTACH ",
 		[CHANGE_ANALYZE] = "ANALYZE ",
+		[CHANGE_UNDO_RULE] = "UNDO_RULE ",
+		[CHANGE_UNDO_REFERENCE] = "UNDO_REFERENCE ",
+		[CHANGE_UNDO_INDEX] = "UNDO_INDEX ",
+		[CHANGE_UNDO_UNIQUE] = "UNDO_UNIQUE ",
 	};
 	struct change_step step;
 
