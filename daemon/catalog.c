@@ -58,6 +58,7 @@ void catalog_ask(struct session *control, const struct job *job, session_answer 
 	trigger_add_marker(&name, job);
 	bind_name(script, &name);
 	script_bind_int(script, job->id);
+	script_bind_int(script, job->column_number);
 	ask_members(script, job, &name);
 	text_free(&name);
 	session_ask(control, script, DEADLINE_MS, answer, owner);
@@ -91,6 +92,8 @@ static void read_table(const struct reply *reply, struct relation *relation)
 static void read_column(const struct reply *reply, struct relation *relation)
 {
 	relation->column_exists = reply_bool(reply, 0, 0, "column_exists");
+	relation->column_number = (int)reply_int(reply, 0, 0, "column_number", 0);
+	relation->column_now = text_of(reply, "column_now");
 	relation->column_indexed = reply_bool(reply, 0, 0, "column_indexed");
 	relation->column_generated = reply_bool(reply, 0, 0, "column_generated");
 	relation->column_type = text_of(reply, "column_type");

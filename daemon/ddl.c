@@ -13,6 +13,12 @@
 
 #define SQL_CLOCK "SELECT (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000)::bigint AS ms"
 
+/* While LOCK TABLE waited, somebody may have put another table in the place of the job's: no ALTER must touch
+ * that one. The SQLSTATE is undefined_table, as when there is none of that name. */
+#define SQL_STILL_CALLED(name, oid)                                                                          \
+	"CASE WHEN pg_catalog.to_regclass(" name ")::oid IS DISTINCT FROM " oid "::oid"                          \
+	" THEN ('\"another table than the job''s\"'::text)::pg_catalog.regclass END"
+
 /* $1: the job's own timeout. It is for the table's lock, while nothing else is held yet; in a deadlock there
  * is no part for it. The locks of a tree are waited for one after the other: what they take together is
  * limited as well ($2). */
@@ -21,7 +27,7 @@ static const char *const sql_before = SQL_CLOCK ", pg_catalog.set_config('lock_t
 static const char *const sql_granted =
 	SQL_CLOCK ", pg_catalog.set_config('lock_timeout', " AUTHORITY_LOCK_TIMEOUT(
 		"$1") ", true),"
-			  " pg_catalog.set_config('statement_timeout', $2, true)";
+			  " pg_catalog.set_config('statement_timeout', $2, true), " SQL_STILL_CALLED("$3", "$4");
 static const char *const sql_after = SQL_CLOCK;
 
 static void bind_members(struct script *script, const struct relation *relation)
@@ -104,6 +110,8 @@ void ddl_ask(struct session *session, const struct job *job, const struct relati
 	script_add(script, sql_granted);
 	script_bind_int(script, job->knobs.ddl_lock_timeout_ms);
 	script_bind_int(script, step->timeout_ms);
+	script_bind(script, job->table_name);
+	script_bind_int(script, job->table_oid);
 	for (size_t i = 0; i < step->script->count; i++)
 		script_add(script, step->script->statements[i].sql);
 	script_add(script, sql_after);

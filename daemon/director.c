@@ -312,7 +312,7 @@ static bool has_room(const struct director *director)
  */
 static void give_back(struct director *director, const struct job *job)
 {
-	queue_release(director->control, job->id, job->epoch, NULL, NULL, NULL);
+	queue_release(director->control, job->id, job->epoch, NULL, 0, NULL, NULL);
 }
 
 static bool take_look(struct director *director, const struct reply *reply)

@@ -78,3 +78,34 @@ bool fitness_of_table(const struct job *job, const struct relation *relation, st
 		why, "If it was dropped, delete the job; if it was restored from a dump, enqueue the job again.");
 	return false;
 }
+
+static bool column_is_made(const struct job *job)
+{
+	return job->stage >= STAGE_FILLING && job->stage <= STAGE_ANALYZING;
+}
+
+bool fitness_of_column(const struct job *job, const struct relation *relation, struct fault *why)
+{
+	bool rolls_back = job_goal(job) == STAGE_ROLLED_BACK;
+
+	if (relation->column_exists || job_goal(job) == STAGE_CANCELLED)
+		return true;
+	if (relation->column_now && (job->added || !rolls_back)) {
+		fault_set(why, FAULT_JOB, "column %s of table %s is called %s now", job->column_name, job->table_name,
+			relation->column_now);
+		fault_set_hint(why,
+			"ALTER TABLE %s RENAME COLUMN %s TO the name that the job has (%s), then set wanted = 'run'%s.",
+			job->table_name, relation->column_now, job->column_name,
+			rolls_back ? ": rolling back goes on; or drop the column yourself first"
+					   : "; or end the job with wanted = 'cancel', and ask for the rest under the new name");
+	} else if (column_is_made(job) && !rolls_back) {
+		fault_set(why, FAULT_JOB, "column %s of table %s is gone", job->column_name, job->table_name);
+		fault_set_hint(why, "If it was dropped on purpose, set wanted = 'roll_back', and what else there is "
+							"of the job goes, too; "
+							"with 'run' after that the job starts again.");
+	} else {
+		return true;
+	}
+	memcpy(why->sqlstate, "42703", sizeof("42703"));
+	return false;
+}

@@ -21,6 +21,12 @@ bool fitness_of_login(const struct queue_database *database, struct fault *why) 
 /* Version of schema backfill; 0: not installed. */
 bool fitness_of_schema(int version, struct fault *why) MUST_USE;
 
+/*
+ * The column, once the job has made it: there is no following one that was renamed, since the job's
+ * expressions, and the application, name it.
+ */
+bool fitness_of_column(const struct job *job, const struct relation *relation, struct fault *why) MUST_USE;
+
 /* The job's table, as the catalogue shows it now. */
 bool fitness_of_table(const struct job *job, const struct relation *relation, struct fault *why) MUST_USE;
 

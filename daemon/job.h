@@ -61,6 +61,7 @@ struct job {
 	bool adopted;      /* the column was there before the job */
 	bool had_not_null; /* … and was NOT NULL */
 	bool had_default;  /* … and had a default */
+	int column_number; /* of the column when it was last seen, 0: not yet */
 	bool added;        /* it may have been added by the job: an ADD COLUMN was on its way */
 	bool fast_default; /* the server adds default_expr without touching a row: nothing to fill */
 	char *index_name;  /* names of what the job makes, free when they were chosen; unquoted */

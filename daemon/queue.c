@@ -161,6 +161,7 @@ void queue_read_look(const struct reply *reply, size_t row, struct queue_entry *
 	job->adopted = reply_bool(reply, 0, row, "adopted");
 	job->had_not_null = reply_bool(reply, 0, row, "had_not_null");
 	job->had_default = reply_bool(reply, 0, row, "had_default");
+	job->column_number = (int)reply_int(reply, 0, row, "column_number", 0);
 	job->added = reply_bool(reply, 0, row, "added");
 	job->rows_filled = reply_int(reply, 0, row, "rows_filled", 0);
 	job->fast_default = reply_bool(reply, 0, row, "fast_default");
@@ -218,22 +219,23 @@ void queue_renew(struct session *control, const char *holder, session_answer *an
 }
 
 void queue_release(struct session *control, int64_t job_id, int64_t epoch, const char *held_at,
-	session_answer *answer, void *owner)
+	int column_number, session_answer *answer, void *owner)
 {
 	struct script *script = script_of(sql_release);
 
 	script_bind_int(script, job_id);
 	script_bind_int(script, epoch);
 	script_bind(script, held_at);
+	script_bind_int(script, column_number);
 	ask(control, script, answer, owner);
 }
 
 /* Where `run` goes on; NULL: nowhere. Every step of adding is passed over where it is done already. */
-static const char *resume_stage(const struct job *job, enum stage to)
+static const char *resume_stage(const struct job *job, const struct queue_move *move)
 {
-	if (to == STAGE_FAILED)
-		return stage_name(job->stage);
-	if (to == STAGE_CANCELLED)
+	if (move->to == STAGE_FAILED)
+		return stage_name(move->goal == STAGE_ROLLED_BACK ? STAGE_ROLLING_BACK : job->stage);
+	if (move->to == STAGE_CANCELLED)
 		return stage_name(job->stage > STAGE_ADDING ? STAGE_ADDING : job->stage);
 	return NULL;
 }
@@ -254,11 +256,23 @@ void queue_move(struct session *control, const struct job *job, const struct que
 	script_bind(script, error);
 	script_bind(script, why && why->sqlstate[0] ? why->sqlstate : NULL);
 	script_bind(script, why ? why->hint : NULL);
-	script_bind(script, resume_stage(job, move->to));
+	script_bind(script, resume_stage(job, move));
 	script_bind(script, move->kept);
-	script_bind_bool(script, move->takes_back);
+	script_bind_bool(script, move->goal != STAGE_DONE);
+	script_bind_int(script, move->column_number);
 	free(error);
 	ask(control, script, answer, owner);
+}
+
+void queue_rename(struct session *control, const struct job *job, const char *table_name)
+{
+	struct script *script = script_of(sql_rename);
+
+	script_bind_int(script, job->id);
+	script_bind_int(script, job->epoch);
+	script_bind(script, job->table_name);
+	script_bind(script, table_name);
+	ask(control, script, NULL, NULL);
 }
 
 bool queue_read_move(const struct reply *reply, bool *ret_overtaken)

@@ -64,15 +64,16 @@ void queue_claim(
 /* 0: somebody else was faster. */
 int64_t queue_read_claim(const struct reply *reply) MUST_USE;
 void queue_renew(struct session *control, const char *holder, session_answer *answer, void *owner);
-/* Puts the job down; `held_at` NULL: not at a hold. */
+/* Puts the job down; `held_at` NULL: not at a hold; `column_number`: see struct job, 0: as before. */
 void queue_release(struct session *control, int64_t job_id, int64_t epoch, const char *held_at,
-	session_answer *answer, void *owner);
+	int column_number, session_answer *answer, void *owner);
 
 struct queue_move {
 	enum stage to;
 	const struct fault *why; /* it failed with; NULL unless `to` is failed */
 	const char *kept;        /* what stays of a job that ends before it is done; NULL: it goes on */
-	bool takes_back;         /* the claim is there to cancel it or to roll it back */
+	enum stage goal;         /* of the claim, see job_goal() */
+	int column_number;       /* see struct job; 0: as before */
 };
 
 void queue_move(struct session *control, const struct job *job, const struct queue_move *move,
@@ -80,6 +81,9 @@ void queue_move(struct session *control, const struct job *job, const struct que
 /* False: the job is no longer ours. `ret_overtaken`: the user wants something else by now, which goes before:
  * the job is where it was. */
 bool queue_read_move(const struct reply *reply, bool *ret_overtaken) MUST_USE;
+
+/* The table is called `table_name` now: the row follows, with an event. */
+void queue_rename(struct session *control, const struct job *job, const char *table_name);
 
 struct queue_event {
 	const char *kind;

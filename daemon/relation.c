@@ -66,6 +66,7 @@ void relation_clear(struct relation *relation)
 	free(relation->publication);
 	free(relation->key_columns);
 	free(relation->stored_generated);
+	free(relation->column_now);
 	free(relation->column_type);
 	free(relation->column_default);
 	free(relation->not_null_unvalidated);

@@ -70,6 +70,9 @@ struct relation {
 	char *key_columns;      /* the primary key's columns, quoted and comma-separated; NULL: no key */
 	char *stored_generated; /* names of stored generated columns, comma-separated; NULL: none */
 	bool column_exists;
+	int column_number; /* pg_attribute.attnum; 0: there is none */
+	char *column_now; /* quoted: what the column is called that the job has seen there; NULL: as ever, or gone
+					   */
 	bool column_generated;      /* generated or identity: cannot be filled */
 	char *column_type;          /* format_type() */
 	char *column_default;       /* pg_get_expr(); NULL: none */

@@ -15,6 +15,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define CONTROL_RETRY_MS 500
 #define TICK_MS 1000
@@ -37,6 +38,7 @@ struct worker {
 	struct enlist *enlist; /* while the session is being put on record */
 	bool enlisted;         /* the session, as it is connected now, is on record as ours */
 	enum stage goal;       /* of this claim: done, cancelled or rolled_back; see job_goal() */
+	struct fault doubt;    /* a name was not found: fails the job unless the catalogue tells another */
 	enum stage_hold held_at;
 	bool stopping;
 	int64_t stopping_since_ms;
@@ -117,6 +119,7 @@ void worker_free(struct worker *worker)
 	loop_timer_free(worker->tick);
 	move_free(worker->move);
 	progress_clear(&worker->progress);
+	fault_clear(&worker->doubt);
 	text_free(&worker->task.waiting_for);
 	text_free(&worker->task.doing);
 	relation_clear(&worker->task.relation);
@@ -143,6 +146,44 @@ static bool control_failed(struct worker *worker, const struct fault *why, void 
 	return true;
 }
 
+/* True: the table has another name than the job thought. */
+static bool follow_name(struct worker *worker)
+{
+	struct task *task = &worker->task;
+
+	if (strcmp(task->job.table_name, task->relation.table_name) == 0)
+		return false;
+	queue_rename(task->control, &task->job, task->relation.table_name);
+	memory_set_text(&task->job.table_name, task->relation.table_name);
+	return true;
+}
+
+/* The table may have been renamed, or moved to another schema: the catalogue knows. */
+static bool is_doubtful(const struct fault *why)
+{
+	static const char *const names_not_found[] = {"42P01", "3F000", "42703"};
+
+	for (size_t i = 0; i < COUNT_OF(names_not_found); i++) {
+		if (strcmp(why->sqlstate, names_not_found[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void look_again(struct worker *worker, const struct fault *why)
+{
+	const struct job *job = &worker->task.job;
+
+	fault_copy(&worker->doubt, why);
+	if (!why->hint)
+		fault_set_hint(&worker->doubt,
+			"The job's table is called %s now, and its column %s. An expression that names them otherwise, "
+			"or what is not there, fails: name it so again and set wanted = 'run', or set wanted = "
+			"'roll_back' and ask anew.",
+			job->table_name, job->column_name);
+	read_catalogue(worker);
+}
+
 static void got_catalogue(void *owner, const struct reply *reply)
 {
 	struct worker *worker = owner;
@@ -156,15 +197,21 @@ static void got_catalogue(void *owner, const struct reply *reply)
 		take_back(worker);
 		return;
 	}
-	if (!fitness_of_table(&task->job, &task->relation, &why)) {
+	if (!fitness_of_table(&task->job, &task->relation, &why) ||
+		!fitness_of_column(&task->job, &task->relation, &why)) {
 		fail(worker, &why);
 		fault_clear(&why);
 		return;
 	}
-	/* It may have been renamed since the job was asked for. */
-	memory_set_text(&task->job.table_name, task->relation.table_name);
+	if (!follow_name(worker) && worker->doubt.kind != FAULT_NONE) {
+		fail(worker, &worker->doubt);
+		return;
+	}
+	fault_clear(&worker->doubt);
 	if (worker->goal != STAGE_DONE)
 		take_back(worker);
+	else if (task->session)
+		work(worker);
 	else
 		open_session(worker);
 }
@@ -276,6 +323,8 @@ static void part_ended(void *owner, const struct fault *why)
 	end_parts(worker);
 	if (copy.kind == FAULT_FENCED)
 		worker_abandon(worker);
+	else if (why && is_doubtful(&copy) && !worker->stopping)
+		look_again(worker, &copy);
 	else if (why)
 		fail(worker, &copy);
 	else if (worker->goal != STAGE_DONE)
@@ -405,7 +454,8 @@ static void start_move(struct worker *worker, enum stage to, const struct fault 
 			.to = to,
 			.why = why,
 			.kept = kept.length > 0 ? text_is(&kept) : NULL,
-			.takes_back = worker->goal != STAGE_DONE,
+			.goal = worker->goal,
+			.column_number = task->relation.column_number,
 		},
 		moved, worker);
 	text_free(&kept);
@@ -471,7 +521,8 @@ static void put_down(struct worker *worker)
 	session_free(task->session);
 	task->session = NULL;
 	queue_release(task->control, task->job.id, task->job.epoch,
-		worker->held_at != STAGE_HOLD_NONE ? stage_hold_name(worker->held_at) : NULL, released, worker);
+		worker->held_at != STAGE_HOLD_NONE ? stage_hold_name(worker->held_at) : NULL,
+		task->relation.column_number, released, worker);
 }
 
 static void tell_ended(struct worker *worker)

@@ -10,6 +10,7 @@ SELECT j.id, j.epoch, j.stage, j.wanted, j.table_oid, j.table_name, j.search_pat
        j.fast_default, j.volatile_value, j.rows_estimate, j.throttled_ms, j.rows_filled,
        coalesce((j.had ->> 'not_null')::boolean, true) AS had_not_null,
        coalesce((j.had ->> 'default')::boolean, true) AS had_default,
+       (j.had ->> 'number')::int AS column_number,
        -- No ADD COLUMN goes out before its intent is on record: without one the column is not ours, whatever planning saw.
        CASE WHEN j.stage = 'rolling_back' OR j.wanted = 'roll_back'
             THEN EXISTS (SELECT FROM backfill.event e

@@ -1,5 +1,6 @@
 -- Moves job $1, held under epoch $2, to stage $3 for the reason $4; $5 ... $8: message, SQLSTATE, hint and the stage
--- to go on from, where it failed or was cancelled; $9: what stays of it; $10: the claim is there to take it back.
+-- to go on from, where it failed or was cancelled; $9: what stays of it; $10: the claim is there to take it back;
+-- $11: the number of its column, 0: not known.
 -- A wish that the claim does not know yet goes before: the row says that the job was overtaken, and it is where it was.
 -- No row: it is no longer ours.
 WITH held AS (
@@ -15,6 +16,7 @@ WITH held AS (
 	UPDATE backfill.job j
 	   SET stage = $3, error = $5, error_code = $6, error_hint = $7, resume_stage = $8, waiting_for = $9,
 	       eta = NULL, forecast = NULL, updated_at = pg_catalog.clock_timestamp(),
+	       had = CASE WHEN $11::int > 0 THEN j.had || pg_catalog.jsonb_build_object('number', $11::int) ELSE j.had END,
 	       finished_at = CASE WHEN $3 IN ('done', 'failed', 'cancelled', 'rolled_back') THEN pg_catalog.clock_timestamp() END
 	  FROM held h
 	 WHERE j.id = h.id AND NOT h.overtaken

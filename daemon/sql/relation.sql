@@ -1,5 +1,5 @@
 -- What the catalogue says of table $1 and its column $2; $3, $4: our triggers for INSERT and UPDATE, $5: our function, $6: our CHECK,
--- $7: the comment in our function, $8: the job.
+-- $7: the comment in our function, $8: the job, $9: the number that the column had when it was last seen.
 -- No row: the table is gone. Tree: the table, and whatever partitions and inheritance children it has (members.sql).
 WITH RECURSIVE tree (oid) AS (
 	SELECT $1::oid
@@ -59,6 +59,10 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS table_name,
           FROM pg_catalog.pg_attribute g
          WHERE g.attrelid = c.oid AND g.attgenerated = 's' AND NOT g.attisdropped) AS stored_generated,
        a.attnum IS NOT NULL AS column_exists,
+       a.attnum AS column_number,
+       (SELECT pg_catalog.quote_ident(r.attname)
+          FROM pg_catalog.pg_attribute r
+         WHERE r.attrelid = c.oid AND r.attnum = $9 AND r.attname <> $2 AND NOT r.attisdropped) AS column_now,
        coalesce(a.attgenerated <> '' OR a.attidentity <> '', false) AS column_generated,
        pg_catalog.format_type(a.atttypid, a.atttypmod) AS column_type,
        pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS column_default,
