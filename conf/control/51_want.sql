@@ -33,12 +33,8 @@ BEGIN
 		WHEN verdict = 'undo' AND untouched THEN 'end'
 		WHEN verdict IN ('stop', 'undo') AND claimed THEN 'take'
 		ELSE verdict END;
-	-- Not built yet: without these lines a job that has begun is left to the daemon.
-	IF NEW.wanted IN ('cancel', 'roll_back') AND verdict IN ('stop', 'undo', 'take') AND OLD.stage <> 'rolling_back' THEN
-		verdict := 'unbuilt';
-	END IF;
 
-	IF verdict NOT IN ('take', 'pass', 'refuse', 'unbuilt') THEN
+	IF verdict NOT IN ('take', 'pass', 'refuse') THEN
 		NEW.stage := CASE verdict
 			WHEN 'end' THEN CASE NEW.wanted WHEN 'cancel' THEN 'cancelled' ELSE 'rolled_back' END
 			WHEN 'again' THEN 'planning'
@@ -83,13 +79,6 @@ BEGIN
 		NEW.last_helped_at := NULL;
 		NEW.helped_by := NULL;
 		NEW.held_since := NULL;
-	WHEN 'unbuilt' THEN
-		RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
-			MESSAGE = format('backfilld cannot do wanted = %s for a job in stage %s yet', NEW.wanted, OLD.stage),
-			DETAIL = format('%s: ending it half-way or taking it back is planned but not built in this version.', who),
-			HINT = CASE OLD.stage WHEN 'done' THEN 'To take the column back: ALTER TABLE ... DROP COLUMN.'
-			       ELSE format('UPDATE backfill.job SET wanted = ''pause'' WHERE id = %s; stops it and keeps everything it has.', OLD.id) END,
-			COLUMN = 'wanted';
 	WHEN 'refuse' THEN
 		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
 			MESSAGE = format('wanted = %s is not possible for a job in stage %s', NEW.wanted, OLD.stage),

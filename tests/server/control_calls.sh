@@ -100,7 +100,7 @@ expect_sql "is summed up" "main|1|00:00:00.012|0" -U alice "SELECT name, stateme
 
 # Deleting
 daemon_writes "stage = 'sealing'"
-expect_error "a live job stays" 55000 "job $job is live and cannot be deleted.*stage sealing.*pause" -U shop_owner "DELETE FROM backfill.job"
+expect_error "a live job stays" 55000 "job $job is live and cannot be deleted.*stage sealing.*cancel" -U shop_owner "DELETE FROM backfill.job"
 daemon_writes "stage = 'done', finished_at = now() - interval '2 days'"
 other=$(enqueue shop_owner other orders w text)
 expect_sql "purge takes what ended long ago" 1 -U shop_owner "SELECT backfill.purge('1 day')"

@@ -39,18 +39,18 @@ while read -r stage answers; do
 done <<'WISHES'
 queued              =            =     cancelled rolled_back
 planning            =            =     cancelled rolled_back
-adding              =            =     0A000     0A000
-filling             =            =     0A000     0A000
-indexing            =            =     0A000     0A000
-sealing             =            =     0A000     0A000
-analyzing           =            =     0A000     0A000
+adding              =            =     =         rolling_back
+filling             =            =     =         rolling_back
+indexing            =            =     =         rolling_back
+sealing             =            =     =         rolling_back
+analyzing           =            =     =         rolling_back
 failed:queued       queued       =     cancelled rolled_back
 failed:planning     planning     =     cancelled rolled_back
-failed:sealing      sealing      =     0A000     0A000
-failed:rolling_back rolling_back =     0A000     0A000
-done                =!           =!    55000     0A000
+failed:sealing      sealing      =     sealing   rolling_back
+failed:rolling_back rolling_back =     adding    rolling_back
+done                =!           =!    55000     rolling_back
 cancelled           queued       =!    =!        rolled_back
-cancelled:adding    adding       =!    =!        0A000
+cancelled:adding    adding       =!    =!        rolling_back
 rolling_back        55000        =     55000     =
 rolled_back         planning     =!    =!        =!
 WISHES
@@ -83,7 +83,7 @@ expect_sql "it is told" "shop_owner|steer|stage: from rolled_back to planning" "
 at_stage queued
 sql -U backfilld main "INSERT INTO backfill.claim (job_id, root_oid, holder, epoch, lease_until) SELECT id, table_oid, 'here', 1, now() FROM backfill.job"
 for wish in cancel roll_back; do
-	expect_error "a claimed job has begun: $wish" 0A000 "cannot do wanted = $wish" -U shop_owner "UPDATE backfill.job SET wanted = '$wish'"
+	expect_sql "a claimed job has begun, and is left to who has claimed it: $wish" "queued|$wish" -U shop_owner "UPDATE backfill.job SET wanted = '$wish' RETURNING stage, wanted"
 done
 sql -U backfilld main "DELETE FROM backfill.claim"
 
