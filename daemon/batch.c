@@ -5,6 +5,7 @@
 #include "daemon/authority.h"
 #include "daemon/pending.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,10 +61,35 @@ static bool must_count(const struct batch_order *order)
 	return !order->server_counts || order->job->volatile_value || order->relation->update_triggers;
 }
 
+/* In the expressions the job's table is meant, whichever of its tree the rows are in. */
+static void add_table(struct text *sql, const struct batch_order *order)
+{
+	char *bare;
+
+	if (!order->leaf) {
+		text_addf(sql, "ONLY %s", order->job->table_name);
+		return;
+	}
+	bare = job_bare_table(order->job);
+	text_addf(sql, "ONLY %s AS ", order->leaf);
+	quote_name(sql, bare);
+	free(bare);
+}
+
+/* Another table may have taken a leaf's name by now. */
+static void add_where(struct text *sql, const struct batch_order *order)
+{
+	text_add(sql, " WHERE ");
+	if (order->leaf)
+		text_addf(sql, "tableoid = %" PRIu32 " AND ", order->oid);
+}
+
 /* The array keeps this a scan by ctid; joined to the sub-select it would read the whole table. */
 static void add_skip_locked(struct text *sql, const struct batch_order *order)
 {
-	text_addf(sql, "ctid = ANY (ARRAY(SELECT ctid FROM ONLY %s WHERE ", order->job->table_name);
+	text_add(sql, "ctid = ANY (ARRAY(SELECT ctid FROM ");
+	add_table(sql, order);
+	add_where(sql, order);
 	pending_add_batch(sql, order->job, order->stretch);
 	text_add(sql, " FOR NO KEY UPDATE SKIP LOCKED))");
 }
@@ -72,9 +98,12 @@ static void add_fill(struct text *sql, const struct batch_order *order)
 {
 	const struct job *job = order->job;
 
-	text_addf(sql, "UPDATE ONLY %s SET ", job->table_name);
+	text_add(sql, "UPDATE ");
+	add_table(sql, order);
+	text_add(sql, " SET ");
 	quote_name(sql, job->column_name);
-	text_addf(sql, " = (%s\n) WHERE ", job_fill_expression(job));
+	text_addf(sql, " = (%s\n)", job_fill_expression(job));
+	add_where(sql, order);
 	if (order->skip_locked)
 		add_skip_locked(sql, order);
 	else
@@ -102,13 +131,13 @@ static void add_counting_fill(struct text *sql, const struct batch_order *order)
 static void add_before(struct script *script, const struct batch_order *order)
 {
 	script_add(script, sql_before);
-	script_bind_int(script, order->job->table_oid);
+	script_bind_int(script, order->oid);
 }
 
 static void add_after(struct script *script, const struct batch_order *order)
 {
 	script_add(script, must_count(order) ? sql_after_counting : sql_after);
-	script_bind_int(script, order->job->table_oid);
+	script_bind_int(script, order->oid);
 	script_bind_int(script, order->job->id);
 	script_bind_int(script, order->filler);
 	script_bind_int(script, order->job->epoch);

@@ -16,6 +16,8 @@ struct batch_order {
 	const struct job *job;
 	const struct relation *relation;
 	const struct window_batch *stretch;
+	uint32_t oid;     /* of the table that it is in */
+	const char *leaf; /* its name, ready for SQL; NULL: the job's table itself */
 	int filler;
 	const char *synchronous_commit;
 	int statement_timeout_ms;

@@ -179,20 +179,28 @@ void catalog_read(const struct reply *reply, int server_version, struct relation
 		read_member(reply, i, relation_add_member(relation));
 }
 
+struct row_place {
+	const char *from;        /* the table as in FROM */
+	const char *where;       /* a condition */
+	const char *key_columns; /* NULL: no key */
+	bool of_tree;            /* the row's own table is told, too */
+};
+
 /* A row told by its place and its key, never by its other contents. */
 static void ask_row(struct session *session, const struct job *job, const struct relation *relation,
-	const char *where, int64_t deadline_ms, session_answer *answer, void *owner)
+	const struct row_place *place, int64_t deadline_ms, session_answer *answer, void *owner)
 {
 	struct script *script = script_new();
-	const char *keys = relation->key_columns;
+	const char *keys = place->key_columns;
 
 	authority_begin(script, &(struct authority){
 								.owner = relation->owner,
 								.search_path = job->search_path,
 								.lock_timeout_ms = job->knobs.lock_timeout_ms,
 							});
-	script_addf(script, "SELECT ctid AS place, %s%s%s AS key FROM ONLY %s WHERE %s LIMIT 1",
-		keys ? "ROW(" : "NULL", keys ? keys : "", keys ? ")::text" : "::text", job->table_name, where);
+	script_addf(script, "SELECT ctid%s AS place, %s%s%s AS key FROM %s WHERE %s LIMIT 1",
+		place->of_tree ? " || ' of ' || tableoid::pg_catalog.regclass" : "", keys ? "ROW(" : "NULL",
+		keys ? keys : "", keys ? ")::text" : "::text", place->from, place->where);
 	script_add(script, "SELECT $1::text AS columns");
 	script_bind(script, keys);
 	script_add(script, "COMMIT");
@@ -200,23 +208,35 @@ static void ask_row(struct session *session, const struct job *job, const struct
 }
 
 void catalog_ask_row(struct session *session, const struct job *job, const struct relation *relation,
-	int64_t page, int item, session_answer *answer, void *owner)
+	const struct member *leaf, int64_t page, int item, session_answer *answer, void *owner)
 {
-	struct text where = {0};
+	char *from = memory_textf("ONLY %s", leaf ? leaf->name : job->table_name);
+	char *where = memory_textf("ctid = '(%" PRId64 ",%d)'", page, item);
 
-	text_addf(&where, "ctid = '(%" PRId64 ",%d)'", page, item);
-	ask_row(session, job, relation, text_is(&where), DEADLINE_MS, answer, owner);
-	text_free(&where);
+	ask_row(session, job, relation,
+		&(struct row_place){.from = from,
+			.where = where,
+			.key_columns = leaf ? leaf->key_columns : relation->key_columns,
+			.of_tree = leaf != NULL},
+		DEADLINE_MS, answer, owner);
+	free(from);
+	free(where);
 }
 
 void catalog_ask_null_row(struct session *session, const struct job *job, const struct relation *relation,
 	session_answer *answer, void *owner)
 {
+	bool tree = relation->members_count > 1;
+	char *from = memory_textf("%s%s", tree ? "" : "ONLY ", job->table_name);
 	struct text where = {0};
 
 	quote_name(&where, job->column_name);
 	text_add(&where, " IS NOT DISTINCT FROM NULL");
-	ask_row(session, job, relation, text_is(&where), SCAN_DEADLINE_MS, answer, owner);
+	ask_row(session, job, relation,
+		&(struct row_place){
+			.from = from, .where = text_is(&where), .key_columns = relation->key_columns, .of_tree = tree},
+		SCAN_DEADLINE_MS, answer, owner);
+	free(from);
 	text_free(&where);
 }
 

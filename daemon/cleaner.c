@@ -15,8 +15,9 @@ struct cleaner {
 	bool busy;
 	bool stopped; /* the one under way is to end */
 	int64_t since_ms;
+	uint32_t oid;       /* of the table that it is about */
+	char *table;        /* its name */
 	int64_t rows_moved; /* what the vacuum under way is for */
-	int64_t rows_owed;  /* from one that came to nothing */
 	int64_t not_before_ms;
 };
 
@@ -33,12 +34,13 @@ void cleaner_free(struct cleaner *cleaner)
 	if (!cleaner)
 		return;
 	session_forget(cleaner->task->session, cleaner);
+	free(cleaner->table);
 	free(cleaner);
 }
 
 static void tell(struct cleaner *cleaner, const char *kind, const char *detail, int64_t duration_ms)
 {
-	char *statement = vacuum_statement(&cleaner->task->job);
+	char *statement = vacuum_statement(cleaner->table);
 
 	queue_tell(cleaner->task->control, &cleaner->task->job,
 		&(struct queue_event){
@@ -53,6 +55,15 @@ static void tell(struct cleaner *cleaner, const char *kind, const char *detail, 
 	free(statement);
 }
 
+/* It came to nothing: what it was for is still to be done. */
+static void owe(struct cleaner *cleaner)
+{
+	struct member *table = relation_member(&cleaner->task->relation, cleaner->oid);
+
+	if (table)
+		table->rows_moved += cleaner->rows_moved;
+}
+
 static void vacuumed(void *owner, const struct reply *reply)
 {
 	struct cleaner *cleaner = owner;
@@ -65,7 +76,7 @@ static void vacuumed(void *owner, const struct reply *reply)
 	if (why && why->kind == FAULT_BUSY && stopped) {
 		tell(cleaner, "vacuum", "ended early: the fill is over, autovacuum does the rest", duration_ms);
 	} else if (why && why->kind == FAULT_BUSY) {
-		cleaner->rows_owed = cleaner->rows_moved;
+		owe(cleaner);
 		cleaner->not_before_ms = clock_ms() + AGAIN_AFTER_MS;
 		tell(cleaner, "refused", why->message, duration_ms);
 	} else if (why)
@@ -74,21 +85,22 @@ static void vacuumed(void *owner, const struct reply *reply)
 		tell(cleaner, "vacuum", "index entries of moved rows are taken away", duration_ms);
 }
 
-bool cleaner_consider(struct cleaner *cleaner, int64_t rows_moved, bool gentle)
+bool cleaner_consider(struct cleaner *cleaner, struct member *table, bool gentle)
 {
 	struct task *task = cleaner->task;
 
 	if (cleaner->busy || !session_is_open(task->session) || clock_ms() < cleaner->not_before_ms)
 		return false;
-	rows_moved += cleaner->rows_owed;
-	if (task->relation.rows <= 0 || (double)rows_moved < VACUUM_AFTER_SHARE * task->relation.rows)
+	if (table->rows <= 0 || (double)table->rows_moved < VACUUM_AFTER_SHARE * table->rows)
 		return false;
 	cleaner->busy = true;
-	cleaner->rows_moved = rows_moved;
-	cleaner->rows_owed = 0;
+	cleaner->oid = table->oid;
+	memory_set_text(&cleaner->table, table->name);
+	cleaner->rows_moved = table->rows_moved;
+	table->rows_moved = 0;
 	cleaner->since_ms = clock_ms();
 	tell(cleaner, "intent", "take away the index entries of moved rows", -1);
-	vacuum_ask(task->session, &task->job, &task->relation, gentle, vacuumed, cleaner);
+	vacuum_ask(task->session, &task->relation, cleaner->table, gentle, vacuumed, cleaner);
 	return true;
 }
 

@@ -13,9 +13,10 @@ struct cleaner;
 struct cleaner *cleaner_new(struct task *task) MUST_USE;
 void cleaner_free(struct cleaner *cleaner);
 
-/* Starts a vacuum when `rows_moved` since the last one are enough, and none is running. True: started. Asked
- * where a window ends (vacuum.h); windows of others that are under way are disturbed by it. */
-bool cleaner_consider(struct cleaner *cleaner, int64_t rows_moved, bool gentle);
+/* Starts a vacuum of the table when the rows that have moved in it since the last one are enough, and none is
+ * running. True: started, and they are counted anew. Asked where a window ends (vacuum.h); windows of others
+ * that are under way are disturbed by it. */
+bool cleaner_consider(struct cleaner *cleaner, struct member *table, bool gentle);
 
 /* Ends a vacuum that is under way: the fill is over, and waits for the session and the table's lock. */
 void cleaner_stop(struct cleaner *cleaner);

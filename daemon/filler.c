@@ -86,6 +86,7 @@ void filler_free(struct filler *filler)
 	session_forget(filler->task->control, filler);
 	enlist_free(filler->enlist);
 	session_free(filler->session);
+	free(filler->leaf);
 	loop_timer_free(filler->timer);
 	fault_clear(&filler->why);
 	free(filler);
@@ -131,10 +132,34 @@ static void enlisted(void *owner, const struct fault *why)
 	fault_clear(&told);
 }
 
+static void left(void *owner, const struct reply *reply)
+{
+	struct filler *filler = owner;
+
+	if (!control_failed(filler, reply_fault(reply), ask_window))
+		ask_window(filler);
+}
+
+/* It was detached or dropped: its rows are no business of the job's any more. */
+static void leave(struct filler *filler, uint32_t oid)
+{
+	struct task *task = filler->task;
+	const struct member *member = relation_member(&task->relation, oid);
+	char *detail = memory_textf("%s %s is left out: it has been detached or dropped",
+		member ? "table" : "a table of the tree under", member ? member->name : task->job.table_name);
+
+	queue_tell(task->control, &task->job,
+		&(struct queue_event){
+			.kind = "leaf", .detail = detail, .lock_wait_ms = -1, .duration_ms = -1, .rows = -1},
+		NULL, NULL);
+	free(detail);
+	queue_leave(task->control, &task->job, filler->number, oid, left, filler);
+}
+
 static void got_window(void *owner, const struct reply *reply)
 {
 	struct filler *filler = owner;
-	struct window_bookmark bookmark;
+	struct queue_window window;
 
 	if (control_failed(filler, reply_fault(reply), ask_window))
 		return;
@@ -142,14 +167,22 @@ static void got_window(void *owner, const struct reply *reply)
 		filler_rest(filler); /* a window that was given stays ours, in the bookmark */
 		return;
 	}
-	if (!queue_read_window(reply, &bookmark)) {
+	if (!queue_read_window(reply, &window)) {
 		filler->owes_window = false;
 		filler->shared->handed_out = true;
 		filler->at = AT_IDLE;
 		filler->events->idle(filler->owner);
 		return;
 	}
-	window_start(&filler->window, &bookmark);
+	if (window.gone) {
+		leave(filler, window.oid);
+		return;
+	}
+	if (filler->oid != window.oid)
+		filler->doubted = false;
+	filler->oid = window.oid;
+	memory_set_text(&filler->leaf, window.leaf);
+	window_start(&filler->window, &window.bookmark);
 	filler->has_window = true;
 	filler->window_rows = 0;
 	filler->window_since_ms = clock_ms();
@@ -175,6 +208,12 @@ static void ask_window(struct filler *filler)
 		filler->shared->course.passes, session_user(filler->session), got_window, filler);
 }
 
+void filler_look_again(struct filler *filler)
+{
+	filler->has_window = false;
+	ask_window(filler);
+}
+
 static void tell_window(struct filler *filler)
 {
 	struct task *task = filler->task;
@@ -182,9 +221,9 @@ static void tell_window(struct filler *filler)
 	const struct window_tally *tally = &filler->window.tally;
 	int64_t updated = tally->first_updated + tally->later_updated;
 	int64_t hot = tally->first_hot + tally->later_hot;
-	char *detail =
-		memory_textf("pages %" PRId64 " to %" PRId64 " in %d passes, %.0f %% updated in place", at->from_page,
-			at->end_page - 1, at->passes, updated > 0 ? 100.0 * (double)hot / (double)updated : 0.0);
+	char *detail = memory_textf("%s%spages %" PRId64 " to %" PRId64 " in %d passes, %.0f %% updated in place",
+		filler->leaf ? filler->leaf : "", filler->leaf ? ": " : "", at->from_page, at->end_page - 1,
+		at->passes, updated > 0 ? 100.0 * (double)hot / (double)updated : 0.0);
 
 	queue_tell(task->control, &task->job,
 		&(struct queue_event){
@@ -223,9 +262,13 @@ static void tell_turn(struct filler *filler, enum window_turn turn)
 
 void filler_tell_moved(struct filler *filler)
 {
-	filler->shared->rows_moved += filler->window_moved;
+	struct member *table = relation_member(&filler->task->relation, filler->oid);
+
+	if (table) {
+		table->rows_moved += filler->window_moved;
+		filler->events->moved(filler->owner, table);
+	}
 	filler->window_moved = 0;
-	filler->events->moved(filler->owner);
 }
 
 void filler_finish_window(struct filler *filler)

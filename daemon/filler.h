@@ -26,12 +26,12 @@ struct filler_shared {
 	bool skipped;       /* rows were left because somebody had them locked */
 	bool handed_out;    /* somebody was told that no window of this walk is left */
 	double pages_done;  /* of windows finished in this walk */
-	int64_t rows_moved; /* to other pages, since the last vacuum */
 };
 
 struct filler_events {
-	/* Rows have moved to other pages, and no window of this filler is under way: a vacuum may start. */
-	void (*moved)(void *owner);
+	/* Rows have moved to other pages of the table, and no window of this filler is under way: it may be
+	 * vacuumed. */
+	void (*moved)(void *owner, struct member *table);
 	/* No windows are left in this walk, or the filler is beyond the number of workers wanted. */
 	void (*idle)(void *owner);
 	/* Its batches are held back for this reason, or (NULL) go; told before each batch. */

@@ -29,6 +29,8 @@ static struct batch_order order_of(const struct filler *filler)
 	return (struct batch_order){
 		.job = &task->job,
 		.relation = &task->relation,
+		.oid = filler->oid,
+		.leaf = filler->leaf,
 		.filler = filler->number,
 		.synchronous_commit = task->synchronous_commit,
 		.statement_timeout_ms = timeout_ms(filler),
@@ -47,6 +49,7 @@ static void batch_went_well(
 	filler->refusals = 0;
 	filler->retries = 0;
 	filler->patience = 1;
+	filler->doubted = false;
 	filler->server_counts = outcome->counted;
 	filler->window_rows += outcome->rows;
 	shared->rows_found += outcome->rows;
@@ -82,7 +85,8 @@ static void row_failed(struct filler *filler, const struct fault *why)
 		return;
 	}
 	fault_copy(&filler->why, why);
-	catalog_ask_row(filler->session, &task->job, &task->relation, filler->batch.from_page,
+	catalog_ask_row(filler->session, &task->job, &task->relation,
+		filler->leaf ? relation_member(&task->relation, filler->oid) : NULL, filler->batch.from_page,
 		filler->batch.from_item, got_row, filler);
 }
 
@@ -133,6 +137,14 @@ static void batch_was_refused(struct filler *filler, const struct fault *why)
 /* What the server says of a table or column that went away under the fill lacks what to do about it. */
 static void fail_for_good(struct filler *filler, const struct fault *why)
 {
+	bool unknown = strcmp(why->sqlstate, "42P01") == 0 || strcmp(why->sqlstate, "42703") == 0;
+
+	/* A leaf may have been renamed or detached. */
+	if (unknown && filler->leaf && !filler->doubted) {
+		filler->doubted = true;
+		filler_look_again(filler);
+		return;
+	}
 	fault_copy(&filler->why, why);
 	if (strcmp(why->sqlstate, "42P01") == 0)
 		fault_set_hint(&filler->why,

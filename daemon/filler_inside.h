@@ -27,6 +27,9 @@ struct filler {
 	bool stopping;
 	struct window window;
 	bool has_window;
+	uint32_t oid;     /* of the table that the window is in */
+	char *leaf;       /* its name, ready for SQL; NULL: the job's table itself */
+	bool doubted;     /* the server did not know it under that name, or without the column */
 	bool owes_window; /* one may have been given and is not finished, also while the connection is lost */
 	struct window_batch batch; /* the one that failed last, or the last that was done */
 	struct volley volley;
@@ -53,6 +56,9 @@ void filler_fail(struct filler *filler, const struct fault *why);
 
 /* Tells the rows that have moved. */
 void filler_tell_moved(struct filler *filler);
+
+/* Where its window is, and in which table, is read again. */
+void filler_look_again(struct filler *filler);
 
 /* Batches go until the window is done, which filler_finish_window() is told. */
 void filler_fill(struct filler *filler);

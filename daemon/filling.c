@@ -24,6 +24,7 @@ struct filling {
 	void *owner;
 	struct loop_timer *timer;
 	void (*next)(struct filling *filling); /* what the timer goes on with */
+	void (*then)(struct filling *filling); /* once no table has joined the tree */
 	struct filler_shared shared;
 	struct queue_walk walk;
 	struct team team;
@@ -32,7 +33,9 @@ struct filling {
 	int64_t rows_of_sweep; /* found by the last one */
 	int skipping_sweeps;   /* in a row */
 	int counts;            /* of what is left pending */
-	bool walking;          /* a walk is under way; false between walks, whatever the fillers say */
+	uint32_t *tables;      /* with rows, that the walk goes over */
+	size_t tables_count;
+	bool walking; /* a walk is under way; false between walks, whatever the fillers say */
 	bool stopping;
 	struct builder *builder; /* between the fill and its first sweep */
 	struct cleaner *cleaner;
@@ -45,6 +48,7 @@ static void start_walk(struct filling *filling);
 static void count_left(struct filling *filling);
 static void filler_failed(void *owner, const struct fault *why);
 static void tell_end(struct filling *filling);
+static void ask_for_joined(struct filling *filling);
 static void look_at_fillers(void *owner, struct foreman_look *ret_look);
 static void want_fillers(void *owner);
 
@@ -100,6 +104,7 @@ void filling_free(struct filling *filling)
 	loop_timer_free(filling->timer);
 	pace_leave(filling->shared.share);
 	fault_clear(&filling->why);
+	free(filling->tables);
 	free(filling);
 }
 
@@ -191,6 +196,60 @@ static void tell_sweep(struct filling *filling, const struct sweep_walk *walk)
 	free(detail);
 }
 
+static bool was_walked(const struct filling *filling, uint32_t oid)
+{
+	for (size_t i = 0; i < filling->tables_count; i++)
+		if (filling->tables[i] == oid)
+			return true;
+	return false;
+}
+
+/* A table that has joined the tree since the sweep began; NULL: none. */
+static const struct member *find_joined(const struct filling *filling)
+{
+	const struct relation *relation = &filling->task->relation;
+
+	for (size_t i = 0; i < relation->members_count; i++) {
+		const struct member *member = &relation->members[i];
+
+		if (member_has_rows(member) && !was_walked(filling, member->oid))
+			return member;
+	}
+	return NULL;
+}
+
+static void looked_for_joined(void *owner, const struct reply *reply)
+{
+	struct filling *filling = owner;
+	const struct member *joined;
+	char *detail;
+
+	if (filling->stopping || control_failed(filling, reply_fault(reply), ask_for_joined))
+		return;
+	catalog_read(reply, filling->task->relation.server_version, &filling->task->relation);
+	joined = find_joined(filling);
+	if (!joined) {
+		filling->then(filling);
+		return;
+	}
+	detail = memory_textf("table %s has become one of the tree: one more sweep", joined->name);
+	tell(filling, "leaf", detail, -1);
+	free(detail);
+	watch_updates(filling); /* an inheritance child has no trigger yet */
+}
+
+static void ask_for_joined(struct filling *filling)
+{
+	catalog_ask(filling->task->control, &filling->task->job, looked_for_joined, filling);
+}
+
+/* A clean sweep proves nothing of a table that was attached behind it. */
+static void look_for_joined(struct filling *filling, void (*then)(struct filling *filling))
+{
+	filling->then = then;
+	ask_for_joined(filling);
+}
+
 static void walk_is_over(struct filling *filling)
 {
 	const struct relation *relation = &filling->task->relation;
@@ -214,10 +273,10 @@ static void walk_is_over(struct filling *filling)
 		next_sweep(filling);
 		return;
 	case SWEEP_COUNT:
-		count_left(filling);
+		look_for_joined(filling, count_left);
 		return;
 	case SWEEP_DONE:
-		tell_end(filling);
+		look_for_joined(filling, tell_end);
 		return;
 	case SWEEP_HOPELESS:
 		sweep_hopeless(&walk, &filling->why);
@@ -247,7 +306,7 @@ static double pages_done(const struct filling *filling)
 
 /* Without vacuums an index over values in no order doubles; while the horizon stands still they take nothing
  * away, and after the last window there is nothing to double. */
-static void filler_moved(void *owner)
+static void filler_moved(void *owner, struct member *table)
 {
 	struct filling *filling = owner;
 	bool last = pages_done(filling) >= LAST_PART * (double)filling->walk.pages;
@@ -256,10 +315,8 @@ static void filler_moved(void *owner)
 	if (filling->stopping || filling->shared.course.stuck || filling->walk.sweep > 0 || last)
 		return;
 	pace_read(filling->shared.share, &pace);
-	if (!cleaner_consider(filling->cleaner, filling->shared.rows_moved, pace.duty >= 0.0))
-		return;
-	filling->shared.rows_moved = 0;
-	team_disturb(&filling->team);
+	if (cleaner_consider(filling->cleaner, table, pace.duty >= 0.0))
+		team_disturb(&filling->team);
 }
 
 static void filler_failed(void *owner, const struct fault *why)
@@ -309,11 +366,25 @@ static void started_walk(void *owner, const struct reply *reply)
 	team_resume(&filling->team, before);
 }
 
+/* Of a walk that is found under way they may have been others: it is no whole one, and another follows. */
+static void remember_tables(struct filling *filling)
+{
+	const struct relation *relation = &filling->task->relation;
+
+	filling->tables =
+		memory_resize(filling->tables, (relation->members_count + 1) * sizeof(filling->tables[0]));
+	filling->tables_count = 0;
+	for (size_t i = 0; i < relation->members_count; i++)
+		if (member_has_rows(&relation->members[i]))
+			filling->tables[filling->tables_count++] = relation->members[i].oid;
+}
+
 static void start_walk(struct filling *filling)
 {
 	struct task *task = filling->task;
 
-	queue_start_walk(task->control, &task->job, filling->sweep, task->relation.pages, started_walk, filling);
+	remember_tables(filling);
+	queue_start_walk(task->control, &task->job, &task->relation, filling->sweep, started_walk, filling);
 }
 
 /* Once more before it is said: a row may have come in behind the sweep. */

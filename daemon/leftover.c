@@ -17,7 +17,8 @@ void leftover_ask(struct session *session, const struct job *job, const struct r
 								.search_path = job->search_path,
 								.lock_timeout_ms = job->knobs.lock_timeout_ms,
 							});
-	text_addf(&sql, "SELECT pg_catalog.count(*) AS left FROM ONLY %s WHERE ", job->table_name);
+	text_addf(&sql, "SELECT pg_catalog.count(*) AS left FROM %s%s WHERE ",
+		relation->members_count > 1 ? "" : "ONLY ", job->table_name);
 	pending_add(&sql, job);
 	script_add(script, text_is(&sql));
 	script_add(script, "COMMIT");

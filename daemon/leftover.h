@@ -1,5 +1,6 @@
 /*
- * leftover: counts the rows that are still pending. Reads the whole table, blocks nobody.
+ * leftover: counts the rows that are still pending. Reads the whole table, or all of its tree, and blocks
+ * nobody.
  */
 #ifndef BACKFILLD_DAEMON_LEFTOVER_H
 #define BACKFILLD_DAEMON_LEFTOVER_H

@@ -22,6 +22,39 @@ static bool refuse(struct fault *why, const char *message, const char *hint)
 	return false;
 }
 
+static bool refuse_member(struct fault *why, const struct member *member, const char *what, const char *hint)
+{
+	fault_set(why, FAULT_JOB, "%s, of the tree under the job's table, %s", member->name, what);
+	fault_set_hint(why, "%s", hint);
+	return false;
+}
+
+/* What cannot be filled would be left behind without a word. */
+static bool allows_members(const struct job *job, const struct relation *relation, struct fault *why)
+{
+	for (size_t i = 1; i < relation->members_count; i++) {
+		const struct member *member = &relation->members[i];
+
+		if (member->kind == 'f')
+			return refuse_member(why, member, "is a foreign table, whose rows are another server's",
+				"Detach it (ALTER TABLE ... DETACH PARTITION, or NO INHERIT) for the time of the job, or add "
+				"the "
+				"column by hand; then set wanted = 'run'.");
+		if (member->temporary)
+			return refuse_member(why, member, "is a temporary table, which only its own session can touch",
+				"Let it go, then set wanted = 'run'.");
+		if (strcmp(member->owner, relation->owner) != 0)
+			return refuse_member(why, member, "belongs to another role",
+				"ALTER TABLE ... OWNER TO the owner of the job's table, then set wanted = 'run'.");
+	}
+	if (relation->members_count > 0 && relation->members[0].is_partition && !relation->column_exists) {
+		fault_set(why, FAULT_JOB, "%s is a partition: the column must be its parent's, too", job->table_name);
+		fault_set_hint(why, "Enqueue the job for the partitioned table that it belongs to.");
+		return false;
+	}
+	return true;
+}
+
 static bool allows_table(const struct job *job, const struct relation *relation, struct fault *why)
 {
 	if (!relation->exists) {
@@ -30,10 +63,8 @@ static bool allows_table(const struct job *job, const struct relation *relation,
 			why, "If it was dropped, delete the job; if it was restored from a dump, enqueue the job again.");
 		return false;
 	}
-	if (relation->has_children)
-		return refuse(why,
-			"the table has partitions or inheritance children, which this version does not fill",
-			"Enqueue a job for each leaf table, or wait for a version that fills partitioned tables.");
+	if (!allows_members(job, relation, why))
+		return false;
 	if (relation->update_rules) {
 		fault_set(why, FAULT_JOB, "rule %s rewrites every UPDATE of the table", relation->update_rules);
 		fault_set_hint(why, "ALTER TABLE ... DISABLE RULE for the time of the job, then set wanted = 'run'.");
@@ -345,6 +376,15 @@ static bool default_fits(const struct reply *reply, size_t at, const struct job 
 	return false;
 }
 
+/* The server merges that one, and its rows keep what they have. */
+static bool child_has_column(const struct relation *relation)
+{
+	for (size_t i = 0; i < relation->members_count; i++)
+		if (relation->members[i].column_exists)
+			return true;
+	return false;
+}
+
 bool plan_read_probe(const struct reply *reply, const struct plan_probe *probe, struct job *job,
 	const struct relation *relation, struct fault *why)
 {
@@ -368,7 +408,8 @@ bool plan_read_probe(const struct reply *reply, const struct plan_probe *probe, 
 	job->adopted = relation->column_exists;
 	job->had_not_null = relation->column_not_null || relation->not_null_unvalidated;
 	job->had_default = relation->column_default != NULL;
-	job->fast_default = !relation->column_exists && job->default_expr && !job->value && !job->fill_where &&
+	job->fast_default = !relation->column_exists && !child_has_column(relation) && job->default_expr &&
+						!job->value && !job->fill_where &&
 						reply_bool(reply, probe->missing_at, 0, "atthasmissing");
 	job->volatile_value = probe->reads_at > 0 && reply_bool(reply, probe->reads_at, 0, "volatile");
 	return probe->reads_at == 0 || trigger_can(reply, probe->reads_at, job, why);

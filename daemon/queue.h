@@ -9,6 +9,7 @@
 #include "common/base.h"
 #include "common/session.h"
 #include "daemon/job.h"
+#include "daemon/relation.h"
 #include "daemon/window.h"
 
 /* Every question to the control tables is answered by then, or its connection is given up. */
@@ -137,14 +138,26 @@ struct queue_walk {
 	bool fresh;         /* started now; false: found under way */
 };
 
-/* Starts sweep number `sweep` over the table, or finds the one under way. */
-void queue_start_walk(struct session *control, const struct job *job, int sweep, int64_t pages,
-	session_answer *answer, void *owner);
+/* Starts sweep number `sweep` over the table, or over all of its tree that have rows, or finds the one under
+ * way. */
+void queue_start_walk(struct session *control, const struct job *job, const struct relation *relation,
+	int sweep, session_answer *answer, void *owner);
 bool queue_read_walk(const struct reply *reply, struct queue_walk *ret_walk) MUST_USE;
 
 void queue_ask_window(struct session *control, const struct job *job, int filler, int64_t pages, int passes,
 	const char *login, session_answer *answer, void *owner);
+struct queue_window {
+	struct window_bookmark bookmark;
+	uint32_t oid;     /* of the table that the window is in */
+	const char *leaf; /* its name, ready for SQL, on loan; NULL: it is the job's table */
+	bool gone;        /* it is no longer of the tree */
+};
+
 /* False: the walk has no windows left. */
-bool queue_read_window(const struct reply *reply, struct window_bookmark *ret_bookmark) MUST_USE;
+bool queue_read_window(const struct reply *reply, struct queue_window *ret_window) MUST_USE;
+
+/* The table `oid`, in which the filler has its window, is left out of what remains of the walk. */
+void queue_leave(struct session *control, const struct job *job, int filler, uint32_t oid,
+	session_answer *answer, void *owner);
 
 #endif

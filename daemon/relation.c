@@ -31,7 +31,7 @@ void relation_copy_members(struct relation *copy, const struct relation *relatio
 	}
 }
 
-const struct member *relation_member(const struct relation *relation, uint32_t oid)
+struct member *relation_member(const struct relation *relation, uint32_t oid)
 {
 	for (size_t i = 0; i < relation->members_count; i++)
 		if (relation->members[i].oid == oid)

@@ -42,6 +42,7 @@ struct member {
 	bool column_not_null;       /* enforced and validated */
 	bool insert_trigger_exists; /* ours */
 	bool update_trigger_exists; /* ours */
+	int64_t rows_moved; /* to other pages since its last vacuum: the fill's own count, not the catalogue's */
 	struct member_index index;
 	struct member_index unique; /* of the UNIQUE constraint */
 	struct member_constraint check;
@@ -98,7 +99,7 @@ struct member *relation_add_member(struct relation *relation) MUST_USE;
 void relation_copy_members(struct relation *copy, const struct relation *relation);
 
 /* NULL: not of the tree (any more). */
-const struct member *relation_member(const struct relation *relation, uint32_t oid) MUST_USE;
+struct member *relation_member(const struct relation *relation, uint32_t oid) MUST_USE;
 
 /* Rows are in ordinary tables; a partitioned one has none of its own. */
 bool member_has_rows(const struct member *member) MUST_USE;

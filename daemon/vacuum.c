@@ -22,19 +22,18 @@ static struct script *settings(const char *role, const char *cost_delay, const c
 	return script;
 }
 
-char *vacuum_statement(const struct job *job)
+char *vacuum_statement(const char *table)
 {
 	return memory_textf(
-		"VACUUM (INDEX_CLEANUP ON, TRUNCATE OFF, PROCESS_TOAST OFF, PARALLEL 0, SKIP_LOCKED) %s",
-		job->table_name);
+		"VACUUM (INDEX_CLEANUP ON, TRUNCATE OFF, PROCESS_TOAST OFF, PARALLEL 0, SKIP_LOCKED) %s", table);
 }
 
-void vacuum_ask(struct session *session, const struct job *job, const struct relation *relation, bool gentle,
+void vacuum_ask(struct session *session, const struct relation *relation, const char *table, bool gentle,
 	session_answer *answer, void *owner)
 {
 	struct script *script = script_new();
 	struct script *after = settings("none", "0", "200");
-	char *statement = vacuum_statement(job);
+	char *statement = vacuum_statement(table);
 
 	script_add(script, statement);
 	free(statement);

@@ -17,7 +17,6 @@
 
 #include "common/base.h"
 #include "common/session.h"
-#include "daemon/job.h"
 #include "daemon/relation.h"
 
 /* Vacuum when so large a part of the rows has moved since the last one: safely below the free tenth of a
@@ -26,15 +25,15 @@
 #define VACUUM_AFTER_SHARE 0.06
 #endif
 
-/* The statement, for history; to be freed. */
-char *vacuum_statement(const struct job *job) MUST_USE;
+/* The statement for a table (its name ready for SQL), for history; to be freed. */
+char *vacuum_statement(const char *table) MUST_USE;
 
 /*
  * Asked on a session that does nothing else meanwhile. A table that is being vacuumed or altered is passed
  * over. It yields the processor as autovacuum does: `gentle`, at its speed, otherwise ten times as fast; it
  * truncates nothing, so it never asks for a stronger lock.
  */
-void vacuum_ask(struct session *session, const struct job *job, const struct relation *relation, bool gentle,
+void vacuum_ask(struct session *session, const struct relation *relation, const char *table, bool gentle,
 	session_answer *answer, void *owner);
 
 #endif

@@ -59,14 +59,4 @@ BEGIN
 			DETAIL = 'Its policies would hide rows from its own owner, and these would never be filled.',
 			HINT = format('For the time of the job: ALTER TABLE %s NO FORCE ROW LEVEL SECURITY;', t.name), COLUMN = 'table_name';
 	END IF;
-
-	-- Like the rows of job_not_built.
-	IF t.relkind = 'p' OR EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = t.oid) THEN
-		RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
-			MESSAGE = format('backfilld cannot add columns to %s yet, and %s is one',
-			                 CASE t.relkind WHEN 'p' THEN 'a partitioned table' ELSE 'a table with inheritance children' END, t.name),
-			DETAIL = format('The job asks for column %I of it; trees of tables are planned but not built in this version.', job.column_name),
-			HINT = 'By hand: ADD COLUMN without a default (that is quick), SET DEFAULT, then fill each table of the tree in small batches.',
-			COLUMN = 'table_name';
-	END IF;
 END $$;

@@ -1,10 +1,10 @@
 -- Takes job $1 for holder $2 for $3 milliseconds, under a new epoch; no row: somebody else was faster, or a user
 -- has the row locked.
--- An expired claim on the same table goes first, whoever's it was: "never two jobs on one table" is its unique index.
+-- An expired claim on the same table, or on another of its tree, goes first, whoever's it was: "never two jobs on one table" is its unique index.
 WITH lapsed AS (
 	DELETE FROM backfill.claim c
 	 USING backfill.job j
-	 WHERE j.id = $1 AND (c.job_id = j.id OR c.root_oid = j.table_oid) AND c.lease_until < pg_catalog.clock_timestamp()
+	 WHERE j.id = $1 AND (c.job_id = j.id OR c.root_oid = backfill.tree_of(j.table_oid)) AND c.lease_until < pg_catalog.clock_timestamp()
 	RETURNING c.job_id
 ), claimed AS (
 	UPDATE backfill.job j
@@ -18,7 +18,7 @@ WITH lapsed AS (
 	RETURNING j.id, j.epoch, j.table_oid, j.name, j.stage
 ), taken AS (
 	INSERT INTO backfill.claim (job_id, root_oid, holder, epoch, lease_until)
-	SELECT c.id, c.table_oid, $2, c.epoch, pg_catalog.clock_timestamp() + $3 * interval '1 millisecond' FROM claimed c
+	SELECT c.id, backfill.tree_of(c.table_oid), $2, c.epoch, pg_catalog.clock_timestamp() + $3 * interval '1 millisecond' FROM claimed c
 	RETURNING job_id
 ), told AS (
 	INSERT INTO backfill.event (job_id, name, kind, stage, detail)

@@ -50,6 +50,6 @@ SELECT j.id, j.epoch, j.stage, j.wanted, j.table_oid, j.table_name, j.search_pat
                                    WHERE NOT EXISTS (SELECT FROM backfill.job o WHERE o.name = d.name AND o.stage = 'done'))
             END
         AND NOT EXISTS (SELECT FROM backfill.claim other
-                         WHERE other.root_oid = j.table_oid AND other.job_id <> j.id AND other.lease_until >= pg_catalog.now()))
+                         WHERE other.root_oid = backfill.tree_of(j.table_oid) AND other.job_id <> j.id AND other.lease_until >= pg_catalog.now()))
  ORDER BY mine DESC, elsewhere, j.wanted = 'run' AND j.stage <> 'rolling_back', j.priority DESC, j.id
  LIMIT 100

@@ -15,7 +15,7 @@ WITH reason AS (
 	                                   ELSE 'job %s (%s) to be done first' END,
 	                              first.name, CASE first.stage WHEN 'failed' THEN first.error ELSE first.stage END)
 	       WHEN other.job_id IS NOT NULL THEN
-	            pg_catalog.format('job %s works on the same table', other.job_id)
+	            pg_catalog.format('job %s works on the same table or tree of tables', other.job_id)
 	       WHEN $1 THEN 'a free place: jobs_at_once jobs of this database are running'
 	       END AS now
 	  FROM backfill.job j
@@ -25,7 +25,7 @@ WITH reason AS (
                        LEFT JOIN backfill.job o ON o.name = d.name
                       WHERE o.stage IS DISTINCT FROM 'done'
                       ORDER BY d.place LIMIT 1) AS first ON true
-  LEFT JOIN backfill.claim other ON other.root_oid = j.table_oid AND other.job_id <> j.id
+  LEFT JOIN backfill.claim other ON other.root_oid = backfill.tree_of(j.table_oid) AND other.job_id <> j.id
 	 WHERE j.stage NOT IN ('done', 'failed', 'cancelled', 'rolled_back')
 	   AND c.job_id IS NULL
 )

@@ -119,6 +119,13 @@ void scene_walk(struct fake_rule *rule, const char *sweep, const char *pages, co
 
 void scene_window(struct fake_rule *rule, const struct window_bookmark *bookmark)
 {
+	scene_window_in(rule, bookmark, "4242", NULL);
+}
+
+void scene_window_in(
+	struct fake_rule *rule, const struct window_bookmark *bookmark, const char *oid, const char *leaf)
+{
+	bool gone = !leaf && strcmp(oid, "4242") != 0;
 	char numbers[5][24];
 
 	snprintf(numbers[0], sizeof(numbers[0]), "%" PRId64, bookmark->from_page);
@@ -126,8 +133,9 @@ void scene_window(struct fake_rule *rule, const struct window_bookmark *bookmark
 	snprintf(numbers[2], sizeof(numbers[2]), "%d", bookmark->passes);
 	snprintf(numbers[3], sizeof(numbers[3]), "%d", bookmark->pass);
 	snprintf(numbers[4], sizeof(numbers[4]), "%" PRId64, bookmark->page);
-	fake_columns(rule, "window_from", "window_to", "passes", "pass", "page", NULL);
-	fake_row(rule, numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]);
+	fake_columns(
+		rule, "window_from", "window_to", "passes", "pass", "page", "relation", "leaf", "gone", NULL);
+	fake_row(rule, numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], oid, leaf, gone ? "t" : "f");
 }
 
 void scene_batch(struct fake_rule *rule, const char *rows)

@@ -64,6 +64,9 @@ void scene_catalogue(struct fake_rule *rule, const struct scene_catalogue *says)
 /* A walk, a window, a batch that filled `rows`, as the server answers. */
 void scene_walk(struct fake_rule *rule, const char *sweep, const char *pages, const char *fresh);
 void scene_window(struct fake_rule *rule, const struct window_bookmark *bookmark);
+/* The same in another table of the tree; NULL: in one that is gone. */
+void scene_window_in(
+	struct fake_rule *rule, const struct window_bookmark *bookmark, const char *oid, const char *leaf);
 void scene_batch(struct fake_rule *rule, const char *rows);
 
 /* The columns of a pulse; what a content server answers to a survey. */

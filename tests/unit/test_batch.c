@@ -94,6 +94,32 @@ static bool counts_itself(const struct script *script)
 	return counting_fill;
 }
 
+/* Under the job's name for the expressions, and only where that name still means the same table. */
+static void in_a_leaf_of_the_tree(void **state)
+{
+	struct stage_set *set = *state;
+	struct task *task = &set->scene.task;
+	struct script *script = script_new();
+	struct batch_order order = {.job = &task->job,
+		.relation = &task->relation,
+		.stretch = &(struct window_batch){.from_page = 8, .end_page = 16, .passes = 1},
+		.oid = 4711,
+		.leaf = "public.\"Part\"",
+		.server_counts = true};
+	struct script *skipping = script_new();
+
+	batch_add(script, &order);
+	assert_string_equal(fill(script), EXPLAIN "UPDATE ONLY public.\"Part\" AS \"users\" SET \"v\" = "
+											  "(upper(email)\n) WHERE tableoid = 4711 AND " PENDING);
+	assert_string_equal(script->statements[AUTHORITY_STATEMENTS].values[0], "4711");
+	order.skip_locked = true;
+	batch_add(skipping, &order);
+	assert_non_null(strstr(
+		fill(skipping), "SELECT ctid FROM ONLY public.\"Part\" AS \"users\" WHERE tableoid = 4711 AND "));
+	script_free(script);
+	script_free(skipping);
+}
+
 static void one_transaction_from_begin_to_commit(void **state)
 {
 	struct stage_set *set = *state;
@@ -173,6 +199,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+		CASE(in_a_leaf_of_the_tree),
 		CASE(one_transaction_from_begin_to_commit),
 		CASE(locked_rows_are_left_by_a_scan_that_stays_one_by_ctid),
 		CASE(a_derived_row_counts_also_when_it_becomes_null),

@@ -126,7 +126,7 @@ static void a_row_is_told_by_place_and_key(void **state)
 		fake_columns(rule, "columns", NULL);
 		fake_row(rule, cases[i].keys);
 		set->scene.ended = false;
-		catalog_ask_row(task->session, &task->job, &relation, 4, 7, got_row, set);
+		catalog_ask_row(task->session, &task->job, &relation, NULL, 4, 7, got_row, set);
 		scene_run_to_end(&set->scene);
 		if (!set->row != !cases[i].told || (set->row && strcmp(set->row, cases[i].told) != 0))
 			fail_msg("%s: %s", cases[i].what, set->row ? set->row : "nothing");

@@ -24,8 +24,9 @@ struct stage_set {
 	int failed;
 };
 
-static void moved(void *owner)
+static void moved(void *owner, struct member *table)
 {
+	assert_int_equal(table->oid, 4242);
 	((struct stage_set *)owner)->moved++;
 }
 

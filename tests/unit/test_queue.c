@@ -21,7 +21,7 @@ struct stage_set {
 	int64_t epoch;
 	struct queue_entry entry;
 	struct queue_walk walk;
-	struct window_bookmark bookmark;
+	struct queue_window window;
 	bool found;
 };
 
@@ -216,7 +216,7 @@ static void read_walk_and_window(struct stage_set *set, const struct reply *repl
 {
 	set->found = reply_rows(reply, 0) > 0;
 	if (fake_asked(ASK_WINDOW) > 0)
-		set->found = queue_read_window(reply, &set->bookmark);
+		set->found = queue_read_window(reply, &set->window);
 	else
 		set->found = queue_read_walk(reply, &set->walk);
 }
@@ -229,27 +229,62 @@ static void walks_and_windows(void **state)
 
 	set->read = read_walk_and_window;
 	scene_walk(fake_once(ASK_WALK), "2", "9", "f");
-	queue_start_walk(control, job, 2, 9, answered, set);
+	queue_start_walk(control, job, &set->scene.task.relation, 2, answered, set);
 	scene_run_to_end(&set->scene);
 	assert_true(set->found);
 	assert_int_equal(set->walk.sweep, 2);
 	assert_int_equal(set->walk.pages, 9);
 	assert_false(set->walk.fresh);
 	assert_string_equal(fake_bound(ASK_WALK, 2), "4242");
+	assert_string_equal(fake_bound(ASK_WALK, 4), "4");
+	assert_string_equal(fake_bound(ASK_WALK, 6), "{}"); /* it stands alone */
 	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){4096, 8192, 16, 3, 5000});
 	set->scene.ended = false;
 	queue_ask_window(control, job, 1, 4096, 16, "worker", answered, set);
 	scene_run_to_end(&set->scene);
 	assert_true(set->found);
-	assert_int_equal(set->bookmark.from_page, 4096);
-	assert_int_equal(set->bookmark.end_page, 8192);
-	assert_int_equal(set->bookmark.passes, 16);
-	assert_int_equal(set->bookmark.pass, 3);
-	assert_int_equal(set->bookmark.page, 5000);
+	assert_int_equal(set->window.bookmark.from_page, 4096);
+	assert_int_equal(set->window.bookmark.end_page, 8192);
+	assert_int_equal(set->window.bookmark.passes, 16);
+	assert_int_equal(set->window.bookmark.pass, 3);
+	assert_int_equal(set->window.bookmark.page, 5000);
+	assert_int_equal(set->window.oid, 4242);
+	assert_null(set->window.leaf);
+	assert_false(set->window.gone);
 	set->scene.ended = false;
 	queue_ask_window(control, job, 1, 4096, 16, "worker", answered, set);
 	scene_run_to_end(&set->scene);
 	assert_false(set->found); /* the walk has none left */
+}
+
+/* Its tables with rows are walked as one, in the order of members. */
+static void a_tree_is_walked_leaf_by_leaf(void **state)
+{
+	struct stage_set *set = *state;
+	struct session *control = set->scene.task.control;
+	const struct job *job = &set->scene.task.job;
+	struct member members[] = {{.oid = 4242, .kind = 'p'}, {.oid = 5, .kind = 'r', .pages = 10},
+		{.oid = 6, .kind = 'p'}, {.oid = 7, .kind = 'r', .pages = 20}};
+	struct relation relation = {.pages = 4, .members = members, .members_count = COUNT_OF(members)};
+
+	set->read = read_walk_and_window;
+	scene_walk(fake_once(ASK_WALK), "0", "30", "t");
+	queue_start_walk(control, job, &relation, 0, answered, set);
+	scene_run_to_end(&set->scene);
+	assert_string_equal(fake_bound(ASK_WALK, 4), "30");
+	assert_string_equal(fake_bound(ASK_WALK, 6), "{5,7}");
+	assert_string_equal(fake_bound(ASK_WALK, 7), "{10,20}");
+	scene_window_in(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 10, 1, 0, 0}, "5", "public.part_1");
+	set->scene.ended = false;
+	queue_ask_window(control, job, 1, 4096, 16, "worker", answered, set);
+	scene_run_to_end(&set->scene);
+	assert_int_equal(set->window.oid, 5);
+	assert_false(set->window.gone);
+	scene_window_in(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 10, 1, 0, 0}, "7", NULL);
+	set->scene.ended = false;
+	queue_ask_window(control, job, 1, 4096, 16, "worker", answered, set);
+	scene_run_to_end(&set->scene);
+	assert_true(set->window.gone);
 }
 
 static void what_is_not_known_is_null(void **state)
@@ -286,6 +321,7 @@ int main(void)
 		CASE(whose_sessions_are_ended),
 		CASE(a_job_as_the_table_has_it),
 		CASE(walks_and_windows),
+		CASE(a_tree_is_walked_leaf_by_leaf),
 		CASE(what_is_not_known_is_null),
 	};
 
