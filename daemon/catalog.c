@@ -223,20 +223,28 @@ void catalog_ask_row(struct session *session, const struct job *job, const struc
 	free(where);
 }
 
-void catalog_ask_null_row(struct session *session, const struct job *job, const struct relation *relation,
-	session_answer *answer, void *owner)
+/* The first row for which the condition holds, in whichever table of the tree; may read all of it. */
+static void ask_row_where(struct session *session, const struct job *job, const struct relation *relation,
+	const char *where, session_answer *answer, void *owner)
 {
 	bool tree = relation->members_count > 1;
 	char *from = memory_textf("%s%s", tree ? "" : "ONLY ", job->table_name);
+
+	ask_row(session, job, relation,
+		&(struct row_place){
+			.from = from, .where = where, .key_columns = relation->key_columns, .of_tree = tree},
+		SCAN_DEADLINE_MS, answer, owner);
+	free(from);
+}
+
+void catalog_ask_null_row(struct session *session, const struct job *job, const struct relation *relation,
+	session_answer *answer, void *owner)
+{
 	struct text where = {0};
 
 	quote_name(&where, job->column_name);
 	text_add(&where, " IS NOT DISTINCT FROM NULL");
-	ask_row(session, job, relation,
-		&(struct row_place){
-			.from = from, .where = text_is(&where), .key_columns = relation->key_columns, .of_tree = tree},
-		SCAN_DEADLINE_MS, answer, owner);
-	free(from);
+	ask_row_where(session, job, relation, text_is(&where), answer, owner);
 	text_free(&where);
 }
 
@@ -246,7 +254,7 @@ void catalog_ask_wrong_row(struct session *session, const struct job *job, const
 	struct text where = {0};
 
 	text_addf(&where, "(%s\n) IS FALSE", job->check_expr);
-	ask_row(session, job, relation, text_is(&where), SCAN_DEADLINE_MS, answer, owner);
+	ask_row_where(session, job, relation, text_is(&where), answer, owner);
 	text_free(&where);
 }
 

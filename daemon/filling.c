@@ -10,6 +10,7 @@
 #include "daemon/queue.h"
 #include "daemon/sweep.h"
 #include "daemon/team.h"
+#include "daemon/walked.h"
 
 #include <stdlib.h>
 
@@ -33,8 +34,7 @@ struct filling {
 	int64_t rows_of_sweep; /* found by the last one */
 	int skipping_sweeps;   /* in a row */
 	int counts;            /* of what is left pending */
-	uint32_t *tables;      /* with rows, that the walk goes over */
-	size_t tables_count;
+	struct walked walked;
 	bool walking; /* a walk is under way; false between walks, whatever the fillers say */
 	bool stopping;
 	struct builder *builder; /* between the fill and its first sweep */
@@ -104,7 +104,7 @@ void filling_free(struct filling *filling)
 	loop_timer_free(filling->timer);
 	pace_leave(filling->shared.share);
 	fault_clear(&filling->why);
-	free(filling->tables);
+	walked_clear(&filling->walked);
 	free(filling);
 }
 
@@ -196,28 +196,6 @@ static void tell_sweep(struct filling *filling, const struct sweep_walk *walk)
 	free(detail);
 }
 
-static bool was_walked(const struct filling *filling, uint32_t oid)
-{
-	for (size_t i = 0; i < filling->tables_count; i++)
-		if (filling->tables[i] == oid)
-			return true;
-	return false;
-}
-
-/* A table that has joined the tree since the sweep began; NULL: none. */
-static const struct member *find_joined(const struct filling *filling)
-{
-	const struct relation *relation = &filling->task->relation;
-
-	for (size_t i = 0; i < relation->members_count; i++) {
-		const struct member *member = &relation->members[i];
-
-		if (member_has_rows(member) && !was_walked(filling, member->oid))
-			return member;
-	}
-	return NULL;
-}
-
 static void looked_for_joined(void *owner, const struct reply *reply)
 {
 	struct filling *filling = owner;
@@ -227,7 +205,7 @@ static void looked_for_joined(void *owner, const struct reply *reply)
 	if (filling->stopping || control_failed(filling, reply_fault(reply), ask_for_joined))
 		return;
 	catalog_read(reply, filling->task->relation.server_version, &filling->task->relation);
-	joined = find_joined(filling);
+	joined = walked_joined(&filling->walked, &filling->task->relation);
 	if (!joined) {
 		filling->then(filling);
 		return;
@@ -366,24 +344,13 @@ static void started_walk(void *owner, const struct reply *reply)
 	team_resume(&filling->team, before);
 }
 
-/* Of a walk that is found under way they may have been others: it is no whole one, and another follows. */
-static void remember_tables(struct filling *filling)
-{
-	const struct relation *relation = &filling->task->relation;
-
-	filling->tables =
-		memory_resize(filling->tables, (relation->members_count + 1) * sizeof(filling->tables[0]));
-	filling->tables_count = 0;
-	for (size_t i = 0; i < relation->members_count; i++)
-		if (member_has_rows(&relation->members[i]))
-			filling->tables[filling->tables_count++] = relation->members[i].oid;
-}
-
 static void start_walk(struct filling *filling)
 {
 	struct task *task = filling->task;
 
-	remember_tables(filling);
+	/* Of a walk that is found under way they may have been others: it is no whole one, and another follows.
+	 */
+	walked_remember(&filling->walked, &task->relation);
 	queue_start_walk(task->control, &task->job, &task->relation, filling->sweep, started_walk, filling);
 }
 

@@ -152,7 +152,7 @@ sql -U shop_owner main "
 daemon_kill
 sql main "UPDATE backfill.claim SET lease_until = now() - interval '1 s'"
 daemon_start
-wait_until 90 "both fills are over" "SELECT bool_and(stage IN ('done', 'failed') OR held_at = 'seal'), string_agg(concat_ws(' ', name, stage, waiting_for), '; ')
+wait_until 90 "both fills are over" "SELECT bool_and(stage IN ('done', 'failed') OR held_at IS NOT DISTINCT FROM 'seal'), string_agg(concat_ws(' ', name, stage, waiting_for), '; ')
 	FROM backfill.job WHERE name IN ('moving', 'growing')"
 # from then on they have to give the column a value themselves
 expect_equal "the application has seen no error" "" "$(traffic_stop moving | head -n 3)"

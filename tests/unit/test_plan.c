@@ -45,6 +45,10 @@ static int tear_down(void **state)
 
 static void what_the_catalogue_alone_forbids(void **state)
 {
+	static struct member foreign[] = {{.kind = 'p'}, {.name = (char *)"public.far", .kind = 'f'}};
+	static struct member temporary[] = {{.kind = 'r'}, {.name = (char *)"x", .kind = 'r', .temporary = true}};
+	static struct member others[] = {{.kind = 'r'}, {.name = (char *)"x", .kind = 'r', .owner = (char *)"p"}};
+	static struct member partition[] = {{.kind = 'r', .is_partition = true}};
 	static const struct {
 		const char *what;
 		struct relation relation;
@@ -53,8 +57,25 @@ static void what_the_catalogue_alone_forbids(void **state)
 	} cases[] = {
 		{"a new column", {.exists = true}, {.column_type = (char *)"text"}, NULL},
 		{"a table that is gone", {0}, {.column_type = (char *)"text"}, "table public.users is gone"},
-		{"a table with partitions", {.exists = true, .has_children = true}, {.column_type = (char *)"text"},
-			"the table has partitions or inheritance children"},
+		{"a partition that is somebody else's server's",
+			{.exists = true, .owner = (char *)"o", .members = foreign, .members_count = COUNT_OF(foreign)},
+			{.column_type = (char *)"text"},
+			"public.far, of the tree under the job's table, is a foreign table"},
+		{"a child that one session has for itself",
+			{.exists = true,
+				.owner = (char *)"o",
+				.members = temporary,
+				.members_count = COUNT_OF(temporary)},
+			{.column_type = (char *)"text"}, "is a temporary table"},
+		{"a child of another owner",
+			{.exists = true, .owner = (char *)"o", .members = others, .members_count = COUNT_OF(others)},
+			{.column_type = (char *)"text"}, "belongs to another role"},
+		{"a partition that has become one meanwhile",
+			{.exists = true,
+				.owner = (char *)"o",
+				.members = partition,
+				.members_count = COUNT_OF(partition)},
+			{.column_type = (char *)"text"}, "is a partition"},
 		{"forced row security", {.exists = true, .forced_row_security = true},
 			{.column_type = (char *)"text"}, "the table has FORCE ROW LEVEL SECURITY"},
 		{"a publication that would refuse updates", {.exists = true, .publication = (char *)"pub"},
