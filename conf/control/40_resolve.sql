@@ -6,6 +6,7 @@ DECLARE
 	said pg_catalog.text;
 	exact pg_catalog.text;
 	collation_oid pg_catalog.oid;
+	key pg_catalog.record;
 BEGIN
 	NEW.table_oid := NULL;
 	NEW.type_oid := NULL;
@@ -96,6 +97,34 @@ BEGIN
 			SELECT pg_catalog.format('%I.%I', n.nspname, c.collname)
 			  FROM pg_catalog.pg_collation c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.collnamespace
 			 WHERE c.oid OPERATOR(pg_catalog.=) collation_oid);
+	END IF;
+
+	IF NEW.foreign_key IS NOT NULL THEN
+		key := backfill.foreign_key_read(NEW.foreign_key);
+		IF key.named IS NULL THEN
+			RAISE EXCEPTION USING ERRCODE = 'syntax_error',
+				MESSAGE = pg_catalog.format('foreign_key %L is not what follows REFERENCES', NEW.foreign_key),
+				DETAIL = 'It is a table, perhaps one of its columns, and MATCH FULL, ON UPDATE, ON DELETE (NO ACTION, RESTRICT, CASCADE, SET NULL, SET DEFAULT), DEFERRABLE and INITIALLY DEFERRED, each at most once.',
+				HINT = 'Write for example foreign_key = ''public.org(id) ON DELETE SET NULL''.', COLUMN = 'foreign_key';
+		END IF;
+		BEGIN
+			exact := (SELECT pg_catalog.format('%I.%I', n.nspname, c.relname)
+			            FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+			           WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(key.named));
+		EXCEPTION WHEN insufficient_privilege THEN
+			GET STACKED DIAGNOSTICS said = MESSAGE_TEXT;
+			RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
+				MESSAGE = pg_catalog.format('role %I may not refer to table %s', current_user, key.named),
+				DETAIL = pg_catalog.format('foreign_key %L: the server says: %s.', NEW.foreign_key, said),
+				HINT = pg_catalog.format('As the owner of that schema: GRANT USAGE ON SCHEMA ... TO %I;', current_user), COLUMN = 'foreign_key';
+		END;
+		IF exact IS NULL THEN
+			RAISE EXCEPTION USING ERRCODE = 'undefined_table',
+				MESSAGE = pg_catalog.format('table %s does not exist', key.named),
+				DETAIL = pg_catalog.format('foreign_key %L refers to it; it was looked for on your search_path: %s.', NEW.foreign_key, NEW.search_path),
+				HINT = 'Check the spelling, or write schema.table.', COLUMN = 'foreign_key';
+		END IF;
+		NEW.foreign_key := pg_catalog.concat(exact, CASE WHEN key.key IS NOT NULL THEN pg_catalog.format('(%I)', key.key) END, key.rest);
 	END IF;
 	RETURN NEW;
 END $$;

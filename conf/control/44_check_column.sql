@@ -88,11 +88,30 @@ BEGIN
 	SELECT * INTO a FROM pg_attribute x
 	 WHERE x.attrelid = job.table_oid AND x.attname = job.column_name AND x.attnum > 0 AND NOT x.attisdropped;
 	there := FOUND;
+	IF job.field IS NOT NULL AND (NOT there OR a.atttypid <> 'jsonb'::regtype) THEN
+		RAISE EXCEPTION USING ERRCODE = CASE WHEN there THEN 'datatype_mismatch' ELSE 'undefined_column' END,
+			MESSAGE = CASE WHEN there THEN format('column %I of table %s is not jsonb', job.column_name, job.table_name)
+			          ELSE format('table %s has no column %I', job.table_name, job.column_name) END,
+			DETAIL = format('The job asks for field %s of its documents%s.', job.field, ', and it is of type ' || format_type(a.atttypid, a.atttypmod)),
+			HINT = 'Name a jsonb column that exists: field adds a key to its documents.', COLUMN = 'field';
+	END IF;
 	IF NOT there AND job.column_type IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'undefined_column',
 			MESSAGE = format('table %s has no column %I, and the job gives no type to add it with', job.table_name, job.column_name),
 			DETAIL = 'column_type may be null only for a column that exists.',
 			HINT = 'Give column_type, or check the spelling: column_name is taken exactly as it stands.', COLUMN = 'column_type';
+	END IF;
+	IF job.identity IS NOT NULL AND there THEN
+		RAISE EXCEPTION USING ERRCODE = 'duplicate_column',
+			MESSAGE = format('table %s has a column %I already', job.table_name, job.column_name),
+			DETAIL = format('The job asks for identity = %L, and only a column that is added by it becomes one.', job.identity),
+			HINT = 'Choose another name, or leave identity null and number the rows with a sequence of your own.', COLUMN = 'identity';
+	END IF;
+	IF job.identity IS NOT NULL AND job.type_oid <> ALL ('{smallint,int,bigint}'::regtype[]) THEN
+		RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+			MESSAGE = format('an identity column cannot have type %s', job.column_type),
+			DETAIL = format('The job asks for identity = %L for column %I of table %s.', job.identity, job.column_name, job.table_name),
+			HINT = 'It can be smallint, int or bigint.', COLUMN = 'column_type';
 	END IF;
 	IF NOT there THEN
 		PERFORM backfill.job_check_type(job);

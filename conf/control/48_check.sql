@@ -42,7 +42,7 @@ BEGIN
 
 	-- null asks for nothing special
 	NEW.sync := coalesce(NEW.sync, 'auto');
-	NEW.not_null := coalesce(NEW.not_null, false);
+	NEW.not_null := coalesce(NEW.not_null, false) OR NEW.identity IS NOT NULL;
 	NEW.is_unique := coalesce(NEW.is_unique, false);
 	NEW.index := coalesce(NEW.index, 'none');
 	NEW.hold_on_plan_regression := coalesce(NEW.hold_on_plan_regression, false);
@@ -63,6 +63,9 @@ BEGIN
 	NEW.adopted := backfill.job_check_column(NEW);
 	PERFORM backfill.job_check_limits(NEW);
 	PERFORM backfill.job_check_wishes(NEW);
+	PERFORM backfill.job_check_circle(NEW);
+	PERFORM backfill.job_check_unique(NEW);
+	NEW.foreign_key := backfill.job_check_foreign_key(NEW);
 	NEW.index := backfill.job_check_index(NEW);
 	NEW.daily_window := backfill.daily_window_read(NEW.daily_window);
 

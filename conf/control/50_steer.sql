@@ -40,6 +40,10 @@ BEGIN
 		NEW.daily_window := backfill.daily_window_read(NEW.daily_window);
 	END IF;
 
+	IF NEW.seal_after_quiet IS DISTINCT FROM OLD.seal_after_quiet THEN
+		PERFORM backfill.job_check_wishes(NEW);
+	END IF;
+
 	IF (NEW.index, NEW.index_where) IS DISTINCT FROM (OLD.index, OLD.index_where) THEN
 		IF OLD.stage <> 'done' OR OLD.index NOT IN ('none', 'advise') THEN
 			RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -55,6 +59,16 @@ BEGIN
 			NEW.stage := 'indexing';
 			NEW.wanted := 'run';
 			NEW.finished_at := NULL;
+			-- of a job that was planned by a version that chose no names
+			IF NOT NEW.object_names ? 'index' THEN
+				NEW.object_names := NEW.object_names || (
+					SELECT jsonb_build_object('index', f.name)
+					  FROM pg_class c CROSS JOIN generate_series(0, 999) g
+					 CROSS JOIN LATERAL backfill.object_name(c.relname, NEW.column_name, concat('idx', nullif(g, 0))) AS f (name)
+					 WHERE c.oid = NEW.table_oid
+					   AND NOT EXISTS (SELECT FROM pg_class o WHERE o.relnamespace = c.relnamespace AND o.relname = f.name)
+					 ORDER BY g LIMIT 1);
+			END IF;
 			PERFORM backfill.job_check_alone(NEW);
 		END IF;
 	END IF;

@@ -11,6 +11,7 @@ CREATE VIEW public.orders_view AS SELECT id FROM public.orders;
 CREATE MATERIALIZED VIEW public.orders_kept AS SELECT id FROM public.orders;
 CREATE SEQUENCE public.numbers;
 CREATE TYPE public.pair AS (a int, b int);
+CREATE TABLE public.docs (id int, doc jsonb);
 CREATE TABLE public.typed OF public.pair;
 CREATE TABLE public.tree (id int) PARTITION BY RANGE (id);
 CREATE TABLE public.tree_1 PARTITION OF public.tree FOR VALUES FROM (0) TO (10);
@@ -136,16 +137,16 @@ expect_sql "every knob of a job has one" "$knobs" "SELECT count(*) FROM pg_attri
 	AND (attname ~ '_ms\$' AND attname NOT IN ('lag_ms', 'throttled_ms') OR attname IN ('workers', 'max_impact', 'max_wal_rate'))"
 
 # Not built yet: named, never silently ignored; a column's default never refuses
-while IFS='|' read -r column value; do
-	refused "$column, yet" 0A000 "cannot do $column yet.*column v of table public.orders" "$what, $column" "'orders', 'v', 'text', $value"
+while IFS='|' read -r column value job; do
+	refused "$column, yet" 0A000 "cannot do $column yet.*asks for $column" "$what, $column" "${job:-'orders', 'v', 'text'}, $value"
 	default=$(sql main "SELECT coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL') FROM pg_attribute a
 		LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 		WHERE a.attrelid = 'backfill.job'::regclass AND a.attname = '$column'")
 	expect_sql "$column = its default is fine" ok -U shop_owner "BEGIN;
 		INSERT INTO backfill.job ($what, $column) VALUES ('orders', 'v', 'text', $default) RETURNING 'ok'; ROLLBACK"
 done <<'UNBUILT'
-identity|'always'
-field|'{a}'
+identity|'always'|'orders', 'v', 'int'
+field|'{a}'|'docs', 'doc', 'jsonb'
 index|'advise'
 seal_after_quiet|'1 h'
 rehearse|true

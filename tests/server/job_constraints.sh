@@ -100,8 +100,6 @@ expect_equal "which is dropped and built again" "CREATE INDEX person_waits_idx O
 note "texts that the server does not take"
 enqueue "no class" table_name=person column_name=a column_type=int index='gin (a)'
 enqueue "no check" table_name=person column_name=b column_type=int check_expr='c > 0'
-enqueue "no type" table_name=person column_name=d column_type=json value='NULL::json' is_unique=true
 jobs_settle 20
 expect_failed "an operator class that there is not" "no class" planning 'index.*data type integer has no default operator class for access method "gin"'
 expect_failed "a column that there is not" "no check" planning 'check_expr.*column "c" does not exist'
-expect_failed "a type that cannot be unique" "no type" planning 'is_unique.*has no default operator class'

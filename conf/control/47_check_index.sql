@@ -1,3 +1,10 @@
+-- The type that a job's column has, or is to have.
+CREATE OR REPLACE FUNCTION backfill.job_type(job backfill.job) RETURNS oid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT coalesce(job.type_oid, (SELECT a.atttypid FROM pg_attribute a
+	                                WHERE a.attrelid = job.table_oid AND a.attname = job.column_name AND NOT a.attisdropped));
+$$;
+
 -- Does a type sort or hash or whatever by itself in that kind of index: has it a default operator class there?
 CREATE OR REPLACE FUNCTION backfill.has_opclass(method name, type_oid oid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -17,6 +24,41 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 		                              WHEN b.typtype = 'e' THEN 'anyenum'::regtype WHEN b.typtype = 'r' THEN 'anyrange'::regtype
 		                              WHEN b.typtype = 'm' THEN 'anymultirange'::regtype WHEN b.typtype = 'c' THEN 'record'::regtype END));
 $$;
+
+-- Can the column be unique by itself?
+CREATE OR REPLACE FUNCTION backfill.job_check_unique(job backfill.job) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	what CONSTANT text := format('column %I of table %s', job.column_name, job.table_name);
+	type oid;
+	cut record;
+BEGIN
+	IF NOT job.is_unique THEN
+		RETURN;
+	END IF;
+	type := backfill.job_type(job);
+	IF NOT backfill.has_opclass('btree', type) THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object',
+			MESSAGE = format('%s cannot be unique', what),
+			DETAIL = format('Values of type %s have no order: it has no default operator class for btree.', format_type(type, NULL)),
+			HINT = 'Choose another type, or a unique index on an expression of it, by hand.', COLUMN = 'is_unique';
+	END IF;
+
+	-- A unique constraint of a partitioned table holds the keys by which it, and each partitioned one below it, is cut.
+	SELECT (SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = p.partrelid) AS table_name, pg_get_partkeydef(p.partrelid) AS key INTO cut
+	  FROM pg_partition_tree(job.table_oid) t JOIN pg_partitioned_table p ON p.partrelid = t.relid
+	 WHERE p.partnatts > 1 OR p.partexprs IS NOT NULL
+	    OR NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = p.partrelid AND a.attnum = p.partattrs[0] AND a.attname = job.column_name)
+	 ORDER BY t.level LIMIT 1;
+	IF FOUND THEN
+		RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
+			MESSAGE = format('%s cannot be unique by itself', what),
+			DETAIL = format('Table %s is partitioned by %s, and PostgreSQL keeps unique over a partitioned table only what contains its key.', cut.table_name, cut.key),
+			HINT = format('Leave is_unique out; once the job is done make it unique together with the key: CREATE UNIQUE INDEX CONCURRENTLY on each partition, then ALTER TABLE %s ADD UNIQUE (..., %I); or unique within each partition alone.',
+			              job.table_name, job.column_name),
+			COLUMN = 'is_unique';
+	END IF;
+END $$;
 
 -- The index that a job asks for, as the daemon takes it: none, advise, METHOD or METHOD (what the user wrote). Raises when there is
 -- no such method, or the text is more than what stands between the parentheses of CREATE INDEX; what it means is for the server to
@@ -49,8 +91,7 @@ BEGIN
 	END IF;
 
 	IF parts[2] IS NULL THEN
-		SELECT coalesce(job.type_oid, a.atttypid) INTO type FROM (SELECT) one
-		  LEFT JOIN pg_attribute a ON a.attrelid = job.table_oid AND a.attname = job.column_name AND NOT a.attisdropped;
+		type := backfill.job_type(job);
 		IF NOT backfill.has_opclass(method, type) THEN
 			RAISE EXCEPTION USING ERRCODE = 'undefined_object',
 				MESSAGE = format('a %s index cannot be built of type %s just so', method, format_type(type, NULL)),
