@@ -13,6 +13,17 @@ void quote_name(struct text *sql, const char *name)
 	text_add(sql, "\"");
 }
 
+void quote_literal(struct text *sql, const char *value)
+{
+	text_add(sql, strchr(value, '\\') ? "E'" : "'");
+	for (; *value; value++) {
+		if (*value == '\'' || *value == '\\')
+			text_add_bytes(sql, value, 1);
+		text_add_bytes(sql, value, 1);
+	}
+	text_add(sql, "'");
+}
+
 void quote_body(struct text *sql, const char *body)
 {
 	struct text closed = {0}; /* as it will stand before the end of its closing tag */

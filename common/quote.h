@@ -12,6 +12,9 @@
 /* Adds `name` as an identifier, always in double quotes. */
 void quote_name(struct text *sql, const char *name);
 
+/* Adds `value` as a string constant, whatever standard_conforming_strings is. */
+void quote_literal(struct text *sql, const char *value);
+
 /* Adds `body` between dollar quotes whose tag does not occur in it. */
 void quote_body(struct text *sql, const char *body);
 

@@ -23,6 +23,8 @@ const char *change_name(enum change_kind kind)
 		return "set NOT NULL";
 	case CHANGE_DROP_CHECK:
 		return "drop the CHECK that NOT NULL replaces";
+	case CHANGE_IDENTITY:
+		return "make it an identity column";
 	case CHANGE_DROP_TRIGGER:
 		return "drop the fill triggers";
 	case CHANGE_RULE:
@@ -142,7 +144,7 @@ static next_of_kind *const adding[] = {change_next_add, NULL};
 static next_of_kind *const filling[] = {change_next_watch, NULL};
 static next_of_kind *const indexing[] = {change_next_index, NULL};
 static next_of_kind *const sealing[] = {change_next_rule, change_next_not_null, change_next_reference,
-	change_next_unique, change_next_drop_trigger, NULL};
+	change_next_unique, change_next_identity, change_next_drop_trigger, NULL};
 static next_of_kind *const analyzing[] = {next_analyze, NULL};
 /* Indexes can go while all else stays. Constraints next: without the triggers' help the application's writes
  * might not meet them. The column last: when it cannot be dropped, all else is gone. Whatever more a job
@@ -227,6 +229,9 @@ void change_assume(struct relation *relation, const struct job *job, const struc
 	case CHANGE_UNDO_INDEX:
 	case CHANGE_UNDO_UNIQUE:
 		change_assume_index(&relation->members[step->member], step->kind);
+		return;
+	case CHANGE_IDENTITY:
+		change_assume_identity(relation);
 		return;
 	case CHANGE_DROP_TRIGGER:
 		change_assume_drop_trigger(relation, job);

@@ -25,6 +25,7 @@ enum change_kind {
 	CHANGE_VALIDATE,      /* … and now all rows do */
 	CHANGE_SET_NOT_NULL,  /* skips its scan, since the CHECK is valid */
 	CHANGE_DROP_CHECK,
+	CHANGE_IDENTITY,     /* takes over from the helper sequence that has given the numbers until then */
 	CHANGE_DROP_TRIGGER, /* the fill triggers and their function */
 	CHANGE_RULE,         /* check_expr, of new rows */
 	CHANGE_RULE_VALIDATE,

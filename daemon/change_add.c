@@ -6,7 +6,7 @@
 
 static bool default_missing(const struct job *job, const struct relation *relation)
 {
-	return job->default_expr && !relation->column_default;
+	return job_default(job) && !relation->column_default && !relation->column_generated;
 }
 
 /* A default in the same command but a clause of its own leaves existing rows NULL: no rewrite, volatile or
@@ -19,12 +19,12 @@ static void add_column(struct change_step *step, const struct job *job, struct t
 	text_addf(sql, " %s", job->exact_type);
 	if (job->collation)
 		text_addf(sql, " COLLATE %s", job->collation);
-	if (job->default_expr && job->fast_default) {
-		text_addf(sql, " DEFAULT (%s\n)", job->default_expr);
-	} else if (job->default_expr) {
+	if (job_default(job) && job->fast_default) {
+		text_addf(sql, " DEFAULT (%s\n)", job_default(job));
+	} else if (job_default(job)) {
 		text_add(sql, ", ALTER COLUMN ");
 		quote_name(sql, job->column_name);
-		text_addf(sql, " SET DEFAULT (%s\n)", job->default_expr);
+		text_addf(sql, " SET DEFAULT (%s\n)", job_default(job));
 	}
 	change_add_statement(step, sql);
 }
@@ -34,7 +34,7 @@ static void add_default(struct change_step *step, const struct job *job, struct 
 	change_start_alter(sql, job);
 	text_add(sql, "ALTER COLUMN ");
 	quote_name(sql, job->column_name);
-	text_addf(sql, " SET DEFAULT (%s\n)", job->default_expr);
+	text_addf(sql, " SET DEFAULT (%s\n)", job_default(job));
 	change_add_statement(step, sql);
 }
 
@@ -141,10 +141,14 @@ static struct change_step step_add(const struct job *job, const struct relation 
 		trigger_add_close_function(&sql, job, relation->schema_name);
 		change_add_statement(&step, &sql);
 	}
+	if (!relation->column_exists && job->identity)
+		change_add_helper(&step, job, &sql);
 	if (!relation->column_exists)
 		add_column(&step, job, &sql);
 	else if (default_missing(job, relation))
 		add_default(&step, job, &sql);
+	if (!relation->column_exists && job->identity)
+		change_own_helper(&step, job, &sql);
 	if (trigger)
 		add_trigger(&step, job, relation, TRIGGER_INSERT, &sql);
 	if (trigger && watches_updates_at_once(job))
@@ -232,7 +236,7 @@ void change_assume_add(struct relation *relation, const struct job *job)
 	assume_trigger(relation, TRIGGER_UPDATE, trigger_wanted(job) && watches_updates_at_once(job));
 	assume_function(relation, job, trigger_wanted(job));
 	if (!relation->column_default)
-		relation->column_default = memory_text(job->default_expr);
+		relation->column_default = memory_text(job_default(job));
 }
 
 void change_assume_watch(struct relation *relation)

@@ -4,6 +4,7 @@
  *	change.c		which step is next, its name, its text, what it would leave behind
  *	change_add.c		column, default and triggers
  *	change_not_null.c	NOT NULL by way of a CHECK, or of NOT VALID where the server knows that
+ *	change_identity.c	numbers: the helper sequence, and the identity that takes its place
  *	change_undo.c		taking away what the job has made
  *	change_constraint.c	CHECK and foreign key
  *	change_index.c		index and UNIQUE
@@ -65,6 +66,13 @@ bool change_next_undo_default(
 	const struct job *job, const struct relation *relation, struct change_step *ret_step);
 bool change_next_undo_column(
 	const struct job *job, const struct relation *relation, struct change_step *ret_step);
+bool change_next_identity(
+	const struct job *job, const struct relation *relation, struct change_step *ret_step);
+
+/* The statements that make the helper sequence, before its column and behind it. */
+void change_add_helper(struct change_step *step, const struct job *job, struct text *sql);
+void change_own_helper(struct change_step *step, const struct job *job, struct text *sql);
+
 bool change_next_rule(const struct job *job, const struct relation *relation, struct change_step *ret_step);
 bool change_next_reference(
 	const struct job *job, const struct relation *relation, struct change_step *ret_step);
@@ -76,6 +84,7 @@ void change_assume_add(struct relation *relation, const struct job *job);
 void change_assume_watch(struct relation *relation);
 void change_assume_drop_trigger(struct relation *relation, const struct job *job);
 void change_assume_not_null(struct relation *relation, enum change_kind kind);
+void change_assume_identity(struct relation *relation);
 void change_assume_constraint(struct member *member, enum change_kind kind);
 void change_assume_index(struct member *member, enum change_kind kind);
 

@@ -12,7 +12,7 @@ static bool set_not_null(const struct job *job)
 
 static bool set_default(const struct job *job)
 {
-	return job->default_expr && (job->added || !job->had_default);
+	return job_default(job) && (job->added || !job->had_default);
 }
 
 static bool triggers_exist(const struct relation *relation)

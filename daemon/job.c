@@ -1,8 +1,9 @@
 #include "daemon/job.h"
 
 #include "common/memory.h"
-#include "common/text.h"
+#include "common/quote.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,9 +36,54 @@ enum stage job_goal(const struct job *job)
 	return job->wanted == JOB_CANCEL ? STAGE_CANCELLED : STAGE_DONE;
 }
 
+/* The end of one quoted or bare identifier of format('%I.%I'). */
+static const char *identifier_end(const char *at)
+{
+	if (*at != '"')
+		return at + strcspn(at, ".");
+	for (at++; *at; at++) {
+		if (at[0] == '"' && at[1] == '"')
+			at++;
+		else if (at[0] == '"')
+			return at + 1;
+	}
+	return at;
+}
+
+void job_add_helper(struct text *sql, const struct job *job)
+{
+	text_add_bytes(sql, job->table_name, (size_t)(identifier_end(job->table_name) - job->table_name));
+	text_addf(sql, ".backfill_identity_%" PRId64, job->id);
+}
+
+static char *compose_numbering(const struct job *job)
+{
+	struct text helper = {0};
+	struct text numbering = {0};
+
+	job_add_helper(&helper, job);
+	text_add(&numbering, "pg_catalog.nextval(");
+	quote_literal(&numbering, text_is(&helper));
+	text_add(&numbering, "::pg_catalog.regclass)");
+	text_free(&helper);
+	return text_take(&numbering);
+}
+
+void job_name_table(struct job *job, const char *table_name)
+{
+	memory_set_text(&job->table_name, table_name);
+	free(job->numbering);
+	job->numbering = job->identity ? compose_numbering(job) : NULL;
+}
+
+const char *job_default(const struct job *job)
+{
+	return job->numbering ? job->numbering : job->default_expr;
+}
+
 const char *job_fill_expression(const struct job *job)
 {
-	return job->value ? job->value : job->default_expr;
+	return job->value ? job->value : job_default(job);
 }
 
 bool job_fills(const struct job *job)
@@ -53,20 +99,6 @@ unsigned job_stages(const struct job *job)
 	if (job_fills(job))
 		stages |= STAGE_BIT(STAGE_FILLING);
 	return job->index ? stages | STAGE_BIT(STAGE_INDEXING) : stages;
-}
-
-/* The end of one quoted or bare identifier of format('%I.%I'). */
-static const char *identifier_end(const char *at)
-{
-	if (*at != '"')
-		return at + strcspn(at, ".");
-	for (at++; *at; at++) {
-		if (at[0] == '"' && at[1] == '"')
-			at++;
-		else if (at[0] == '"')
-			return at + 1;
-	}
-	return at;
 }
 
 char *job_bare_table(const struct job *job)
@@ -110,6 +142,8 @@ void job_copy(struct job *copy, const struct job *job)
 	made.column_name = memory_text(job->column_name);
 	made.column_type = memory_text(job->column_type);
 	made.collation = memory_text(job->collation);
+	made.identity = memory_text(job->identity);
+	made.numbering = memory_text(job->numbering);
 	made.default_expr = memory_text(job->default_expr);
 	made.value = memory_text(job->value);
 	made.fill_where = memory_text(job->fill_where);
@@ -134,6 +168,8 @@ void job_clear(struct job *job)
 	free(job->column_name);
 	free(job->column_type);
 	free(job->collation);
+	free(job->identity);
+	free(job->numbering);
 	free(job->default_expr);
 	free(job->value);
 	free(job->fill_where);

@@ -8,6 +8,7 @@
 #define BACKFILLD_DAEMON_JOB_H
 
 #include "common/base.h"
+#include "common/text.h"
 #include "daemon/stage.h"
 
 enum job_sync {
@@ -46,6 +47,9 @@ struct job {
 	char *column_name; /* bare */
 	char *column_type; /* as the user wrote it; NULL: the column exists */
 	char *collation;
+	char *identity; /* "ALWAYS", "BY DEFAULT"; NULL: none */
+	char *
+		numbering; /* nextval() of the helper sequence that gives the numbers until then; NULL: no identity */
 	char *default_expr;
 	char *value; /* NULL: default_expr, if any */
 	char *fill_where;
@@ -93,6 +97,16 @@ enum job_wanted job_wanted_parse(const char *wanted) MUST_USE;
 
 /* Where this claim is to take the job: done, cancelled or rolled_back. */
 enum stage job_goal(const struct job *job) MUST_USE;
+
+/* Sets table_name, and what is named after its schema. */
+void job_name_table(struct job *job, const char *table_name);
+
+/* Adds "public.backfill_identity_7", ready for SQL: the helper sequence, which stays in the table's schema.
+ */
+void job_add_helper(struct text *sql, const struct job *job);
+
+/* The DEFAULT that the column has while the job works; NULL when there is none. On loan from the job. */
+const char *job_default(const struct job *job) MUST_USE;
 
 /* The expression that existing rows are filled with; NULL when there is none. On loan from the job. */
 const char *job_fill_expression(const struct job *job) MUST_USE;

@@ -136,6 +136,7 @@ static struct relation assumed_from(const struct relation *relation)
 		.exists = true,
 		.schema_name = memory_text(relation->schema_name),
 		.column_exists = relation->column_exists,
+		.column_generated = relation->column_generated,
 		.column_default = memory_text(relation->column_default),
 		.column_not_null = relation->column_not_null,
 		.not_null_unvalidated = memory_text(relation->not_null_unvalidated),

@@ -118,11 +118,11 @@ static unsigned read_holds(const struct reply *reply, size_t row)
 
 static void read_texts(const struct reply *reply, size_t row, struct job *job)
 {
-	job->table_name = memory_text(reply_text(reply, 0, row, "table_name"));
 	job->search_path = memory_text(reply_text(reply, 0, row, "search_path"));
 	job->column_name = memory_text(reply_text(reply, 0, row, "column_name"));
 	job->column_type = memory_text(reply_text(reply, 0, row, "column_type"));
 	job->collation = memory_text(reply_text(reply, 0, row, "collation"));
+	job->identity = memory_text(reply_text(reply, 0, row, "identity"));
 	job->default_expr = memory_text(reply_text(reply, 0, row, "default_expr"));
 	job->value = memory_text(reply_text(reply, 0, row, "value"));
 	job->fill_where = memory_text(reply_text(reply, 0, row, "fill_where"));
@@ -154,12 +154,13 @@ void queue_read_look(const struct reply *reply, size_t row, struct queue_entry *
 	read_texts(reply, row, job);
 	job->id = reply_int(reply, 0, row, "id", 0);
 	job->epoch = reply_int(reply, 0, row, "epoch", 0);
+	job_name_table(job, reply_text(reply, 0, row, "table_name"));
 	if (!stage_parse(reply_text(reply, 0, row, "stage"), &job->stage))
 		job->stage = STAGE_QUEUED;
 	job->wanted = job_wanted_parse(reply_text(reply, 0, row, "wanted"));
 	job->table_oid = (uint32_t)reply_int(reply, 0, row, "table_oid", 0);
 	job->sync = job_sync_parse(reply_text(reply, 0, row, "sync"), job->value != NULL);
-	job->not_null = reply_bool(reply, 0, row, "not_null");
+	job->not_null = job->identity || reply_bool(reply, 0, row, "not_null");
 	job->adopted = reply_bool(reply, 0, row, "adopted");
 	job->had_not_null = reply_bool(reply, 0, row, "had_not_null");
 	job->had_default = reply_bool(reply, 0, row, "had_default");

@@ -154,7 +154,7 @@ static bool follow_name(struct worker *worker)
 	if (strcmp(task->job.table_name, task->relation.table_name) == 0)
 		return false;
 	queue_rename(task->control, &task->job, task->relation.table_name);
-	memory_set_text(&task->job.table_name, task->relation.table_name);
+	job_name_table(&task->job, task->relation.table_name);
 	return true;
 }
 
@@ -295,7 +295,13 @@ static void enlist(struct worker *worker)
 static void leave_stage(struct worker *worker)
 {
 	struct job *job = &worker->task.job;
-	enum stage to = stage_next(job->stage, job_stages(job));
+	unsigned stages = job_stages(job);
+	enum stage to;
+
+	/* Of a job that was cancelled at its very end: the server has numbered all rows. */
+	if (worker->task.relation.column_generated)
+		stages &= ~STAGE_BIT(STAGE_FILLING);
+	to = stage_next(job->stage, stages);
 
 	if (job->holds & stage_hold_before(to)) {
 		worker->held_at = stage_hold_before(to);

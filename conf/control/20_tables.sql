@@ -94,6 +94,8 @@ BEGIN
 		         UNION ALL
 		         SELECT p.proname FROM pg_proc p WHERE p.proname ~ '^backfill_(fill|derive)_[0-9]{1,18}$'
 		         UNION ALL
+		         SELECT c.relname FROM pg_class c WHERE c.relkind = 'S' AND c.relname ~ '^backfill_identity_[0-9]{1,18}$'
+		         UNION ALL
 		         SELECT c.conname FROM pg_constraint c WHERE c.conname ~ '^backfill_[0-9]{1,18}_not_null$') l
 		 HAVING max(substring(l.name FROM '[0-9]+')::bigint) > 0;
 		CREATE UNIQUE INDEX job_live_column ON backfill.job (table_oid, column_name)

@@ -3,8 +3,6 @@ CREATE OR REPLACE FUNCTION backfill.job_not_built(job backfill.job) RETURNS TABL
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 	SELECT r.feature, r.instead
 	  FROM (VALUES
-		('identity', job.identity IS NOT NULL,
-		 'Make a sequence and use it: default_expr = ''nextval(...)'' numbers the rows that are there, too.'),
 		('field', job.field IS NOT NULL,
 		 'Add a column of its own for the value, or fill the documents by hand.'),
 		('index', job.index = 'advise',

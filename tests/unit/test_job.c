@@ -109,6 +109,8 @@ static void a_copy_is_deep_and_replaces_what_was_there(void **state)
 		.column_name = memory_text("v"),
 		.column_type = memory_text("text"),
 		.collation = memory_text("\"C\""),
+		.identity = memory_text("ALWAYS"),
+		.numbering = memory_text("n"),
 		.default_expr = memory_text("d"),
 		.value = memory_text("e"),
 		.fill_where = memory_text("f"),
@@ -124,6 +126,8 @@ static void a_copy_is_deep_and_replaces_what_was_there(void **state)
 	assert_int_equal(copy.id, 7);
 	assert_int_equal(copy.knobs.workers, 3);
 	assert_string_equal(copy.table_name, "public.users");
+	assert_string_equal(copy.identity, "ALWAYS");
+	assert_string_equal(job_default(&copy), "n");
 	assert_string_equal(copy.collation, "\"C\"");
 	assert_string_equal(copy.fill_where, "f");
 	assert_string_equal(copy.exact_type, "g");

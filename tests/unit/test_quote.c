@@ -40,6 +40,28 @@ static void names(void **state)
 	}
 }
 
+static void constants(void **state)
+{
+	static const struct {
+		const char *text, *quoted;
+	} cases[] = {
+		{"plain", "'plain'"},
+		{"O'Hara", "'O''Hara'"},
+		{"a\\'; DROP", "E'a\\\\''; DROP'"},
+		{"a\"b", "'a\"b'"},
+		{"", "''"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct text sql = {0};
+
+		quote_literal(&sql, cases[i].text);
+		assert_string_equal(text_is(&sql), cases[i].quoted);
+		text_free(&sql);
+	}
+}
+
 static void a_body_does_not_hold_its_own_tag(void **state)
 {
 	static const struct {
@@ -84,6 +106,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names),
+		cmocka_unit_test(constants),
 		cmocka_unit_test(a_body_does_not_hold_its_own_tag),
 		cmocka_unit_test(a_body_may_end_like_the_beginning_of_its_tag),
 	};
