@@ -118,6 +118,6 @@ refused "no kind of identity" 22023 'identity = .never.*by default' "$what" "'t8
 refused "text has no numbers" 22023 'text is no type for that.*bigint' "$what" "'t8', 'v', 'text', 'always'"
 refused "a column that exists" 22023 'this one exists.*ADD GENERATED' "$what" "'existing', 'v', 'bigint', 'always'"
 refused "a value besides" 22023 'goes with no value' "$what, value" "'t8', 'v', 'bigint', 'always', '1'"
-refused "a sync" 22023 'needs no sync' "$what, sync" "'t8', 'v', 'bigint', 'always', 'fill'"
+refused "a sync" 22023 'sync = fill needs a value.*leave sync out' "$what, sync" "'t8', 'v', 'bigint', 'always', 'fill'"
 
 daemon_stop

@@ -42,6 +42,7 @@ static void steps(const struct job *job, struct relation *relation, struct text 
 		[CHANGE_VALIDATE] = "VALIDATE ",
 		[CHANGE_SET_NOT_NULL] = "SET ",
 		[CHANGE_DROP_CHECK] = "DROP_CHECK ",
+		[CHANGE_IDENTITY] = "IDENTITY ",
 		[CHANGE_DROP_TRIGGER] = "DROP_TRIGGER ",
 		[CHANGE_RULE] = "RULE ",
 		[CHANGE_RULE_VALIDATE] = "RULE_VALIDATE ",
@@ -283,6 +284,45 @@ static void what_a_step_says(void **state)
 	}
 }
 
+static struct job job_with_identity(void)
+{
+	struct job job = job_of(JOB_SYNC_NONE, true, NULL, false);
+
+	job.table_name = NULL;
+	job.exact_type = (char *)"bigint";
+	job.identity = (char *)"ALWAYS";
+	job_name_table(&job, "\"odd'schema\".users");
+	return job;
+}
+
+static void an_identity_goes_on_where_its_helper_ends(void **state)
+{
+	struct job job = job_with_identity();
+	struct relation relation = {.server_version = 150000, .schema_name = memory_text("x")};
+	struct change_step step = {0};
+	struct text names = {0};
+	char *sql;
+
+	(void)state;
+	assert_true(change_next(&job, &relation, STAGE_ADDING, &step));
+	sql = change_text(&step);
+	assert_string_equal(sql,
+		"CREATE SEQUENCE \"odd'schema\".backfill_identity_7 AS bigint;\n"
+		"GRANT USAGE ON SEQUENCE \"odd'schema\".backfill_identity_7 TO PUBLIC;\n"
+		"ALTER TABLE \"odd'schema\".users ADD COLUMN \"v\" bigint, ALTER COLUMN \"v\" SET DEFAULT "
+		"(pg_catalog.nextval('\"odd''schema\".backfill_identity_7'::pg_catalog.regclass)\n);\n"
+		"ALTER SEQUENCE \"odd'schema\".backfill_identity_7 OWNED BY \"odd'schema\".users.\"v\";");
+	free(sql);
+	change_step_clear(&step);
+	steps(&job, &relation, &names);
+	assert_string_equal(text_is(&names), "ADD CHECK VALIDATE SET DROP_CHECK IDENTITY ANALYZE ");
+	assert_false(change_next(&job, &relation, STAGE_ADDING, &step)); /* cancelled at its very end, and on */
+	text_free(&names);
+	relation_clear(&relation);
+	free(job.table_name);
+	free(job.numbering);
+}
+
 static void column_function_and_trigger_come_in_one_transaction(void **state)
 {
 	struct job job = job_of(JOB_SYNC_FILL, false, NULL, false);
@@ -365,6 +405,7 @@ int main(void)
 		cmocka_unit_test(the_steps_of_a_job),
 		cmocka_unit_test(the_steps_of_indexes_and_constraints),
 		cmocka_unit_test(what_a_step_says),
+		cmocka_unit_test(an_identity_goes_on_where_its_helper_ends),
 		cmocka_unit_test(column_function_and_trigger_come_in_one_transaction),
 		cmocka_unit_test(each_inheritance_child_has_triggers_of_its_own),
 		cmocka_unit_test(stages_that_change_nothing),
