@@ -26,7 +26,6 @@ sql -U shop_owner main "
 	CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (1000);
 	CREATE TABLE parted_2 PARTITION OF parted FOR VALUES FROM (1000) TO (2000);
 	INSERT INTO parted SELECT g, 'Name ' || g FROM generate_series(0, 1999) g;
-	CREATE TABLE existing (id int, v bigint);
 	GRANT ALL ON ALL TABLES IN SCHEMA public TO shop_app"
 daemon_start
 
@@ -111,13 +110,5 @@ expect_failed "more rows than numbers: said while filling" small_full filling 'r
 steer small_full "wanted = 'roll_back'"
 job_ends small_full rolled_back 20
 expect_sql "no sequence is left of any of them" 0 "$sequences"
-
-what="table_name, column_name, column_type, identity"
-refused() { expect_error "$1" "$2" "$3" -U shop_owner "INSERT INTO backfill.job ($4) VALUES ($5)"; }
-refused "no kind of identity" 22023 'identity = .never.*by default' "$what" "'t8', 'v', 'bigint', 'never'"
-refused "text has no numbers" 22023 'text is no type for that.*bigint' "$what" "'t8', 'v', 'text', 'always'"
-refused "a column that exists" 22023 'this one exists.*ADD GENERATED' "$what" "'existing', 'v', 'bigint', 'always'"
-refused "a value besides" 22023 'goes with no value' "$what, value" "'t8', 'v', 'bigint', 'always', '1'"
-refused "a sync" 22023 'sync = fill needs a value.*leave sync out' "$what, sync" "'t8', 'v', 'bigint', 'always', 'fill'"
 
 daemon_stop
