@@ -80,16 +80,26 @@ static bool trigger_exists(const struct relation *relation, enum trigger_event e
 static void add_trigger(struct change_step *step, const struct job *job, const struct relation *relation,
 	enum trigger_event event, struct text *sql)
 {
+	struct text function = {0};
+
+	/* It has stayed where it was made when the table went to another schema. */
+	if (relation->function_name) {
+		text_add(&function, relation->function_name);
+	} else {
+		text_addf(&function, "%s.", relation->schema_name);
+		trigger_add_function_name(&function, job);
+	}
 	if (!table_has_trigger(relation, event)) {
-		trigger_add_create(sql, job, relation->schema_name, job->table_name, event);
+		trigger_add_create(sql, job, text_is(&function), job->table_name, event);
 		change_add_statement(step, sql);
 	}
 	for (size_t i = 1; i < members_with_own(relation); i++) {
 		if (has_trigger(&relation->members[i], event))
 			continue;
-		trigger_add_create(sql, job, relation->schema_name, relation->members[i].name, event);
+		trigger_add_create(sql, job, text_is(&function), relation->members[i].name, event);
 		change_add_statement(step, sql);
 	}
+	text_free(&function);
 }
 
 static void drop_trigger(struct change_step *step, const struct job *job, const struct relation *relation,

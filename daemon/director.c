@@ -402,6 +402,7 @@ static void look(struct director *director)
 		director->looked_ms = clock_ms();
 		queue_seen(director->control, director->holder);
 		queue_renew(director->control, director->holder, NULL, NULL);
+		queue_find_reborn(director->control);
 		queue_explain_waiting(
 			director->control, director->roster.count >= (size_t)director->options->jobs_at_once);
 	}

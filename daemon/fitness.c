@@ -74,8 +74,9 @@ bool fitness_of_table(const struct job *job, const struct relation *relation, st
 	if (relation->exists)
 		return requester_may(job, relation, why);
 	fault_set(why, FAULT_JOB, "table %s is gone", job->table_name);
-	fault_set_hint(
-		why, "If it was dropped, delete the job; if it was restored from a dump, enqueue the job again.");
+	fault_set_hint(why, "If it was dropped, or did not come with the dump that the job came with, delete the "
+						"job; where it is "
+						"called otherwise now, ask for the column anew.");
 	return false;
 }
 

@@ -186,6 +186,11 @@ void queue_entry_clear(struct queue_entry *entry)
 	*entry = (struct queue_entry){0};
 }
 
+void queue_find_reborn(struct session *control)
+{
+	ask(control, script_of(sql_reborn), NULL, NULL);
+}
+
 void queue_explain_waiting(struct session *control, bool no_place_free)
 {
 	struct script *script = script_of(sql_waiting);

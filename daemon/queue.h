@@ -57,6 +57,9 @@ void queue_look(struct session *control, const char *holder, const struct job_kn
 void queue_read_look(const struct reply *reply, size_t row, struct queue_entry *entry);
 void queue_entry_clear(struct queue_entry *entry);
 
+/* Finds the tables of jobs again that came with a dump, see sql/reborn.sql. */
+void queue_find_reborn(struct session *control);
+
 /* Says of the jobs nobody works on what they wait for. */
 void queue_explain_waiting(struct session *control, bool no_place_free);
 

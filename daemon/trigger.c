@@ -95,7 +95,7 @@ void trigger_add_close_function(struct text *sql, const struct job *job, const c
 	text_add(sql, "() FROM PUBLIC");
 }
 
-void trigger_add_create(struct text *sql, const struct job *job, const char *schema_name, const char *table,
+void trigger_add_create(struct text *sql, const struct job *job, const char *function_name, const char *table,
 	enum trigger_event event)
 {
 	text_add(sql, "CREATE TRIGGER ");
@@ -106,9 +106,7 @@ void trigger_add_create(struct text *sql, const struct job *job, const char *sch
 		quote_name(sql, job->column_name);
 		text_add(sql, " IS NOT DISTINCT FROM NULL) ");
 	}
-	text_addf(sql, "EXECUTE FUNCTION %s.", schema_name);
-	trigger_add_function_name(sql, job);
-	text_add(sql, "()");
+	text_addf(sql, "EXECUTE FUNCTION %s()", function_name);
 }
 
 void trigger_add_drop(struct text *sql, const struct job *job, const char *table, enum trigger_event event)

@@ -42,8 +42,9 @@ void trigger_add_marker(struct text *marker, const struct job *job);
 void trigger_add_create_function(struct text *sql, const struct job *job, const char *schema_name);
 /* Takes it from PUBLIC: on a table of their own others could see through it what its owner sees. */
 void trigger_add_close_function(struct text *sql, const struct job *job, const char *schema_name);
-/* On `table` (ready for SQL): the job's, or an inheritance child. `schema_name`: of the function. */
-void trigger_add_create(struct text *sql, const struct job *job, const char *schema_name, const char *table,
+/* On `table` (ready for SQL): the job's, or an inheritance child. `function_name`: with its schema, quoted.
+ */
+void trigger_add_create(struct text *sql, const struct job *job, const char *function_name, const char *table,
 	enum trigger_event event);
 void trigger_add_drop(struct text *sql, const struct job *job, const char *table, enum trigger_event event);
 

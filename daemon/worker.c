@@ -175,7 +175,7 @@ static void look_again(struct worker *worker, const struct fault *why)
 	const struct job *job = &worker->task.job;
 
 	fault_copy(&worker->doubt, why);
-	if (!why->hint)
+	if (!why->hint || strcmp(why->sqlstate, "42703") != 0)
 		fault_set_hint(&worker->doubt,
 			"The job's table is called %s now, and its column %s. An expression that names them otherwise, "
 			"or what is not there, fails: name it so again and set wanted = 'run', or set wanted = "
@@ -453,6 +453,8 @@ static void start_move(struct worker *worker, enum stage to, const struct fault 
 	struct task *task = &worker->task;
 	struct text kept = {0};
 
+	if (task->relation.column_number > 0)
+		task->job.column_number = task->relation.column_number;
 	if (to == STAGE_CANCELLED || to == STAGE_ROLLED_BACK)
 		change_kept(&task->job, &task->relation, to, &kept);
 	worker->move = move_new(task,

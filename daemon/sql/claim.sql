@@ -18,7 +18,7 @@ WITH lapsed AS (
 	RETURNING j.id, j.epoch, j.table_oid, j.name, j.stage
 ), taken AS (
 	INSERT INTO backfill.claim (job_id, root_oid, holder, epoch, lease_until)
-	SELECT c.id, backfill.tree_of(c.table_oid), $2, c.epoch, pg_catalog.clock_timestamp() + $3 * interval '1 millisecond' FROM claimed c
+	SELECT c.id, coalesce(backfill.tree_of(c.table_oid), 0), $2, c.epoch, pg_catalog.clock_timestamp() + $3 * interval '1 millisecond' FROM claimed c
 	RETURNING job_id
 ), told AS (
 	INSERT INTO backfill.event (job_id, name, kind, stage, detail)

@@ -138,6 +138,7 @@ static int set_up(void **state)
 	fake_on("INSERT INTO backfill.daemon_seen");
 	fake_on("DELETE FROM backfill.daemon_seen");
 	fake_on("a free place");
+	fake_on("restored from a dump");
 	nobody_waits(fake_on("EXECUTE backfilld_waiters"));
 	fake_on("lease_until = pg_catalog.clock_timestamp() + $2");
 	fake_on(ASK_RELEASE);

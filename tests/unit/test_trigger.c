@@ -48,12 +48,12 @@ static void what_is_made_and_dropped(void **state)
 	struct text sql = {0};
 
 	(void)state;
-	trigger_add_create(&sql, &fill, "public", "public.\"Users\"", TRIGGER_INSERT);
+	trigger_add_create(&sql, &fill, "public.backfill_fill_7", "public.\"Users\"", TRIGGER_INSERT);
 	expect("fill helps only where the writer left it NULL", &sql,
 		"CREATE TRIGGER \"~backfill_7_insert\" BEFORE INSERT ON public.\"Users\" FOR EACH ROW WHEN "
 		"(NEW.\"v\" IS "
 		"NOT DISTINCT FROM NULL) EXECUTE FUNCTION public.backfill_fill_7()");
-	trigger_add_create(&sql, &derive, "\"My Schema\"", "public.\"Users\"", TRIGGER_UPDATE);
+	trigger_add_create(&sql, &derive, "\"My Schema\".backfill_derive_7", "public.\"Users\"", TRIGGER_UPDATE);
 	expect("derive always computes it", &sql,
 		"CREATE TRIGGER \"~backfill_7_update\" BEFORE UPDATE ON public.\"Users\" FOR EACH ROW EXECUTE "
 		"FUNCTION "
