@@ -70,12 +70,20 @@ static char *fill_note(const struct relation *relation)
 	return text_take(&note);
 }
 
-static void add_fill(
-	struct script *script, const struct job *job, const struct relation *relation, int *number)
+/* `leaf`: NULL: the job's table itself, and as batch.c has it. */
+static void add_fill_of(struct script *script, const struct job *job, const struct relation *relation,
+	const struct member *leaf, int *number)
 {
 	struct text sql = {0};
+	char *bare = job_bare_table(job);
 
-	text_addf(&sql, "UPDATE ONLY %s SET ", job->table_name);
+	text_addf(&sql, "UPDATE ONLY %s", leaf ? leaf->name : job->table_name);
+	if (leaf) {
+		text_add(&sql, " AS ");
+		quote_name(&sql, bare);
+	}
+	free(bare);
+	text_add(&sql, " SET ");
 	quote_name(&sql, job->column_name);
 	text_addf(&sql, " = (%s\n) WHERE ctid >= ... AND ctid < ... AND ", job_fill_expression(job));
 	pending_add(&sql, job);
@@ -86,6 +94,17 @@ static void add_fill(
 			.scans = true,
 			.note = fill_note(relation),
 		});
+}
+
+static void add_fill(
+	struct script *script, const struct job *job, const struct relation *relation, int *number)
+{
+	for (size_t i = 0; i < relation->members_count; i++) {
+		const struct member *member = &relation->members[i];
+
+		if (member_has_rows(member))
+			add_fill_of(script, job, relation, i > 0 ? member : NULL, number);
+	}
 }
 
 static void add_findings(struct script *script, const struct job *job, const struct relation *relation)

@@ -72,6 +72,8 @@ DECLARE
 	steps backfill.plan_step[];
 	planned boolean;
 	parts text[];
+	leaf text;
+	filled text;
 	again text;
 	tag text;
 	tags int := 0;
@@ -121,13 +123,16 @@ BEGIN
 				s := s || format(E'\n-- %s. once more: what was left NULL before that trigger\n', number) || again;
 			END IF;
 		ELSE
-			again := format(E'DO %1$s\n#variable_conflict use_column\nDECLARE\n\tbackfill_page bigint := 0;\nBEGIN\n'
+			-- of a tree there is one for each of its tables that have rows
+			leaf := coalesce(substring(step.statement FROM '^UPDATE ONLY ((?:"(?:[^"]|"")*"|[^". ]+)\.(?:"(?:[^"]|"")*"|[^". ]+))'), j.table_name);
+			filled := format(E'DO %1$s\n#variable_conflict use_column\nDECLARE\n\tbackfill_page bigint := 0;\nBEGIN\n'
 				|| E'\tWHILE backfill_page * pg_catalog.current_setting(''block_size'')::bigint < pg_catalog.pg_relation_size(%2$L) LOOP\n'
 				|| E'\t\t%3$s\n\t\t WHERE ctid >= pg_catalog.format(''(%%s,0)'', backfill_page)::tid'
 				|| E' AND ctid < pg_catalog.format(''(%%s,0)'', backfill_page + 128)::tid AND %4$s;\n'
 				|| E'\t\tCOMMIT; -- look at replica lag here\n\t\tbackfill_page := backfill_page + 128;\n\tEND LOOP;\nEND %1$s;\n',
-				tag, j.table_name, parts[1], parts[2]);
-			s := s || again;
+				tag, leaf, parts[1], parts[2]);
+			s := s || filled;
+			again := coalesce(again || E'\n', '') || filled;
 		END IF;
 	END LOOP;
 	RETURN s;

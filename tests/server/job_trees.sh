@@ -106,13 +106,37 @@ jobs_settle 30
 expect_failed "the row that fails is named with its table" culprit filling 'row ctid \(0,51\) of (public.)?culprit_2.*Mend'
 expect_failed "a row that stays NULL is named with its table" hole sealing 'row ctid \(0,.*\) of (public.)?hole_2, key \(id\)=\(120\)'
 
-# ---- never two jobs on one tree
+# ---- the same by hand
+sql -U shop_owner main "CREATE TABLE byhand (id int, email text) PARTITION BY LIST (id);
+	CREATE TABLE \"byhand SET 1\" PARTITION OF byhand FOR VALUES IN (1); CREATE TABLE byhand_rest PARTITION OF byhand DEFAULT;
+	INSERT INTO byhand SELECT g % 3, 'A' || g FROM generate_series(1, 3000) g"
+enqueue "by hand" table_name=byhand column_name=v column_type=text value="lower(byhand.email)" not_null=true hold_before='{add}'
+wait_until 20 "job by hand is held" "SELECT held_at IS NOT NULL, stage FROM backfill.job WHERE name = 'by hand'"
+sql main "SELECT backfill.as_sql($(job_id "by hand"))" | psql_at main -U shop_owner -v ON_ERROR_STOP=1 -Atq >/dev/null
+expect_sql "as_sql() fills each table of the tree" "3000|t" \
+	"SELECT count(*) FILTER (WHERE v = lower(email)), (SELECT attnotnull FROM pg_attribute WHERE attrelid = 'byhand'::regclass AND attname = 'v') FROM byhand"
+sql -U shop_owner main "UPDATE backfill.job SET wanted = 'cancel' WHERE name = 'by hand'"
+
+# ---- never two jobs on one tree, and a leaf that somebody holds
 enqueue first table_name=parent column_name=w1 column_type=int value=1 hold_before='{seal}'
 wait_until 20 "job first is held" "SELECT held_at = 'seal', stage FROM backfill.job WHERE name = 'first'"
 expect_sql "a tree is known by one number from wherever in it one asks" 1 "SELECT count(DISTINCT backfill.tree_of(t)) FROM unnest('{parent,child,grandchild,other_child}'::regclass[]) t"
 sql -U shop_owner main "SELECT backfill.proceed($(job_id first))" >/dev/null
 jobs_settle 20
 expect_done first
+session_open holder main -U shop_owner
+session_do holder "BEGIN; SELECT count(*) FROM ONLY grandchild" >/dev/null
+enqueue second table_name=parent column_name=w2 column_type=int value=1
+wait_until 20 "who holds a table of the tree is named, with the table" \
+	"SELECT waiting_for ~ 'has held AccessShareLock on public.grandchild', concat_ws('|', stage, waiting_for) FROM backfill.job WHERE name = 'second'"
+ok "who holds a table of the tree is named, with the table"
+enqueue third table_name=child column_name=w3 column_type=int value=1
+wait_until 20 "a job elsewhere in the tree waits for it" \
+	"SELECT waiting_for ~ 'works on the same table or tree', concat_ws('|', stage, waiting_for) FROM backfill.job WHERE name = 'third'"
+ok "a job elsewhere in the tree waits for it"
+session_close holder
+jobs_settle 30
+expect_done second third
 
 # ---- tables that come, go and change their names under the fill, while people write
 sql -U shop_owner main "
@@ -123,6 +147,7 @@ sql -U shop_owner main "
 	GRANT ALL ON moving TO shop_app;
 	CREATE TABLE growing (id int, email text);
 	CREATE TABLE growing_1 () INHERITS (growing);
+	CREATE TABLE growing_3 () INHERITS (growing);
 	INSERT INTO growing SELECT g, 'A' || g || '@x.Y' FROM generate_series(0, 999) g;
 	INSERT INTO growing_1 SELECT g, 'A' || g || '@x.Y' FROM generate_series(0, 3999) g;
 	ANALYZE moving, growing, growing_1"
@@ -148,7 +173,8 @@ wait_until 20 "the other fill is under way" "SELECT sum(rows_filled) > 500, sum(
 sql -U shop_owner main "
 	CREATE TABLE growing_2 (id int, email text, v text);
 	INSERT INTO growing_2 SELECT g, 'A' || g || '@x.Y' FROM generate_series(0, 999) g;
-	ALTER TABLE growing_2 INHERIT growing"
+	ALTER TABLE growing_2 INHERIT growing;
+	ALTER TABLE growing_3 NO INHERIT growing"
 daemon_kill
 sql main "UPDATE backfill.claim SET lease_until = now() - interval '1 s'"
 daemon_start
@@ -166,5 +192,6 @@ expect_sql "that is told" t "SELECT count(*) >= 1 FROM backfill.event WHERE job_
 expect_sql "a child that joined is filled, too" 0 "SELECT count(*) FROM growing WHERE v IS DISTINCT FROM upper(email)"
 expect_clean "nothing of ours is left on the tree" moving
 expect_clean "nothing of ours is left on the child that joined" growing_2
-expect_clean "nothing of ours is left on the partition that left" moving_9
+expect_clean "... on the child that left" growing_3
+expect_clean "... on the partition that left" moving_9
 daemon_stop

@@ -26,7 +26,7 @@ struct stage_set {
 
 static void moved(void *owner, struct member *table)
 {
-	assert_int_equal(table->oid, 4242);
+	assert_int_equal(table->oid, 4242); /* the relation knows no other */
 	((struct stage_set *)owner)->moved++;
 }
 
@@ -136,6 +136,52 @@ static void a_window_is_walked_and_the_next_one_asked_for(void **state)
 	assert_int_equal(set->moved, 3); /* after each batch of a single pass, and at the end */
 	assert_false(set->shared.skipped);
 	assert_true(filler_is_idle(set->filler));
+}
+
+static void lies_in_a_leaf(const char *leaf)
+{
+	scene_window_in(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 4, 1, 0, 0}, "4243", leaf);
+}
+
+static void a_leaf_that_is_gone_is_left_out(void **state)
+{
+	struct stage_set *set = *state;
+
+	lies_in_a_leaf(NULL);
+	fake_on("UPDATE backfill.walk w SET frontier = l.first_page");
+	start(set, 0);
+	scene_run(&set->scene, is_idle);
+	assert_int_equal(fake_asked(ASK_BATCH), 0);
+	assert_int_equal(fake_asked(ASK_WINDOW), 2); /* the next one */
+	assert_string_equal(fake_bound("UPDATE backfill.walk w SET frontier = l.first_page", 4), "4243");
+	assert_string_equal(fake_bound(ASK_EVENT, 2), "leaf");
+}
+
+/* Renamed or detached: the control tables know under which name, or that it is no more. */
+static void a_leaf_that_is_not_found_is_asked_for_again(void **state)
+{
+	struct stage_set *set = *state;
+
+	lies_in_a_leaf("public.part_1");
+	fake_fails(fake_once(ASK_BATCH), FAULT_JOB, "42P01", "relation \"public.part_1\" does not exist");
+	lies_in_a_leaf("public.part_one");
+	start(set, 0);
+	scene_run(&set->scene, is_idle);
+	assert_int_equal(fake_asked("UPDATE ONLY public.part_one AS"), 1);
+	assert_int_equal(set->failed, 0);
+}
+
+static void but_only_once(void **state)
+{
+	struct stage_set *set = *state;
+
+	for (int i = 0; i < 2; i++) {
+		lies_in_a_leaf("public.part_1");
+		fake_fails(fake_once(ASK_BATCH), FAULT_JOB, "42703", "column \"v\" does not exist");
+	}
+	start(set, 0);
+	scene_run(&set->scene, has_failed);
+	assert_string_equal(set->scene.why.sqlstate, "42703");
 }
 
 static void locked_rows_are_tried_smaller_then_left_then_waited_for(void **state)
@@ -401,6 +447,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		CASE(a_window_is_walked_and_the_next_one_asked_for),
+		CASE(a_leaf_that_is_gone_is_left_out),
+		CASE(a_leaf_that_is_not_found_is_asked_for_again),
+		CASE(but_only_once),
 		CASE(locked_rows_are_tried_smaller_then_left_then_waited_for),
 		CASE(one_lock_timeout_makes_it_smaller_and_no_more),
 		CASE(a_deadlock_or_a_cancelled_batch_is_tried_again_smaller),
