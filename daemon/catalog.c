@@ -59,6 +59,10 @@ void catalog_ask(struct session *control, const struct job *job, session_answer 
 	bind_name(script, &name);
 	script_bind_int(script, job->id);
 	script_bind_int(script, job->column_number);
+	trigger_add_counter_name(&name, job->id, TRIGGER_HELPED);
+	bind_name(script, &name);
+	trigger_add_counter_name(&name, job->id, TRIGGER_HELPED_AT);
+	bind_name(script, &name);
 	ask_members(script, job, &name);
 	text_free(&name);
 	session_ask(control, script, DEADLINE_MS, answer, owner);
@@ -103,6 +107,8 @@ static void read_column(const struct reply *reply, struct relation *relation)
 	relation->insert_trigger_exists = reply_bool(reply, 0, 0, "insert_trigger_exists");
 	relation->update_trigger_exists = reply_bool(reply, 0, 0, "update_trigger_exists");
 	relation->function_name = text_of(reply, "function_name");
+	relation->counters = text_of(reply, "counters");
+	relation->control_login = text_of(reply, "control_login");
 	relation->has_strays = reply_bool(reply, 0, 0, "has_strays");
 	relation->check_exists = reply_bool(reply, 0, 0, "check_exists");
 	relation->check_valid = reply_bool(reply, 0, 0, "check_valid");

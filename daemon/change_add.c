@@ -136,6 +136,40 @@ static bool watches_updates_at_once(const struct job *job)
 	return job->sync == JOB_SYNC_DERIVE;
 }
 
+static void drop_counters(struct change_step *step, const struct relation *relation, struct text *sql)
+{
+	if (!relation->counters)
+		return;
+	text_addf(sql, "DROP SEQUENCE %s", relation->counters);
+	change_add_statement(step, sql);
+}
+
+/* Those of a function that somebody has dropped are of no use. */
+static void add_counters(
+	struct change_step *step, const struct job *job, const struct relation *relation, struct text *sql)
+{
+	drop_counters(step, relation, sql);
+	trigger_add_create_counter(sql, job, relation->schema_name, TRIGGER_HELPED);
+	change_add_statement(step, sql);
+	trigger_add_create_counter(sql, job, relation->schema_name, TRIGGER_HELPED_AT);
+	change_add_statement(step, sql);
+	if (relation->control_login) {
+		trigger_add_open_counters(sql, job, relation->schema_name, relation->control_login);
+		change_add_statement(step, sql);
+	}
+}
+
+static void add_function(
+	struct change_step *step, const struct job *job, const struct relation *relation, struct text *sql)
+{
+	if (trigger_counts(job))
+		add_counters(step, job, relation, sql);
+	trigger_add_create_function(sql, job, relation->schema_name);
+	change_add_statement(step, sql);
+	trigger_add_close_function(sql, job, relation->schema_name);
+	change_add_statement(step, sql);
+}
+
 static struct change_step step_add(const struct job *job, const struct relation *relation)
 {
 	bool trigger = trigger_missing(job, relation, TRIGGER_INSERT);
@@ -145,12 +179,8 @@ static struct change_step step_add(const struct job *job, const struct relation 
 	struct text sql = {0};
 
 	/* It outlives a trigger that somebody dropped, or that went with the column. */
-	if (trigger && !relation->function_name) {
-		trigger_add_create_function(&sql, job, relation->schema_name);
-		change_add_statement(&step, &sql);
-		trigger_add_close_function(&sql, job, relation->schema_name);
-		change_add_statement(&step, &sql);
-	}
+	if (trigger && !relation->function_name)
+		add_function(&step, job, relation, &sql);
 	if (!relation->column_exists && job->identity)
 		change_add_helper(&step, job, &sql);
 	if (!relation->column_exists)
@@ -194,6 +224,7 @@ struct change_step change_step_drop_trigger(
 			&sql, "DROP FUNCTION %s()%s", relation->function_name, relation->has_strays ? " CASCADE" : "");
 		change_add_statement(&step, &sql);
 	}
+	drop_counters(&step, relation, &sql);
 	text_free(&sql);
 	return step;
 }
@@ -219,7 +250,7 @@ bool change_next_drop_trigger(
 	const struct job *job, const struct relation *relation, struct change_step *ret_step)
 {
 	bool ours = trigger_exists(relation, TRIGGER_INSERT) || trigger_exists(relation, TRIGGER_UPDATE) ||
-				relation->function_name;
+				relation->function_name || relation->counters;
 
 	if (job->sync != JOB_SYNC_FILL || !ours)
 		return false;
@@ -239,12 +270,27 @@ static void assume_function(struct relation *relation, const struct job *job, bo
 	text_free(&name);
 }
 
+static void assume_counters(struct relation *relation, const struct job *job, bool exist)
+{
+	struct text names = {0};
+
+	if (exist) {
+		text_addf(&names, "%s.", relation->schema_name);
+		trigger_add_counter_name(&names, job->id, TRIGGER_HELPED);
+		text_addf(&names, ", %s.", relation->schema_name);
+		trigger_add_counter_name(&names, job->id, TRIGGER_HELPED_AT);
+	}
+	memory_set_text(&relation->counters, exist ? text_is(&names) : NULL);
+	text_free(&names);
+}
+
 void change_assume_add(struct relation *relation, const struct job *job)
 {
 	relation->column_exists = true;
 	assume_trigger(relation, TRIGGER_INSERT, trigger_wanted(job));
 	assume_trigger(relation, TRIGGER_UPDATE, trigger_wanted(job) && watches_updates_at_once(job));
 	assume_function(relation, job, trigger_wanted(job));
+	assume_counters(relation, job, trigger_counts(job));
 	if (!relation->column_default)
 		relation->column_default = memory_text(job_default(job));
 }
@@ -260,4 +306,5 @@ void change_assume_drop_trigger(struct relation *relation, const struct job *job
 	assume_trigger(relation, TRIGGER_INSERT, false);
 	assume_trigger(relation, TRIGGER_UPDATE, false);
 	assume_function(relation, job, false);
+	assume_counters(relation, job, false);
 }

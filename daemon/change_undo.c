@@ -17,7 +17,8 @@ static bool set_default(const struct job *job)
 
 static bool triggers_exist(const struct relation *relation)
 {
-	return relation->insert_trigger_exists || relation->update_trigger_exists || relation->function_name;
+	return relation->insert_trigger_exists || relation->update_trigger_exists || relation->function_name ||
+		   relation->counters;
 }
 
 /* One action of ALTER TABLE on the column. */

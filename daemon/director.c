@@ -403,6 +403,7 @@ static void look(struct director *director)
 		queue_seen(director->control, director->holder);
 		queue_renew(director->control, director->holder, NULL, NULL);
 		queue_find_reborn(director->control);
+		queue_read_evidence(director->control);
 		queue_explain_waiting(
 			director->control, director->roster.count >= (size_t)director->options->jobs_at_once);
 	}

@@ -162,6 +162,8 @@ static struct relation assumed_from(const struct relation *relation)
 		.insert_trigger_exists = relation->insert_trigger_exists,
 		.update_trigger_exists = relation->update_trigger_exists,
 		.function_name = memory_text(relation->function_name),
+		.counters = memory_text(relation->counters),
+		.control_login = memory_text(relation->control_login),
 		.check_exists = relation->check_exists,
 		.check_valid = relation->check_valid,
 		.partitioned = relation->partitioned,

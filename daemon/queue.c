@@ -191,6 +191,11 @@ void queue_find_reborn(struct session *control)
 	ask(control, script_of(sql_reborn), NULL, NULL);
 }
 
+void queue_read_evidence(struct session *control)
+{
+	ask(control, script_of(sql_evidence), NULL, NULL);
+}
+
 void queue_explain_waiting(struct session *control, bool no_place_free)
 {
 	struct script *script = script_of(sql_waiting);

@@ -60,6 +60,9 @@ void queue_entry_clear(struct queue_entry *entry);
 /* Finds the tables of jobs again that came with a dump, see sql/reborn.sql. */
 void queue_find_reborn(struct session *control);
 
+/* Reads what the fill triggers have counted, and lets go whom it tells that nobody needs their help. */
+void queue_read_evidence(struct session *control);
+
 /* Says of the jobs nobody works on what they wait for. */
 void queue_explain_waiting(struct session *control, bool no_place_free);
 

@@ -63,6 +63,8 @@ void relation_clear(struct relation *relation)
 	free(relation->update_triggers);
 	free(relation->update_rules);
 	free(relation->function_name);
+	free(relation->counters);
+	free(relation->control_login);
 	free(relation->publication);
 	free(relation->key_columns);
 	free(relation->stored_generated);

@@ -82,6 +82,8 @@ struct relation {
 	bool insert_trigger_exists; /* ours */
 	bool update_trigger_exists; /* ours */
 	char *function_name;        /* ours, with its schema, which may have been changed; NULL: none */
+	char *counters;             /* sequences of our function, with schema, comma-separated; NULL: none */
+	char *control_login;        /* bare */
 	bool has_strays;            /* a table outside the tree has a trigger with that function */
 	bool check_exists;          /* ours: CHECK (column IS NOT NULL) */
 	bool check_valid;

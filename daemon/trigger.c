@@ -29,6 +29,41 @@ void trigger_add_function_name(struct text *name, const struct job *job)
 	text_addf(name, "backfill_%s_%" PRId64, job->sync == JOB_SYNC_DERIVE ? "derive" : "fill", job->id);
 }
 
+bool trigger_counts(const struct job *job)
+{
+	return job->sync == JOB_SYNC_FILL;
+}
+
+void trigger_add_counter_name(struct text *name, int64_t job_id, enum trigger_counter counter)
+{
+	text_addf(name, "backfill_helped_%s%" PRId64, counter == TRIGGER_HELPED_AT ? "at_" : "", job_id);
+}
+
+static void add_counter(
+	struct text *sql, const struct job *job, const char *schema_name, enum trigger_counter counter)
+{
+	text_addf(sql, "%s.", schema_name);
+	trigger_add_counter_name(sql, job->id, counter);
+}
+
+void trigger_add_create_counter(
+	struct text *sql, const struct job *job, const char *schema_name, enum trigger_counter counter)
+{
+	text_add(sql, "CREATE SEQUENCE ");
+	add_counter(sql, job, schema_name, counter);
+}
+
+void trigger_add_open_counters(
+	struct text *sql, const struct job *job, const char *schema_name, const char *login)
+{
+	text_add(sql, "GRANT SELECT ON SEQUENCE ");
+	add_counter(sql, job, schema_name, TRIGGER_HELPED);
+	text_add(sql, ", ");
+	add_counter(sql, job, schema_name, TRIGGER_HELPED_AT);
+	text_add(sql, " TO ");
+	quote_name(sql, login);
+}
+
 /* The row being written, under the table's own name, so that expressions resolve as they do in the fill. */
 static void add_row_source(struct text *body, const struct job *job)
 {
@@ -54,8 +89,35 @@ void trigger_add_marker(struct text *marker, const struct job *job)
 	quote_name(marker, job->column_name);
 }
 
+static void add_counter_value(
+	struct text *body, const struct job *job, const char *schema_name, enum trigger_counter counter)
+{
+	struct text name = {0};
+
+	add_counter(&name, job, schema_name, counter);
+	quote_literal(body, text_is(&name));
+	text_free(&name);
+}
+
+/* Assignments: unlike PERFORM they are evaluated without a query. An error of counting, a block of its own,
+ * must not take away the value that was found. */
+static void add_counting(struct text *body, const struct job *job, const char *schema_name)
+{
+	text_add(body, "\tIF NEW.");
+	quote_name(body, job->column_name);
+	text_add(body, " IS DISTINCT FROM NULL THEN\n\t\tDECLARE\n\t\t\tcounted bigint;\n\t\tBEGIN\n"
+				   "\t\t\tcounted := pg_catalog.nextval(");
+	add_counter_value(body, job, schema_name, TRIGGER_HELPED);
+	text_add(body, ");\n\t\t\tcounted := pg_catalog.setval(");
+	add_counter_value(body, job, schema_name, TRIGGER_HELPED_AT);
+	text_add(body,
+		", (1000 * (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) - 1577836800))::bigint * "
+		"4194304\n\t\t\t\t+ pg_catalog.pg_backend_pid() % 4194304);\n"
+		"\t\tEXCEPTION WHEN OTHERS THEN\n\t\t\tNULL;\n\t\tEND;\n\tEND IF;\n");
+}
+
 /* Parentheses end on a line of their own: a user's expression may end in a comment. */
-static void add_body(struct text *body, const struct job *job)
+static void add_body(struct text *body, const struct job *job, const char *schema_name)
 {
 	text_add(body, "\n");
 	trigger_add_marker(body, job);
@@ -66,6 +128,8 @@ static void add_body(struct text *body, const struct job *job)
 		text_addf(body, " WHERE (%s\n)) THEN\n\t\tRETURN NEW;\n\tEND IF;\n", job->fill_where);
 	}
 	add_assignment(body, job);
+	if (trigger_counts(job))
+		add_counting(body, job, schema_name);
 	text_add(body, "\tRETURN NEW;\nEXCEPTION WHEN OTHERS THEN\n\tNEW.");
 	quote_name(body, job->column_name);
 	text_add(body, " := NULL;\n\tRETURN NEW;\nEND\n");
@@ -75,7 +139,7 @@ void trigger_add_create_function(struct text *sql, const struct job *job, const 
 {
 	struct text body = {0};
 
-	add_body(&body, job);
+	add_body(&body, job, schema_name);
 	text_addf(sql, "CREATE FUNCTION %s.", schema_name);
 	trigger_add_function_name(sql, job);
 	/* The value must not depend on who writes: a date's text, or its day, is what it is in the fill. */

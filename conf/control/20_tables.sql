@@ -84,17 +84,18 @@ BEGIN
 			helped bigint NOT NULL DEFAULT 0,
 			last_helped_at timestamptz,
 			helped_by text,
+			helped_unread text,
 			held_since timestamptz,
 			born_in oid
 		) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
-		-- Earlier jobs, of a schema that was dropped or not restored, have left triggers, functions and checks named after
+		-- Earlier jobs, of a schema that was dropped or not restored, have left triggers, functions, sequences and checks named after
 		-- their ids: the ids go on after them.
 		PERFORM setval(pg_get_serial_sequence('backfill.job', 'id'), max(substring(l.name FROM '[0-9]+')::bigint))
 		   FROM (SELECT t.tgname AS name FROM pg_trigger t WHERE t.tgname ~ '^~backfill_[0-9]{1,18}_(insert|update)$'
 		         UNION ALL
 		         SELECT p.proname FROM pg_proc p WHERE p.proname ~ '^backfill_(fill|derive)_[0-9]{1,18}$'
 		         UNION ALL
-		         SELECT c.relname FROM pg_class c WHERE c.relkind = 'S' AND c.relname ~ '^backfill_identity_[0-9]{1,18}$'
+		         SELECT c.relname FROM pg_class c WHERE c.relkind = 'S' AND c.relname ~ '^backfill_(identity|helped|helped_at)_[0-9]{1,18}$'
 		         UNION ALL
 		         SELECT c.conname FROM pg_constraint c WHERE c.conname ~ '^backfill_[0-9]{1,18}_not_null$') l
 		 HAVING max(substring(l.name FROM '[0-9]+')::bigint) > 0;
@@ -229,9 +230,11 @@ BEGIN
 			ADD COLUMN helped bigint NOT NULL DEFAULT 0,
 			ADD COLUMN last_helped_at timestamptz,
 			ADD COLUMN helped_by text,
+			ADD COLUMN helped_unread text,
 			ADD COLUMN held_since timestamptz,
 			ADD COLUMN born_in oid;
-		UPDATE backfill.job SET born_in = 'backfill.job'::regclass;
+		UPDATE backfill.job
+		   SET born_in = 'backfill.job'::regclass, held_since = CASE WHEN held_at IS NOT NULL THEN clock_timestamp() END;
 		CREATE TABLE backfill.leaf (
 			job_id bigint NOT NULL REFERENCES backfill.job (id) ON DELETE CASCADE,
 			relation oid NOT NULL,

@@ -7,8 +7,6 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 		 'Add a column of its own for the value, or fill the documents by hand.'),
 		('index', job.index = 'advise',
 		 'Leave it out, and set it once you know: UPDATE backfill.job SET index = ''btree'' of a job that is done.'),
-		('seal_after_quiet', job.seal_after_quiet IS NOT NULL,
-		 'Use hold_before = ''{seal}'' and let go with SELECT backfill.proceed(id).'),
 		('rehearse', coalesce(job.rehearse, false),
 		 'Use hold_before = ''{add}'' to see the plan before anything is touched, and try the job on a copy.'),
 		('hold_on_plan_regression', job.hold_on_plan_regression,

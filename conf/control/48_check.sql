@@ -37,6 +37,7 @@ BEGIN
 	NEW.helped := 0;
 	NEW.last_helped_at := NULL;
 	NEW.helped_by := NULL;
+	NEW.helped_unread := NULL;
 	NEW.held_since := NULL;
 	NEW.born_in := 'backfill.job'::regclass;
 

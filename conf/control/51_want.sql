@@ -49,6 +49,7 @@ BEGIN
 		NEW.error_hint := NULL;
 		NEW.waiting_for := NULL;
 		NEW.held_at := CASE verdict WHEN 'resume' THEN OLD.held_at END;
+		NEW.held_since := CASE verdict WHEN 'resume' THEN OLD.held_since END;
 		NEW.finished_at := CASE verdict WHEN 'end' THEN clock_timestamp() END;
 	END IF;
 
@@ -78,6 +79,7 @@ BEGIN
 		NEW.helped := 0;
 		NEW.last_helped_at := NULL;
 		NEW.helped_by := NULL;
+		NEW.helped_unread := NULL;
 		NEW.held_since := NULL;
 	WHEN 'refuse' THEN
 		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',

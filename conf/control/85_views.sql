@@ -21,7 +21,7 @@ BEGIN
 		       WHEN 'standing' THEN 'not in sight'
 		       WHEN 'ranged' THEN coalesce(e.earliest || ' to ' || e.latest, e.earliest || ' or later')
 		       END AS eta_range,
-		       j.forecast->>'doing' AS doing
+		       j.forecast->>'doing' AS doing, j.helped, j.last_helped_at
 		  FROM backfill.job j
 		 CROSS JOIN LATERAL (SELECT (j.forecast->>'earliest')::timestamptz AS earliest, (j.forecast->>'latest')::timestamptz AS latest) f
 		 CROSS JOIN LATERAL (SELECT CASE WHEN coalesce(f.latest, f.earliest) < date_trunc('day', clock_timestamp()) + interval '1 day'
@@ -42,7 +42,8 @@ BEGIN
 		       coalesce(j.finished_at, clock_timestamp()) - j.started_at AS took,
 		       e.planning, e.adding, e.filling, e.indexing, e.sealing, e.analyzing,
 		       j.throttled_ms * interval '1 ms' AS throttled,
-		       e.statements, e.lock_waits, e.longest_lock_wait, e.errors, j.rows_filled
+		       e.statements, e.lock_waits, e.longest_lock_wait, e.errors, j.rows_filled,
+		       j.helped, j.last_helped_at, j.helped_by
 		  FROM backfill.job j
 		 CROSS JOIN LATERAL (
 			SELECT sum(s.lasted) FILTER (WHERE s.stage = 'planning') AS planning,

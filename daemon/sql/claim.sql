@@ -8,7 +8,7 @@ WITH lapsed AS (
 	RETURNING c.job_id
 ), claimed AS (
 	UPDATE backfill.job j
-	   SET epoch = j.epoch + 1, holder = $2, waiting_for = NULL, held_at = NULL,
+	   SET epoch = j.epoch + 1, holder = $2, waiting_for = NULL, held_at = NULL, held_since = NULL,
 	       started_at = coalesce(j.started_at, pg_catalog.clock_timestamp()), updated_at = pg_catalog.clock_timestamp()
 	 WHERE j.id = (SELECT l.id FROM backfill.job l WHERE l.id = $1 FOR NO KEY UPDATE SKIP LOCKED)
 	   AND CASE WHEN j.stage = 'rolling_back' THEN j.wanted <> 'pause'

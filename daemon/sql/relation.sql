@@ -1,5 +1,6 @@
 -- What the catalogue says of table $1 and its column $2; $3, $4: our triggers for INSERT and UPDATE, $5: our function, $6: our CHECK,
--- $7: the comment in our function, $8: the job, $9: the number that the column had when it was last seen.
+-- $7: the comment in our function, $8: the job, $9: the number that the column had when it was last seen, $10, $11: the
+-- sequences that our function counts in.
 -- No row: the table is gone. Tree: the table, and whatever partitions and inheritance children it has (members.sql).
 WITH RECURSIVE tree (oid) AS (
 	SELECT $1::oid
@@ -85,6 +86,11 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS table_name,
                             WHERE t.tgrelid = c.oid AND t.tgname IN ($3, $4) AND t.tgfoid = f.oid))
          ORDER BY f.pronamespace = n.oid
          LIMIT 1) AS function_name,
+       (SELECT pg_catalog.string_agg(pg_catalog.format('%I.%I', sn.nspname, s.relname), ', ' ORDER BY s.oid)
+          FROM pg_catalog.pg_class s
+          JOIN pg_catalog.pg_namespace sn ON sn.oid = s.relnamespace
+         WHERE s.relname IN ($10, $11) AND s.relkind = 'S' AND s.relowner = c.relowner) AS counters,
+       current_user AS control_login,
        EXISTS (SELECT FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc f ON f.oid = t.tgfoid
                 WHERE f.proname = $5 AND t.tgname IN ($3, $4) AND pg_catalog.strpos(f.prosrc, $7) > 0
                   AND t.tgrelid NOT IN (SELECT m.oid FROM tree m)) AS has_strays,

@@ -9,7 +9,7 @@ WITH freed AS (
 	   AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.pid = b.pid AND a.backend_start = b.backend_start)
 )
 UPDATE backfill.job j
-   SET holder = NULL, held_at = $3::text,
+   SET holder = NULL, held_at = $3::text, held_since = CASE WHEN $3::text IS NOT NULL THEN pg_catalog.clock_timestamp() END,
        had = CASE WHEN $4::int > 0 THEN j.had || pg_catalog.jsonb_build_object('number', $4::int) ELSE j.had END,
        rows_per_s = NULL, eta = NULL, forecast = NULL, updated_at = pg_catalog.clock_timestamp()
   FROM freed f

@@ -104,8 +104,8 @@ for version in 2 1; do
 	fresh=$(columns)
 	sql main "GRANT backfill_user TO shop_owner"
 	enqueue shop_owner kept orders v text >/dev/null
-	earlier="DROP TABLE backfill.leaf; DROP VIEW backfill.status; DROP FUNCTION backfill.object_name; ALTER TABLE backfill.job DROP COLUMN object_names,
-		DROP COLUMN had, DROP COLUMN helped, DROP COLUMN last_helped_at, DROP COLUMN helped_by, DROP COLUMN held_since, DROP COLUMN born_in"
+	earlier="DROP TABLE backfill.leaf; DROP VIEW backfill.status, backfill.job_summary; DROP FUNCTION backfill.object_name; ALTER TABLE backfill.job DROP COLUMN object_names,
+		DROP COLUMN had, DROP COLUMN helped, DROP COLUMN last_helped_at, DROP COLUMN helped_by, DROP COLUMN helped_unread, DROP COLUMN held_since, DROP COLUMN born_in"
 	if ((version < 2)); then
 		earlier+="; DROP FUNCTION backfill.daily_window_read, backfill.daily_window_at, backfill.daily_window_after"
 	fi

@@ -147,7 +147,6 @@ while IFS='|' read -r column value job; do
 done <<'UNBUILT'
 field|'{a}'|'docs', 'doc', 'jsonb'
 index|'advise'
-seal_after_quiet|'1 h'
 rehearse|true
 hold_on_plan_regression|true
 depends_on|'{a}'

@@ -55,7 +55,7 @@ expect_error "nor through a table of one's own" 42501 'permission denied for fun
 	"CREATE TABLE alice.fake (LIKE backfill.job); CREATE TRIGGER t AFTER INSERT ON alice.fake FOR EACH ROW EXECUTE FUNCTION backfill.job_tell()"
 expect_error "bookmarks are not to be written" 42501 'permission denied' -U boss "UPDATE backfill.bookmark SET page = 0"
 expect_error "knobs keep their range" 22023 'batch_ms = 99999 is out of range.*DETAIL.*HINT' -U alice "UPDATE backfill.job SET batch_ms = 99999 WHERE id = $ours"
-expect_error "what is not built stays so" 0A000 'cannot do seal_after_quiet yet.*DETAIL.*HINT' -U alice "UPDATE backfill.job SET seal_after_quiet = '1 h' WHERE id = $ours"
+expect_error "seal_after_quiet is a time" 22023 'is no time to wait for.*DETAIL.*HINT' -U alice "UPDATE backfill.job SET seal_after_quiet = '-1 h' WHERE id = $ours"
 expect_error "a window of the day is looked at" 22023 'no time zone Berlin.*DETAIL.*HINT.*Europe/Berlin' -U alice "UPDATE backfill.job SET daily_window = '22:00-05:30 Berlin' WHERE id = $ours"
 expect_sql "... and spelt out" "22:00-05:30 Europe/Paris" -U alice "BEGIN; SET LOCAL TimeZone = 'Europe/Paris';
 	UPDATE backfill.job SET daily_window = '22:00-5:30' WHERE id = $ours RETURNING daily_window; ROLLBACK"

@@ -113,7 +113,10 @@ expect_clean() {
 		   AND tgname NOT IN (SELECT '~backfill_' || id || e FROM backfill.job, unnest(ARRAY['_insert', '_update']) e WHERE sync = 'derive')
 		UNION ALL
 		SELECT 'function ' || p.proname FROM pg_proc p JOIN backfill.job j ON p.proname IN ('backfill_fill_' || j.id, 'backfill_derive_' || j.id)
-		 WHERE j.table_oid = '$2'::regclass AND j.stage = 'done' AND j.sync <> 'derive'"
+		 WHERE j.table_oid = '$2'::regclass AND j.stage = 'done' AND j.sync <> 'derive'
+		UNION ALL
+		SELECT 'sequence ' || c.relname FROM pg_class c JOIN backfill.job j ON c.relname IN ('backfill_helped_' || j.id, 'backfill_helped_at_' || j.id)
+		 WHERE j.table_oid = '$2'::regclass AND j.stage IN ('done', 'cancelled', 'rolled_back')"
 }
 
 traffic_start() {

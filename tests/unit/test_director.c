@@ -137,6 +137,7 @@ static int set_up(void **state)
 	look_columns(fake_on(ASK_LOOK));
 	fake_on("INSERT INTO backfill.daemon_seen");
 	fake_on("DELETE FROM backfill.daemon_seen");
+	fake_on("pg_sequence_last_value");
 	fake_on("a free place");
 	fake_on("restored from a dump");
 	nobody_waits(fake_on("EXECUTE backfilld_waiters"));

@@ -84,6 +84,13 @@ static void the_function(void **state)
 		{"without a condition every row", NULL, "IF NOT EXISTS", false},
 		{"with one only those rows", "a > 1 -- x",
 			"IF NOT EXISTS (SELECT FROM (SELECT NEW.*) AS \"Users\" WHERE (a > 1 -- x\n)) THEN", true},
+		{"it counts whom it has helped, once there is a value", NULL,
+			"IF NEW.\"v\" IS DISTINCT FROM NULL THEN\n\t\tDECLARE\n\t\t\tcounted bigint;\n\t\tBEGIN\n"
+			"\t\t\tcounted := pg_catalog.nextval('public.backfill_helped_7');",
+			true},
+		{"... and when, and who", NULL, "pg_catalog.setval('public.backfill_helped_at_7', ", true},
+		{"... and the value stays where that cannot be", NULL,
+			"% 4194304);\n\t\tEXCEPTION WHEN OTHERS THEN\n\t\t\tNULL;\n\t\tEND;", true},
 		{"a value that holds our tag", "'$body0$' = b", "AS $body1$", true},
 	};
 
@@ -98,6 +105,40 @@ static void the_function(void **state)
 			fail_msg("%s: %s", cases[i].what, text_is(&sql));
 		text_free(&sql);
 	}
+}
+
+static void derived_rows_are_not_counted(void **state)
+{
+	struct job fill = job_with(JOB_SYNC_FILL);
+	struct job derive = job_with(JOB_SYNC_DERIVE);
+	struct text sql = {0};
+
+	(void)state;
+	assert_true(trigger_counts(&fill));
+	assert_false(trigger_counts(&derive));
+	trigger_add_create_function(&sql, &derive, "public");
+	assert_null(strstr(text_is(&sql), "nextval"));
+	text_clear(&sql);
+	trigger_add_create_function(&sql, &fill, "\"It's\"");
+	assert_non_null(strstr(text_is(&sql), "nextval('\"It''s\".backfill_helped_7')"));
+	text_free(&sql);
+}
+
+static void the_counters(void **state)
+{
+	struct job fill = job_with(JOB_SYNC_FILL);
+	struct text sql = {0};
+
+	(void)state;
+	trigger_add_create_counter(&sql, &fill, "public", TRIGGER_HELPED);
+	expect("their number", &sql, "CREATE SEQUENCE public.backfill_helped_7");
+	trigger_add_create_counter(&sql, &fill, "public", TRIGGER_HELPED_AT);
+	expect("the last one's time", &sql, "CREATE SEQUENCE public.backfill_helped_at_7");
+	trigger_add_open_counters(&sql, &fill, "public", "The \"Daemon\"");
+	expect("the daemon may read them", &sql,
+		"GRANT SELECT ON SEQUENCE public.backfill_helped_7, public.backfill_helped_at_7 TO "
+		"\"The \"\"Daemon\"\"\"");
+	text_free(&sql);
 }
 
 static void its_name_sorts_behind_other_triggers(void **state)
@@ -117,6 +158,8 @@ int main(void)
 		cmocka_unit_test(who_wants_triggers),
 		cmocka_unit_test(what_is_made_and_dropped),
 		cmocka_unit_test(the_function),
+		cmocka_unit_test(derived_rows_are_not_counted),
+		cmocka_unit_test(the_counters),
 		cmocka_unit_test(its_name_sorts_behind_other_triggers),
 	};
 
