@@ -42,7 +42,10 @@ BEGIN
 			 || format(E'REVOKE ALL ON FUNCTION %s() FROM PUBLIC;\n', fn)
 			 || format(E'CREATE TRIGGER %s BEFORE INSERT OR UPDATE ON %s FOR EACH ROW %sEXECUTE FUNCTION %s()', trg, job.table_name,
 			           CASE sync WHEN 'fill' THEN format('WHEN (NEW.%s IS NOT DISTINCT FROM NULL) ', v) END, fn)),
-			('fill existing rows in batches', expr IS NOT NULL,
+			('fill existing rows in batches'
+			 || CASE WHEN EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = job.table_oid)
+			         THEN format('; the same of each of its partitions or inheritance children that has rows, AS %I', path[2]) ELSE '' END,
+			 expr IS NOT NULL,
 			 format(E'UPDATE ONLY %s SET %s = (%s\n) WHERE ctid >= ? AND ctid < ? AND ', job.table_name, v, expr)
 			 || CASE sync WHEN 'derive' THEN '' ELSE format('(%s IS NOT DISTINCT FROM NULL) IS TRUE AND ', v) END
 			 || CASE WHEN job.fill_where IS NULL THEN '' ELSE format(E'(%s\n) IS TRUE AND ', job.fill_where) END

@@ -110,6 +110,9 @@ expect_failed "a row that stays NULL is named with its table" hole sealing 'row 
 sql -U shop_owner main "CREATE TABLE byhand (id int, email text) PARTITION BY LIST (id);
 	CREATE TABLE \"byhand SET 1\" PARTITION OF byhand FOR VALUES IN (1); CREATE TABLE byhand_rest PARTITION OF byhand DEFAULT;
 	INSERT INTO byhand SELECT g % 3, 'A' || g FROM generate_series(1, 3000) g"
+sql -U shop_owner main "INSERT INTO backfill.job (table_name, column_name, column_type, value, not_before) VALUES ('byhand', 'w', 'int', '1', 'infinity')"
+expect_sql "before it is planned, as_sql() says that the fill is of each partition" t "SELECT backfill.as_sql(id) ~ 'each of its partitions .* AS byhand' FROM backfill.job WHERE column_name = 'w'"
+sql -U shop_owner main "UPDATE backfill.job SET wanted = 'cancel' WHERE column_name = 'w'"
 enqueue "by hand" table_name=byhand column_name=v column_type=text value="lower(byhand.email)" not_null=true hold_before='{add}'
 wait_until 20 "job by hand is held" "SELECT held_at IS NOT NULL, stage FROM backfill.job WHERE name = 'by hand'"
 sql main "SELECT backfill.as_sql($(job_id "by hand"))" | psql_at main -U shop_owner -v ON_ERROR_STOP=1 -Atq >/dev/null
