@@ -66,7 +66,7 @@ version_get() {
 		return 1
 	fi
 	if ! folder=$(version_folder); then
-		VERSION_WHY="the folder for it belongs to somebody else: set BACKFILLD_SERVERS to one of yours"
+		VERSION_WHY="the folder for it cannot be made, or belongs to somebody else: set BACKFILLD_SERVERS to one of yours"
 		return 1
 	fi
 	folder+=/$number
