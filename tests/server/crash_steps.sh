@@ -20,4 +20,5 @@ crash_kind plain roll_back cancel abandon
 crash_table "CREATE TABLE {t} (id int PRIMARY KEY, name text, v text); INSERT INTO {t} SELECT g, 'n' || g, CASE WHEN g % 2 = 0 THEN 'old' END FROM generate_series(1, 200) g"
 crash_job column_name=v value='upper(name)' default_expr="'new'" not_null=true
 crash_right "SELECT count(*) = 200 AND bool_and(v = CASE WHEN id % 2 = 0 THEN 'old' ELSE upper(name) END) FROM {t}"
-crash_kind adopted cancel
+crash_rows id, name # what was filled stays
+crash_kind adopted cancel roll_back
