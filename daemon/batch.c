@@ -102,7 +102,8 @@ static void add_fill(struct text *sql, const struct batch_order *order)
 	add_table(sql, order);
 	text_add(sql, " SET ");
 	quote_name(sql, job->column_name);
-	text_addf(sql, " = (%s\n)", job_fill_expression(job));
+	text_add(sql, " = ");
+	pending_add_value(sql, job);
 	add_where(sql, order);
 	if (order->skip_locked)
 		add_skip_locked(sql, order);
@@ -117,12 +118,10 @@ static void add_counting_fill(struct text *sql, const struct batch_order *order)
 	text_add(sql, "WITH filled AS (");
 	add_fill(sql, order);
 	text_add(sql, " RETURNING ");
-	if (job->sync == JOB_SYNC_DERIVE) {
+	if (job->sync == JOB_SYNC_DERIVE)
 		text_add(sql, "true");
-	} else {
-		quote_name(sql, job->column_name);
-		text_add(sql, " IS DISTINCT FROM NULL");
-	}
+	else
+		pending_add_filled(sql, job, "");
 	text_add(sql,
 		" AS has_value) SELECT pg_catalog.set_config('backfill.rows', pg_catalog.count(*)::text, true)"
 		" FROM filled WHERE has_value");

@@ -76,6 +76,40 @@ void job_name_table(struct job *job, const char *table_name)
 	job->numbering = job->identity ? compose_numbering(job) : NULL;
 }
 
+void job_add_field(struct text *sql, const struct job *job, const char *row)
+{
+	text_addf(sql, "pg_catalog.jsonb_extract_path(%s", row);
+	quote_name(sql, job->column_name);
+	text_add(sql, ", VARIADIC ");
+	quote_literal(sql, job->field);
+	text_add(sql, "::pg_catalog.text[])");
+}
+
+/* A document that is NULL has no fields to miss. */
+static void require_field(struct job *job)
+{
+	struct text all = {0};
+
+	if (job->check_expr)
+		text_addf(&all, "(%s\n) AND ", job->check_expr);
+	text_add(&all, "(");
+	quote_name(&all, job->column_name);
+	text_add(&all, " IS NULL OR ");
+	job_add_field(&all, job, "");
+	text_add(&all, " IS NOT NULL)");
+	free(job->check_expr);
+	job->check_expr = text_take(&all);
+}
+
+void job_settle(struct job *job)
+{
+	job->not_null = job->not_null || job->identity;
+	if (!job->field || !job->not_null)
+		return;
+	require_field(job);
+	job->not_null = false;
+}
+
 const char *job_default(const struct job *job)
 {
 	return job->numbering ? job->numbering : job->default_expr;
@@ -146,6 +180,7 @@ void job_copy(struct job *copy, const struct job *job)
 	made.numbering = memory_text(job->numbering);
 	made.default_expr = memory_text(job->default_expr);
 	made.value = memory_text(job->value);
+	made.field = memory_text(job->field);
 	made.fill_where = memory_text(job->fill_where);
 	made.exact_type = memory_text(job->exact_type);
 	made.check_expr = memory_text(job->check_expr);
@@ -172,6 +207,7 @@ void job_clear(struct job *job)
 	free(job->numbering);
 	free(job->default_expr);
 	free(job->value);
+	free(job->field);
 	free(job->fill_where);
 	free(job->exact_type);
 	free(job->check_expr);

@@ -53,10 +53,11 @@ struct job {
 	char *default_expr;
 	char *value; /* NULL: default_expr, if any */
 	char *fill_where;
+	char *field;        /* of a document in column_name: its path, as a text[] constant "{a,b}"; NULL: none */
 	enum job_sync sync; /* auto is settled */
 	bool not_null;
 	bool is_unique;
-	char *check_expr;  /* NULL: none, as for the three below */
+	char *check_expr;  /* NULL: none, as for the three below; not_null of a field is part of it */
 	char *foreign_key; /* what follows REFERENCES */
 	char *index;       /* "btree", "gin (payload jsonb_path_ops)" */
 	char *index_where;
@@ -107,6 +108,13 @@ void job_add_helper(struct text *sql, const struct job *job);
 
 /* The DEFAULT that the column has while the job works; NULL when there is none. On loan from the job. */
 const char *job_default(const struct job *job) MUST_USE;
+
+/* What follows from the wishes: to be called once they are read. An identity is NOT NULL; that a field must
+ * not be missing is a condition of its documents. */
+void job_settle(struct job *job);
+
+/* Adds what is at the path of `field` in the document, `row` ("NEW." or "") before the column. */
+void job_add_field(struct text *sql, const struct job *job, const char *row);
 
 /* The expression that existing rows are filled with; NULL when there is none. On loan from the job. */
 const char *job_fill_expression(const struct job *job) MUST_USE;

@@ -10,6 +10,48 @@ static void add_expression(struct text *sql, const char *expression)
 	text_addf(sql, "(%s\n)", expression);
 }
 
+void pending_add_missing(struct text *sql, const struct job *job, const char *row)
+{
+	if (!job->field) {
+		text_add(sql, row);
+		quote_name(sql, job->column_name);
+		text_add(sql, " IS NOT DISTINCT FROM NULL");
+		return;
+	}
+	text_add(sql, row);
+	quote_name(sql, job->column_name);
+	text_add(sql, " IS NOT NULL AND ");
+	job_add_field(sql, job, row);
+	text_add(sql, " IS NULL");
+}
+
+void pending_add_filled(struct text *sql, const struct job *job, const char *row)
+{
+	if (job->field) {
+		job_add_field(sql, job, row);
+		text_add(sql, " IS NOT NULL");
+		return;
+	}
+	text_add(sql, row);
+	quote_name(sql, job->column_name);
+	text_add(sql, " IS DISTINCT FROM NULL");
+}
+
+void pending_add_value(struct text *sql, const struct job *job)
+{
+	if (!job->field) {
+		add_expression(sql, job_fill_expression(job));
+		return;
+	}
+	text_add(sql, "backfill.field_set(");
+	quote_name(sql, job->column_name);
+	text_add(sql, ", ");
+	quote_literal(sql, job->field);
+	text_add(sql, "::pg_catalog.text[], pg_catalog.to_jsonb(");
+	add_expression(sql, job_fill_expression(job));
+	text_add(sql, "))");
+}
+
 /*
  * The part that costs nothing, so the server evaluates it before anything of the user's. For a scalar the
  * server reads DISTINCT FROM NULL as IS NULL; for a composite it asks, other than IS NULL, about the value
@@ -21,14 +63,24 @@ static void add_unfilled(struct text *sql, const struct job *job)
 		text_add(sql, "true");
 		return;
 	}
+	/* Whether a field is there takes the whole document: behind the slice. */
+	if (job->field) {
+		quote_name(sql, job->column_name);
+		text_add(sql, " IS NOT NULL");
+		return;
+	}
 	text_add(sql, "(");
-	quote_name(sql, job->column_name);
-	text_add(sql, " IS NOT DISTINCT FROM NULL) IS TRUE");
+	pending_add_missing(sql, job, "");
+	text_add(sql, ") IS TRUE");
 }
 
 /* The part that evaluates what the user wrote. */
 static void add_wanting(struct text *sql, const struct job *job)
 {
+	if (job->field) {
+		job_add_field(sql, job, "");
+		text_add(sql, " IS NULL AND ");
+	}
 	if (job->fill_where) {
 		add_expression(sql, job->fill_where);
 		text_add(sql, " IS TRUE AND ");

@@ -3,6 +3,7 @@
  *
  *	sync fill, none	(v IS NULL) IS TRUE AND fill_where AND (value) IS NOT NULL
  *	sync derive		v IS DISTINCT FROM (value), fill_where
+ *	field			doc IS NOT NULL AND doc #> path IS NULL AND fill_where AND (value) IS NOT NULL
  *
  * The last test of the first row is left out when the value is volatile. `(v IS NULL) IS TRUE` cannot be
  * turned into an index scan. The server evaluates conditions in the order of their cost, not as written, so
@@ -15,6 +16,16 @@
 #include "common/text.h"
 #include "daemon/job.h"
 #include "daemon/window.h"
+
+/* Adds what a pending row's column is set to: the value, or the document with the value in it. */
+void pending_add_value(struct text *sql, const struct job *job);
+
+/* Adds whether the column, `row` ("NEW." or "") before it, has no value yet. Not for derive, which always has
+ * one. */
+void pending_add_missing(struct text *sql, const struct job *job, const char *row);
+
+/* Adds whether it has one now. */
+void pending_add_filled(struct text *sql, const struct job *job, const char *row);
 
 /* Adds the statement's condition for the rows of `batch` that are pending. */
 void pending_add_batch(struct text *sql, const struct job *job, const struct window_batch *batch);

@@ -293,7 +293,8 @@ static void add_reads(
 
 	text_addf(&sql, "UPDATE pg_temp.backfill_probe%s SET ", strstr(from, " AS "));
 	quote_name(&sql, job->column_name);
-	text_addf(&sql, " = (%s\n)", job_fill_expression(job));
+	text_add(&sql, " = ");
+	pending_add_value(&sql, job);
 	script_add_parse(script, text_is(&sql));
 	note_about(probe, script, job->value ? "value" : "default_expr");
 	/* A trigger sees the row's columns and no ctid, no tableoid. */
@@ -436,6 +437,8 @@ bool plan_read_probe(const struct reply *reply, const struct plan_probe *probe, 
 		if (at < probe->count && probe->about[at])
 			fault_add_context(why, "%s", probe->about[at]);
 		hint_at_temporary(why, relation);
+		if (!why->hint && job->field && strcmp(why->sqlstate, "42804") == 0)
+			fault_set_hint(why, "Say what the value is in the document: to_jsonb('x'::text), '{}'::jsonb.");
 		if (!why->hint)
 			fault_set_hint(why,
 				"A job's expressions cannot be changed: delete this job and insert it with the right one.");

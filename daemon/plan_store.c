@@ -85,7 +85,9 @@ static void add_fill_of(struct script *script, const struct job *job, const stru
 	free(bare);
 	text_add(&sql, " SET ");
 	quote_name(&sql, job->column_name);
-	text_addf(&sql, " = (%s\n) WHERE ctid >= ... AND ctid < ... AND ", job_fill_expression(job));
+	text_add(&sql, " = ");
+	pending_add_value(&sql, job);
+	text_add(&sql, " WHERE ctid >= ... AND ctid < ... AND ");
 	pending_add(&sql, job);
 	add_row(script, job, number,
 		(struct step_row){

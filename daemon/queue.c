@@ -125,6 +125,7 @@ static void read_texts(const struct reply *reply, size_t row, struct job *job)
 	job->identity = memory_text(reply_text(reply, 0, row, "identity"));
 	job->default_expr = memory_text(reply_text(reply, 0, row, "default_expr"));
 	job->value = memory_text(reply_text(reply, 0, row, "value"));
+	job->field = memory_text(reply_text(reply, 0, row, "field"));
 	job->fill_where = memory_text(reply_text(reply, 0, row, "fill_where"));
 	job->exact_type = memory_text(reply_text(reply, 0, row, "exact_type"));
 	job->check_expr = memory_text(reply_text(reply, 0, row, "check_expr"));
@@ -160,7 +161,7 @@ void queue_read_look(const struct reply *reply, size_t row, struct queue_entry *
 	job->wanted = job_wanted_parse(reply_text(reply, 0, row, "wanted"));
 	job->table_oid = (uint32_t)reply_int(reply, 0, row, "table_oid", 0);
 	job->sync = job_sync_parse(reply_text(reply, 0, row, "sync"), job->value != NULL);
-	job->not_null = job->identity || reply_bool(reply, 0, row, "not_null");
+	job->not_null = reply_bool(reply, 0, row, "not_null");
 	job->adopted = reply_bool(reply, 0, row, "adopted");
 	job->had_not_null = reply_bool(reply, 0, row, "had_not_null");
 	job->had_default = reply_bool(reply, 0, row, "had_default");
@@ -173,6 +174,7 @@ void queue_read_look(const struct reply *reply, size_t row, struct queue_entry *
 	job->holds = read_holds(reply, row);
 	job->knobs = read_knobs(reply, row);
 	job->priority = (int)reply_int(reply, 0, row, "priority", 0);
+	job_settle(job);
 	read_window(reply, row, job);
 	entry->mine = reply_bool(reply, 0, row, "mine");
 	entry->elsewhere = reply_bool(reply, 0, row, "elsewhere");

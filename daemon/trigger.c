@@ -1,6 +1,7 @@
 #include "daemon/trigger.h"
 
 #include "common/quote.h"
+#include "daemon/pending.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -76,7 +77,9 @@ static void add_row_source(struct text *body, const struct job *job)
 
 static void add_assignment(struct text *body, const struct job *job)
 {
-	text_addf(body, "\tSELECT (%s\n) INTO NEW.", job_fill_expression(job));
+	text_add(body, "\tSELECT ");
+	pending_add_value(body, job);
+	text_add(body, " INTO NEW.");
 	quote_name(body, job->column_name);
 	text_add(body, " ");
 	add_row_source(body, job);
@@ -103,9 +106,9 @@ static void add_counter_value(
  * must not take away the value that was found. */
 static void add_counting(struct text *body, const struct job *job, const char *schema_name)
 {
-	text_add(body, "\tIF NEW.");
-	quote_name(body, job->column_name);
-	text_add(body, " IS DISTINCT FROM NULL THEN\n\t\tDECLARE\n\t\t\tcounted bigint;\n\t\tBEGIN\n"
+	text_add(body, "\tIF ");
+	pending_add_filled(body, job, "NEW.");
+	text_add(body, " THEN\n\t\tDECLARE\n\t\t\tcounted bigint;\n\t\tBEGIN\n"
 				   "\t\t\tcounted := pg_catalog.nextval(");
 	add_counter_value(body, job, schema_name, TRIGGER_HELPED);
 	text_add(body, ");\n\t\t\tcounted := pg_catalog.setval(");
@@ -130,9 +133,13 @@ static void add_body(struct text *body, const struct job *job, const char *schem
 	add_assignment(body, job);
 	if (trigger_counts(job))
 		add_counting(body, job, schema_name);
-	text_add(body, "\tRETURN NEW;\nEXCEPTION WHEN OTHERS THEN\n\tNEW.");
-	quote_name(body, job->column_name);
-	text_add(body, " := NULL;\n\tRETURN NEW;\nEND\n");
+	text_add(body, "\tRETURN NEW;\nEXCEPTION WHEN OTHERS THEN\n");
+	if (!job->field) {
+		text_add(body, "\tNEW.");
+		quote_name(body, job->column_name);
+		text_add(body, " := NULL;\n");
+	}
+	text_add(body, "\tRETURN NEW;\nEND\n");
 }
 
 void trigger_add_create_function(struct text *sql, const struct job *job, const char *schema_name)
@@ -166,9 +173,9 @@ void trigger_add_create(struct text *sql, const struct job *job, const char *fun
 	add_quoted_name(sql, job, event);
 	text_addf(sql, " BEFORE %s ON %s FOR EACH ROW ", event == TRIGGER_INSERT ? "INSERT" : "UPDATE", table);
 	if (job->sync == JOB_SYNC_FILL) {
-		text_add(sql, "WHEN (NEW.");
-		quote_name(sql, job->column_name);
-		text_add(sql, " IS NOT DISTINCT FROM NULL) ");
+		text_add(sql, "WHEN (");
+		pending_add_missing(sql, job, "NEW.");
+		text_add(sql, ") ");
 	}
 	text_addf(sql, "EXECUTE FUNCTION %s()", function_name);
 }

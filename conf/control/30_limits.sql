@@ -3,8 +3,6 @@ CREATE OR REPLACE FUNCTION backfill.job_not_built(job backfill.job) RETURNS TABL
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 	SELECT r.feature, r.instead
 	  FROM (VALUES
-		('field', job.field IS NOT NULL,
-		 'Add a column of its own for the value, or fill the documents by hand.'),
 		('index', job.index = 'advise',
 		 'Leave it out, and set it once you know: UPDATE backfill.job SET index = ''btree'' of a job that is done.'),
 		('rehearse', coalesce(job.rehearse, false),

@@ -3,7 +3,7 @@ GRANT USAGE ON SCHEMA backfill TO PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA backfill FROM PUBLIC, backfill_user, backfill_admin;
 REVOKE ALL ON ALL ROUTINES IN SCHEMA backfill FROM PUBLIC, backfill_user, backfill_admin;
 GRANT SELECT ON ALL TABLES IN SCHEMA backfill TO backfill_user;
-GRANT EXECUTE ON FUNCTION backfill.move_bookmark TO PUBLIC;
+GRANT EXECUTE ON FUNCTION backfill.move_bookmark, backfill.field_set TO PUBLIC;
 -- Not the trigger functions: on a table of somebody's own, job_tell would write events that never happened.
 GRANT EXECUTE ON ROUTINE backfill.proceed, backfill.pause_all, backfill.resume_all, backfill.purge, backfill.wait_for,
 	backfill.history(bigint), backfill.history(text), backfill.as_sql, backfill.may_steer, backfill.check_admin, backfill.wait_look,

@@ -145,7 +145,6 @@ while IFS='|' read -r column value job; do
 	expect_sql "$column = its default is fine" ok -U shop_owner "BEGIN;
 		INSERT INTO backfill.job ($what, $column) VALUES ('orders', 'v', 'text', $default) RETURNING 'ok'; ROLLBACK"
 done <<'UNBUILT'
-field|'{a}'|'docs', 'doc', 'jsonb'
 index|'advise'
 rehearse|true
 hold_on_plan_regression|true

@@ -113,6 +113,7 @@ static void a_copy_is_deep_and_replaces_what_was_there(void **state)
 		.numbering = memory_text("n"),
 		.default_expr = memory_text("d"),
 		.value = memory_text("e"),
+		.field = memory_text("{a}"),
 		.fill_where = memory_text("f"),
 		.exact_type = memory_text("g"),
 		.opens_at = memory_text("h"),
@@ -128,6 +129,7 @@ static void a_copy_is_deep_and_replaces_what_was_there(void **state)
 	assert_string_equal(copy.table_name, "public.users");
 	assert_string_equal(copy.identity, "ALWAYS");
 	assert_string_equal(job_default(&copy), "n");
+	assert_string_equal(copy.field, "{a}");
 	assert_string_equal(copy.collation, "\"C\"");
 	assert_string_equal(copy.fill_where, "f");
 	assert_string_equal(copy.exact_type, "g");

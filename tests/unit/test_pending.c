@@ -104,6 +104,30 @@ static void a_search_names_places_in_a_page(void **state)
 	text_free(&sql);
 }
 
+static void a_field_is_looked_for_behind_the_slice(void **state)
+{
+	struct job job = job_of(&kinds[0]);
+	struct window_batch batch = {.from_page = 8, .end_page = 16, .pass = 1, .passes = 4};
+	struct text sql = {0};
+
+	(void)state;
+	job.field = (char *)"{a,it's}";
+	pending_add_batch(&sql, &job, &batch);
+	expect(&kinds[0], "a field",
+		PASS "\"v\" IS NOT NULL AND " SLICE
+			 "pg_catalog.jsonb_extract_path(\"v\", VARIADIC '{a,it''s}'::pg_catalog.text[]) IS NULL AND "
+			 "(upper(a)\n) IS DISTINCT FROM NULL ELSE false END",
+		&sql);
+	pending_add_value(&sql, &job);
+	expect(&kinds[0], "its value",
+		"backfill.field_set(\"v\", '{a,it''s}'::pg_catalog.text[], pg_catalog.to_jsonb((upper(a)\n)))", &sql);
+	pending_add_missing(&sql, &job, "NEW.");
+	expect(&kinds[0], "as a trigger asks",
+		"NEW.\"v\" IS NOT NULL AND pg_catalog.jsonb_extract_path(NEW.\"v\", VARIADIC "
+		"'{a,it''s}'::pg_catalog.text[]) IS NULL",
+		&sql);
+}
+
 static void names_are_quoted(void **state)
 {
 	struct job job = job_of(&kinds[0]);
@@ -121,6 +145,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(which_rows_are_pending),
 		cmocka_unit_test(a_search_names_places_in_a_page),
+		cmocka_unit_test(a_field_is_looked_for_behind_the_slice),
 		cmocka_unit_test(names_are_quoted),
 	};
 
