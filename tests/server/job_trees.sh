@@ -125,8 +125,7 @@ enqueue first table_name=parent column_name=w1 column_type=int value=1 hold_befo
 wait_until 20 "job first is held" "SELECT held_at = 'seal', stage FROM backfill.job WHERE name = 'first'"
 expect_sql "a tree is known by one number from wherever in it one asks" 1 "SELECT count(DISTINCT backfill.tree_of(t)) FROM unnest('{parent,child,grandchild,other_child}'::regclass[]) t"
 sql -U shop_owner main "SELECT backfill.proceed($(job_id first))" >/dev/null
-jobs_settle 20
-expect_done first
+job_reaches first "done" 20
 session_open holder main -U shop_owner
 session_do holder "BEGIN; SELECT count(*) FROM ONLY grandchild" >/dev/null
 enqueue second table_name=parent column_name=w2 column_type=int value=1
@@ -186,7 +185,7 @@ wait_until 90 "both fills are over" "SELECT bool_and(stage IN ('done', 'failed')
 # from then on they have to give the column a value themselves
 expect_equal "the application has seen no error" "" "$(traffic_stop moving | head -n 3)"
 sql -U shop_owner main "SELECT backfill.proceed($(job_id moving))" >/dev/null
-jobs_settle 30
+job_reaches moving "done" 30
 expect_done moving growing
 expect_sql "each row of the tree has a value, in the table that was attached as well" "0|1000" "SELECT count(*) FILTER (WHERE v IS NULL), count(*) FILTER (WHERE id >= 10000) FROM moving"
 expect_sql "the renamed one was filled" 0 "SELECT count(*) FROM moving_seven WHERE v IS NULL"
