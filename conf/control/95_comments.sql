@@ -212,6 +212,7 @@ BEGIN
 			('FUNCTION backfill.in_words', 'How long something has lasted, for people: 2 h 10 min.'),
 			('FUNCTION backfill.object_name', 'Name of something that a job makes, 63 bytes at most, as PostgreSQL would shorten it.'),
 			('FUNCTION backfill.job_bad_knob', 'Internal: knobs of a job outside their range.'),
+			('FUNCTION backfill.as_sql_fill', 'Internal: the fill of a job as a block of SQL.'),
 			('FUNCTION backfill.job_sketch', 'Internal: the steps of a job that is not planned yet.'),
 			('FUNCTION backfill.job_check_limits', 'Internal: raises when a job asks for what is not built or out of range.'),
 			('FUNCTION backfill.job_check_table', 'Internal: raises when the job''s table cannot take a column from this submitter.'),

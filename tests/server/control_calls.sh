@@ -109,8 +109,9 @@ expect_error "purge needs an age" 22023 'purge\(\) needs an age.*30 days' -U sho
 expect_sql "events stay" "shop_owner|deleted: column v of table public.orders" "SELECT actor, detail FROM backfill.event WHERE job_id = $job ORDER BY id DESC LIMIT 1"
 expect_error "a queued job is cancelled first" 55000 "wanted = 'cancel' WHERE id = $other" -U shop_owner "DELETE FROM backfill.job"
 sql -U backfilld main "UPDATE backfill.job SET stage = 'failed', resume_stage = 'filling'"
-expect_match "a failed job may be deleted, with a warning" 'leaves on table public.orders what it has added.*column w' \
-	"$(sql -U shop_owner main "DELETE FROM backfill.job" 2>&1)"
+expect_error "so is a failed one" 55000 "in stage failed.*what it has made so far.*wanted = 'cancel' WHERE id = $other.*roll_back" -U shop_owner "DELETE FROM backfill.job"
+sql -U backfilld main "UPDATE backfill.job SET stage = 'cancelled', resume_stage = 'filling'"
+expect_sql "once it is cancelled it can" "$other" -U shop_owner "DELETE FROM backfill.job RETURNING id"
 
 # By hand: what as_sql writes does what the job says, sketched or planned
 steps_of() {

@@ -214,3 +214,27 @@ expect_sql "a method sends it to indexing" "btree|q <> ''|indexing|run||orders_q
 expect_error "which it has to finish first" 55000 "index of job $quiet cannot be changed now.*stage indexing.*wait_for" -U shop_owner "UPDATE backfill.job SET index = 'hash' WHERE id = $quiet"
 sql -U backfilld main "UPDATE backfill.job SET stage = 'done', finished_at = now() WHERE id = $quiet"
 expect_error "one that is built stays" 55000 "has built its btree index.*DROP INDEX CONCURRENTLY" -U shop_owner "UPDATE backfill.job SET index = 'none', index_where = NULL WHERE id = $quiet"
+
+# By hand, where no daemon makes it yet: the sketch
+sql -U shop_owner main "INSERT INTO public.docs VALUES (1, '{}'), (2, NULL), (3, '{\"a\": {\"b\": 0}}'), (4, '{\"a\": {\"c\": 5}}'), (5, '{\"x\": 1}')"
+by_hand() { # NAME COLUMNS VALUES: runs the sketch of that job
+	sql -U shop_owner main "INSERT INTO backfill.job (name, table_name, $2) VALUES ('$1', 'docs', $3)"
+	psql_at main -U shop_owner -Atq -c "SELECT backfill.as_sql(id) FROM backfill.job WHERE name = '$1'" >"$WORK/$1.sql"
+	expect_exit "the sketch of $1 runs by hand" 0 '' psql_at main -U shop_owner -q -f "$WORK/$1.sql"
+}
+by_hand numbered "column_name, column_type, identity" "'n', 'int', 'always'"
+by_hand optional "column_name, column_type, identity, is_unique" "'Odd \"%s', 'bigint', 'by default', true"
+sql -U shop_owner main "INSERT INTO public.docs (id) VALUES (6)"
+expect_sql "identity columns, which number on" "6|6|6|6|ad" "SELECT count(DISTINCT n), count(DISTINCT \"Odd \"\"%s\"), count(*), max(n),
+	(SELECT string_agg(attidentity::text, '' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'public.docs'::regclass AND attidentity <> '' AND attnotnull) FROM public.docs"
+expect_sql "without the sequence of the fill" 0 "SELECT count(*) FROM pg_class WHERE relname LIKE 'numbers\_%'"
+by_hand field "column_name, field, value, fill_where" "'doc', '{a,b}', 'to_jsonb(id * 10)', 'id <> 5'"
+expect_sql "a field where it was missing, and nothing else" '1|{"a": {"b": 10}}
+2|
+3|{"a": {"b": 0}}
+4|{"a": {"b": 40, "c": 5}}
+5|{"x": 1}
+6|' "SELECT id, doc FROM public.docs ORDER BY id"
+sql -U shop_owner main "UPDATE backfill.job SET wanted = 'cancel' WHERE name = 'field'"
+by_hand needed "column_name, field, value, not_null" "'doc', '{a,\"b c\"}', 'to_jsonb(id)', true"
+expect_error "one that has to be there" 23514 'docs_doc_check' -U shop_owner "INSERT INTO public.docs (id, doc) VALUES (7, '{\"a\": {\"b\": 1}}')"

@@ -111,7 +111,7 @@ sql -U shop_owner main "CREATE TABLE byhand (id int, email text) PARTITION BY LI
 	CREATE TABLE \"byhand SET 1\" PARTITION OF byhand FOR VALUES IN (1); CREATE TABLE byhand_rest PARTITION OF byhand DEFAULT;
 	INSERT INTO byhand SELECT g % 3, 'A' || g FROM generate_series(1, 3000) g"
 sql -U shop_owner main "INSERT INTO backfill.job (table_name, column_name, column_type, value, not_before) VALUES ('byhand', 'w', 'int', '1', 'infinity')"
-expect_sql "before it is planned, as_sql() says that the fill is of each partition" t "SELECT backfill.as_sql(id) ~ 'each of its partitions .* AS byhand' FROM backfill.job WHERE column_name = 'w'"
+expect_sql "before it is planned, as_sql() looks for the tables of the tree" t "SELECT backfill.as_sql(id) ~ 'pg_inherits.* AS byhand SET' FROM backfill.job WHERE column_name = 'w'"
 sql -U shop_owner main "UPDATE backfill.job SET wanted = 'cancel' WHERE column_name = 'w'"
 enqueue "by hand" table_name=byhand column_name=v column_type=text value="lower(byhand.email)" not_null=true hold_before='{add}'
 wait_until 20 "job by hand is held" "SELECT held_at IS NOT NULL, stage FROM backfill.job WHERE name = 'by hand'"
