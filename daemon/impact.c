@@ -16,6 +16,12 @@
 #define AIM 0.8
 #define CLIMB 1.5
 #define FIRST_DUTY 0.15
+/* While nothing is heard of an application that was there. */
+#define QUIET_CLIMB 2.0
+#define MOST_DUTY 1.0
+/* So much more than enough needs no long look. */
+#define PLAIN 10.0
+#define GLANCE_MS 900
 /* By how much a batch that executes slows the application, before anything is known of it. */
 #define FIRST_SLOPE 0.5
 #define LEAST_SLOPE 0.01
@@ -82,9 +88,9 @@ static bool went_back(const struct signals_traffic *before, const struct signals
 		   now->ours < before->ours || now->active_ms < before->active_ms;
 }
 
-static bool enough(const struct impact *impact, const struct done *done)
+static bool enough_times(const struct impact *impact, const struct done *done, double times)
 {
-	double least = LEAST_PER_S;
+	double least = times * LEAST_PER_S;
 
 	if (done->seconds <= 0.0)
 		return false;
@@ -96,6 +102,11 @@ static bool enough(const struct impact *impact, const struct done *done)
 	if (impact->phase != IMPACT_RUNNING && done->active_ms / done->seconds < LEAST_ACTIVE_MS_PER_S)
 		return false;
 	return done->transactions / done->seconds >= least;
+}
+
+static bool enough(const struct impact *impact, const struct done *done)
+{
+	return enough_times(impact, done, 1.0);
 }
 
 /* Noise goes to and fro; what goes on in one direction is a drift, and is followed faster. */
@@ -117,10 +128,11 @@ static void learn_baseline(struct impact *impact, const struct done *done, int64
 	enter(impact, IMPACT_RUNNING, now_ms);
 }
 
+/* What was limited is let go by and by. */
 static void give_up_measuring(struct impact *impact, int64_t now_ms)
 {
 	impact->percent = NAN;
-	impact->duty = INFINITY;
+	impact->duty = impact->duty < MOST_DUTY ? impact->duty * QUIET_CLIMB : INFINITY;
 	enter(impact, IMPACT_QUIET, now_ms);
 }
 
@@ -194,9 +206,18 @@ static int64_t settle_ms(enum impact_phase phase)
 }
 
 /* The first look only asks whether there is an application at all; a longer one is surer. */
-static int64_t window_ms(enum impact_phase phase)
+static int64_t window_ms(const struct impact *impact)
 {
-	return phase == IMPACT_UNKNOWN ? 900 : phase == IMPACT_QUIET ? QUIET_WINDOW_MS : WINDOW_MS;
+	if (impact->phase == IMPACT_UNKNOWN)
+		return GLANCE_MS;
+	return impact->phase == IMPACT_QUIET && isinf(impact->duty) ? QUIET_WINDOW_MS : WINDOW_MS;
+}
+
+/* An application has shown itself before the window is over. */
+static bool is_plain(const struct impact *impact, const struct done *done)
+{
+	return impact->phase == IMPACT_QUIET && done->seconds * 1000.0 >= GLANCE_MS &&
+		   enough_times(impact, done, PLAIN);
 }
 
 void impact_sample(struct impact *impact, const struct signals_traffic *traffic, const struct impact_own *own,
@@ -221,9 +242,9 @@ void impact_sample(struct impact *impact, const struct signals_traffic *traffic,
 		begin_window(impact, traffic, own, now_ms);
 		return;
 	}
-	if (traffic->counted_ms - impact->window.traffic.counted_ms < window_ms(impact->phase))
-		return;
 	done = since_window(impact, traffic, own);
+	if (done.seconds * 1000.0 < (double)window_ms(impact) && !is_plain(impact, &done))
+		return;
 	begin_window(impact, traffic, own, now_ms);
 	judge_window(impact, &done, most_percent, now_ms);
 }

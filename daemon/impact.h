@@ -14,7 +14,9 @@
  * a second of batches was seen. Sums, not single windows: sessions hand in their counters once a second, ours
  * too, and what belongs to one second is told in the next; in a sum only its ends are wrong. While fewer than
  * 40 transactions a second run, or they execute for less than a hundredth of the time, it cannot be measured:
- * then duty is not limited, and the other signals are all there is.
+ * then duty is not limited, and the other signals are all there is. When an application falls silent duty
+ * doubles from window to window, since it may be back the next moment; one that shows itself beside a fill at
+ * full speed is believed after a second when it does ten times as much as is asked for.
  *
  * Source of the idea: a PI controller with an online baseline estimator, as DB2's util_impact_lim has it
  * (American Control Conference 2004). Backends hand in their counters once a second (PGSTAT_MIN_INTERVAL), so

@@ -30,6 +30,7 @@
 #define LEAST_DEMAND (256.0 * 1024.0)
 #define SMOOTH_S 1.0
 #define USUAL_WEIGHT 0.3
+#define FORGET_AFTER_MS 60000
 #define FORGET_SPEED 0.99 /* with each batch */
 
 struct pace {
@@ -40,6 +41,7 @@ struct pace {
 	int64_t sampled_ms;
 	struct pace_share *shares;
 	size_t shares_count;
+	int64_t left_ms; /* when the last of them left; 0: never */
 	int64_t divided_ms;
 };
 
@@ -237,7 +239,9 @@ void pace_sample(struct pace *pace, const struct signals *signals, int64_t now_m
 
 	pace->sampled_ms = now_ms;
 	pacer_sample(&pace->pacer, signals, pace->own_bytes, least_wish(pace, wish_of_target, 500), now_ms);
-	impact_sample(&pace->impact, &signals->traffic, &pace->own, least_wish(pace, wish_of_impact, 0), now_ms);
+	if (pace->shares)
+		impact_sample(
+			&pace->impact, &signals->traffic, &pace->own, least_wish(pace, wish_of_impact, 0), now_ms);
 	judge_gates(pace, signals, now_ms);
 	if (pace->pacer.judged_ms != judged_ms)
 		divide(pace, now_ms);
@@ -258,14 +262,21 @@ void pace_change(struct pace_share *share, const struct pace_wish *wish)
 	share->wish.opens_at = share->opens_at;
 }
 
+/* What was learnt beside the job before is true a little longer. */
+static void begin(struct pace *pace, int64_t now_ms)
+{
+	if (pace->left_ms == 0 || now_ms - pace->left_ms > FORGET_AFTER_MS)
+		impact_start(&pace->impact, now_ms);
+	impact_disturb(&pace->impact);
+	pace->divided_ms = now_ms;
+}
+
 struct pace_share *pace_join(struct pace *pace, const struct pace_wish *wish, int64_t now_ms)
 {
 	struct pace_share *share = memory_new(sizeof(*share));
 
-	if (!pace->shares) {
-		impact_start(&pace->impact, now_ms);
-		pace->divided_ms = now_ms;
-	}
+	if (!pace->shares)
+		begin(pace, now_ms);
 	share->pace = pace;
 	share->next = pace->shares;
 	pace->shares = share;
@@ -289,6 +300,7 @@ void pace_leave(struct pace_share *share)
 		at = &(*at)->next;
 	*at = share->next;
 	share->pace->shares_count--;
+	share->pace->left_ms = share->asked_ms;
 	share_free(share);
 }
 
