@@ -1,10 +1,6 @@
-#include "daemon/pace.h"
+#include "daemon/pace_inside.h"
 
 #include "common/memory.h"
-#include "daemon/budget.h"
-#include "daemon/gate.h"
-#include "daemon/impact.h"
-#include "daemon/pacer.h"
 #include "daemon/sizer.h"
 
 #include <math.h>
@@ -25,56 +21,9 @@
  * and a short one of few: shorter than in proportion, so far as what a batch costs by itself (about 1 ms)
  * allows. */
 #define LEAST_BATCH_PART 0.03
-/* What a share can use is what it used, and some more, unless its limit held it back. */
-#define DEMAND 1.3
-#define LEAST_DEMAND (256.0 * 1024.0)
-#define SMOOTH_S 1.0
 #define USUAL_WEIGHT 0.3
 #define FORGET_AFTER_MS 60000
 #define FORGET_SPEED 0.99 /* with each batch */
-
-struct pace {
-	struct pacer pacer;
-	struct impact impact;
-	struct impact_own own;
-	int64_t own_bytes;
-	int64_t sampled_ms;
-	struct pace_share *shares;
-	size_t shares_count;
-	int64_t left_ms; /* when the last of them left; 0: never */
-	int64_t divided_ms;
-};
-
-/* One currency of a share. */
-struct account {
-	struct budget_bucket bucket;
-	double spent; /* since the last division */
-	double used;  /* a second, smoothed */
-	double usual; /* of a batch */
-	double owed;  /* taken for batches that have not ended yet */
-	bool held;    /* it had to wait for this since the last division */
-};
-
-struct pace_share {
-	struct pace *pace;
-	struct pace_share *next;
-	struct pace_wish wish;
-	char *opens_at;
-	struct signals_table table;
-	struct gate gate;
-	struct account wal;
-	struct account time; /* milliseconds of execution */
-	double full_speed;   /* of time, while no autovacuum was at the table */
-	int running;         /* batches that have not ended yet */
-	struct text reason;
-	int64_t held_since_ms; /* 0: its batches go */
-	int64_t asked_ms;
-	double held_part; /* of the last seconds that its batches waited */
-	bool limited;     /* and that is so much that it is told, though a batch goes now and then */
-	bool stopped;     /* it waits for something else than its portion */
-	bool by_wal;      /* which of the two limits it waited for last */
-	int64_t throttled_ms;
-};
 
 struct pace *pace_new(void)
 {
@@ -107,111 +56,6 @@ void pace_free(struct pace *pace)
 	free(pace);
 }
 
-/* ---- who gets how much ---- */
-
-/* The strictest of the wishes that have one; `none` when none has. */
-static int least_wish(const struct pace *pace, int (*wish)(const struct pace_wish *), int none)
-{
-	int least = 0;
-
-	for (const struct pace_share *share = pace->shares; share; share = share->next) {
-		int of_share = wish(&share->wish);
-
-		if (of_share > 0 && (least == 0 || of_share < least))
-			least = of_share;
-	}
-	return least > 0 ? least : none;
-}
-
-static int wish_of_target(const struct pace_wish *wish)
-{
-	return wish->lag_target_ms < wish->max_lag_ms ? wish->lag_target_ms : wish->max_lag_ms;
-}
-
-static int wish_of_impact(const struct pace_wish *wish)
-{
-	return wish->max_impact;
-}
-
-static double demand(struct account *account, double least)
-{
-	return account->held ? INFINITY : fmax(account->used * DEMAND, least);
-}
-
-static void settle(struct account *account, double seconds)
-{
-	account->used += (account->spent / seconds - account->used) * (1.0 - exp(-seconds / SMOOTH_S));
-	account->spent = 0.0;
-}
-
-static void divide_wal(struct pace *pace, struct budget_claim *claims, int64_t now_ms)
-{
-	size_t i = 0;
-
-	for (struct pace_share *share = pace->shares; share; share = share->next)
-		claims[i++] = (struct budget_claim){
-			.priority = share->wish.priority,
-			.limit = share->wish.max_wal_rate > 0 ? (double)share->wish.max_wal_rate : INFINITY,
-			.demand = demand(&share->wal, LEAST_DEMAND),
-		};
-	budget_divide(pace->pacer.allowance, claims, i);
-	i = 0;
-	for (struct pace_share *share = pace->shares; share; share = share->next)
-		budget_set_rate(&share->wal.bucket, claims[i++].given, now_ms);
-}
-
-/* Beside an autovacuum of its table a job runs at half its speed; before that is known, half of the time. */
-static double time_limit(const struct pace_share *share)
-{
-	if (share->table.vacuum == SIGNALS_NO_VACUUM)
-		return INFINITY;
-	return (share->full_speed > 0.0 ? share->full_speed : 1000.0 * share->wish.fillers) / 2.0;
-}
-
-/* Whoever does not look at the application has no part in what those may have that do. */
-static bool looks(const struct pace_share *share)
-{
-	return share->wish.max_impact > 0;
-}
-
-static void divide_time(struct pace *pace, struct budget_claim *claims, int64_t now_ms)
-{
-	size_t i = 0;
-
-	for (struct pace_share *share = pace->shares; share; share = share->next) {
-		if (looks(share))
-			claims[i++] = (struct budget_claim){
-				.priority = share->wish.priority,
-				.limit = time_limit(share),
-				.demand = demand(&share->time, 1.0),
-			};
-	}
-	budget_divide(pace->impact.duty * 1000.0, claims, i);
-	i = 0;
-	for (struct pace_share *share = pace->shares; share; share = share->next)
-		budget_set_rate(&share->time.bucket, looks(share) ? claims[i++].given : time_limit(share), now_ms);
-}
-
-static void divide(struct pace *pace, int64_t now_ms)
-{
-	double seconds = (double)(now_ms - pace->divided_ms) / 1000.0;
-	struct budget_claim *claims;
-
-	if (pace->shares_count == 0 || seconds <= 0.0)
-		return;
-	claims = memory_new(pace->shares_count * sizeof(*claims));
-	for (struct pace_share *share = pace->shares; share; share = share->next) {
-		settle(&share->wal, seconds);
-		settle(&share->time, seconds);
-	}
-	divide_wal(pace, claims, now_ms);
-	divide_time(pace, claims, now_ms);
-	for (struct pace_share *share = pace->shares; share; share = share->next)
-		share->wal.held = share->time.held = false;
-	free(claims);
-	pace->divided_ms = now_ms;
-}
-
 /* ---- samples ---- */
 
 static void judge_gates(struct pace *pace, const struct signals *signals, int64_t now_ms)
@@ -238,13 +82,12 @@ void pace_sample(struct pace *pace, const struct signals *signals, int64_t now_m
 	int64_t judged_ms = pace->pacer.judged_ms;
 
 	pace->sampled_ms = now_ms;
-	pacer_sample(&pace->pacer, signals, pace->own_bytes, least_wish(pace, wish_of_target, 500), now_ms);
+	pacer_sample(&pace->pacer, signals, pace->own_bytes, pace_least_target(pace), now_ms);
 	if (pace->shares)
-		impact_sample(
-			&pace->impact, &signals->traffic, &pace->own, least_wish(pace, wish_of_impact, 0), now_ms);
+		impact_sample(&pace->impact, &signals->traffic, &pace->own, pace_least_impact(pace), now_ms);
 	judge_gates(pace, signals, now_ms);
 	if (pace->pacer.judged_ms != judged_ms)
-		divide(pace, now_ms);
+		pace_divide(pace, now_ms);
 }
 
 void pace_sample_table(struct pace_share *share, const struct signals_table *table)
@@ -286,7 +129,7 @@ struct pace_share *pace_join(struct pace *pace, const struct pace_wish *wish, in
 	/* Until the first division: alone nobody limits it, beside others it waits for its part. */
 	budget_set_rate(&share->wal.bucket,
 		fmin(wish->max_wal_rate > 0 ? (double)wish->max_wal_rate : INFINITY,
-			pace->shares_count == 1 ? pace->pacer.allowance : LEAST_DEMAND),
+			pace->shares_count == 1 ? pace->pacer.allowance : PACE_LEAST_DEMAND),
 		now_ms);
 	budget_set_rate(&share->time.bucket, INFINITY, now_ms);
 	return share;
@@ -325,7 +168,7 @@ static bool is_held(struct pace_share *share, int64_t now_ms)
 		say(share, text_is(&share->gate.reason));
 	} else if (share->gate.closed) {
 		say(share, text_is(&share->gate.reason));
-	} else if (impact_pauses(&share->pace->impact) && looks(share)) {
+	} else if (impact_pauses(&share->pace->impact) && pace_looks(share)) {
 		say(share, "a short pause, to learn how fast the application is without the fill (max_impact)");
 	}
 	return share->reason.length > 0;
@@ -388,7 +231,7 @@ static void note_held(struct pace_share *share, bool go, int64_t now_ms)
 }
 
 /* A batch takes what one usually takes when it starts, or those that start together would all be free. */
-static void reserve(struct account *account, double most, int64_t now_ms)
+static void reserve(struct pace_account *account, double most, int64_t now_ms)
 {
 	double amount = fmin(account->usual, most);
 
@@ -397,7 +240,7 @@ static void reserve(struct account *account, double most, int64_t now_ms)
 }
 
 /* What the batch that ends had taken beforehand. */
-static double unreserve(const struct pace_share *share, struct account *account)
+static double unreserve(const struct pace_share *share, struct pace_account *account)
 {
 	double reserved = share->running > 0 ? account->owed / share->running : 0.0;
 
@@ -445,7 +288,7 @@ void pace_ask(struct pace_share *share, int64_t now_ms, struct pace_verdict *ret
 	share->running++;
 }
 
-static void spend(struct pace_share *share, struct account *account, double amount, int64_t now_ms)
+static void spend(struct pace_share *share, struct pace_account *account, double amount, int64_t now_ms)
 {
 	double reserved = unreserve(share, account);
 
@@ -460,7 +303,7 @@ void pace_spend(struct pace_share *share, const struct pace_batch *batch, int64_
 
 	pace->own_bytes += batch->wal_bytes;
 	pace->own.active_ms += batch->ms;
-	pace->own.unsteered_ms += looks(share) ? 0.0 : batch->ms;
+	pace->own.unsteered_ms += pace_looks(share) ? 0.0 : batch->ms;
 	pace->own.transactions++;
 	spend(share, &share->wal, (double)batch->wal_bytes, now_ms);
 	spend(share, &share->time, batch->ms, now_ms);

@@ -1,0 +1,124 @@
+#include "daemon/pace_inside.h"
+
+#include "common/memory.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* What a share can use is what it used, and some more, unless its limit held it back. */
+#define DEMAND 1.3
+#define SMOOTH_S 1.0
+
+/* The strictest of the wishes that have one; `none` when none has. */
+static int least_wish(const struct pace *pace, int (*wish)(const struct pace_wish *), int none)
+{
+	int least = 0;
+
+	for (const struct pace_share *share = pace->shares; share; share = share->next) {
+		int of_share = wish(&share->wish);
+
+		if (of_share > 0 && (least == 0 || of_share < least))
+			least = of_share;
+	}
+	return least > 0 ? least : none;
+}
+
+static int wish_of_target(const struct pace_wish *wish)
+{
+	return wish->lag_target_ms < wish->max_lag_ms ? wish->lag_target_ms : wish->max_lag_ms;
+}
+
+static int wish_of_impact(const struct pace_wish *wish)
+{
+	return wish->max_impact;
+}
+
+static double demand(struct pace_account *account, double least)
+{
+	return account->held ? INFINITY : fmax(account->used * DEMAND, least);
+}
+
+static void settle(struct pace_account *account, double seconds)
+{
+	account->used += (account->spent / seconds - account->used) * (1.0 - exp(-seconds / SMOOTH_S));
+	account->spent = 0.0;
+}
+
+static void divide_wal(struct pace *pace, struct budget_claim *claims, int64_t now_ms)
+{
+	size_t i = 0;
+
+	for (struct pace_share *share = pace->shares; share; share = share->next)
+		claims[i++] = (struct budget_claim){
+			.priority = share->wish.priority,
+			.limit = share->wish.max_wal_rate > 0 ? (double)share->wish.max_wal_rate : INFINITY,
+			.demand = demand(&share->wal, PACE_LEAST_DEMAND),
+		};
+	budget_divide(pace->pacer.allowance, claims, i);
+	i = 0;
+	for (struct pace_share *share = pace->shares; share; share = share->next)
+		budget_set_rate(&share->wal.bucket, claims[i++].given, now_ms);
+}
+
+/* Beside an autovacuum of its table a job runs at half its speed; before that is known, half of the time. */
+static double time_limit(const struct pace_share *share)
+{
+	if (share->table.vacuum == SIGNALS_NO_VACUUM)
+		return INFINITY;
+	return (share->full_speed > 0.0 ? share->full_speed : 1000.0 * share->wish.fillers) / 2.0;
+}
+
+/* Whoever does not look at the application has no part in what those may have that do. */
+bool pace_looks(const struct pace_share *share)
+{
+	return share->wish.max_impact > 0;
+}
+
+static void divide_time(struct pace *pace, struct budget_claim *claims, int64_t now_ms)
+{
+	size_t i = 0;
+
+	for (struct pace_share *share = pace->shares; share; share = share->next) {
+		if (pace_looks(share))
+			claims[i++] = (struct budget_claim){
+				.priority = share->wish.priority,
+				.limit = time_limit(share),
+				.demand = demand(&share->time, 1.0),
+			};
+	}
+	budget_divide(pace->impact.duty * 1000.0, claims, i);
+	i = 0;
+	for (struct pace_share *share = pace->shares; share; share = share->next)
+		budget_set_rate(
+			&share->time.bucket, pace_looks(share) ? claims[i++].given : time_limit(share), now_ms);
+}
+
+void pace_divide(struct pace *pace, int64_t now_ms)
+{
+	double seconds = (double)(now_ms - pace->divided_ms) / 1000.0;
+	struct budget_claim *claims;
+
+	if (pace->shares_count == 0 || seconds <= 0.0)
+		return;
+	claims = memory_new(pace->shares_count * sizeof(*claims));
+	for (struct pace_share *share = pace->shares; share; share = share->next) {
+		settle(&share->wal, seconds);
+		settle(&share->time, seconds);
+	}
+	divide_wal(pace, claims, now_ms);
+	divide_time(pace, claims, now_ms);
+	for (struct pace_share *share = pace->shares; share; share = share->next)
+		share->wal.held = share->time.held = false;
+	free(claims);
+	pace->divided_ms = now_ms;
+}
+
+int pace_least_target(const struct pace *pace)
+{
+	return least_wish(pace, wish_of_target, 500);
+}
+
+int pace_least_impact(const struct pace *pace)
+{
+	return least_wish(pace, wish_of_impact, 0);
+}

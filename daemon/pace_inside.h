@@ -1,0 +1,72 @@
+/*
+ * pace_inside: what the files of the pace room share. Not for others.
+ *
+ *	pace.c		jobs that come and go, samples, may a batch go
+ *	pace_divide.c	who gets how much of what the cluster and the application allow
+ */
+#ifndef BACKFILLD_DAEMON_PACE_INSIDE_H
+#define BACKFILLD_DAEMON_PACE_INSIDE_H
+
+#include "daemon/budget.h"
+#include "daemon/gate.h"
+#include "daemon/impact.h"
+#include "daemon/pace.h"
+#include "daemon/pacer.h"
+
+/* Bytes of WAL a second that every job may ask for. */
+#define PACE_LEAST_DEMAND (256.0 * 1024.0)
+
+struct pace {
+	struct pacer pacer;
+	struct impact impact;
+	struct impact_own own;
+	int64_t own_bytes;
+	int64_t sampled_ms;
+	struct pace_share *shares;
+	size_t shares_count;
+	int64_t left_ms; /* when the last of them left; 0: never */
+	int64_t divided_ms;
+};
+
+/* One currency of a share. */
+struct pace_account {
+	struct budget_bucket bucket;
+	double spent; /* since the last division */
+	double used;  /* a second, smoothed */
+	double usual; /* of a batch */
+	double owed;  /* taken for batches that have not ended yet */
+	bool held;    /* it had to wait for this since the last division */
+};
+
+struct pace_share {
+	struct pace *pace;
+	struct pace_share *next;
+	struct pace_wish wish;
+	char *opens_at;
+	struct signals_table table;
+	struct gate gate;
+	struct pace_account wal;
+	struct pace_account time; /* milliseconds of execution */
+	double full_speed;        /* of time, while no autovacuum was at the table */
+	int running;              /* batches that have not ended yet */
+	struct text reason;
+	int64_t held_since_ms; /* 0: its batches go */
+	int64_t asked_ms;
+	double held_part; /* of the last seconds that its batches waited */
+	bool limited;     /* and that is so much that it is told, though a batch goes now and then */
+	bool stopped;     /* it waits for something else than its portion */
+	bool by_wal;      /* which of the two limits it waited for last */
+	int64_t throttled_ms;
+};
+
+/* What there is, among the shares; batches are paid from their portions. */
+void pace_divide(struct pace *pace, int64_t now_ms);
+
+/* The strictest lag_target_ms and max_impact of the jobs that have one; 500 and 0 where none has. */
+int pace_least_target(const struct pace *pace) MUST_USE;
+int pace_least_impact(const struct pace *pace) MUST_USE;
+
+/* Does the job look at the application? */
+bool pace_looks(const struct pace_share *share) MUST_USE;
+
+#endif
