@@ -9,8 +9,6 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 		 'Use hold_before = ''{add}'' to see the plan before anything is touched, and try the job on a copy.'),
 		('hold_on_plan_regression', job.hold_on_plan_regression,
 		 'Use hold_before = ''{seal}'' and compare EXPLAIN of your queries there.'),
-		('depends_on', cardinality(job.depends_on) > 0,
-		 'Give the earlier job a higher priority, or insert this one after CALL backfill.wait_for(...) of the other.'),
 		('skip_triggers', job.skip_triggers,
 		 'Leave it out: the table''s own UPDATE triggers fire for every row that is filled.')
 	  ) AS r (feature, asked, instead)

@@ -148,7 +148,6 @@ done <<'UNBUILT'
 index|'advise'
 rehearse|true
 hold_on_plan_regression|true
-depends_on|'{a}'
 skip_triggers|true
 UNBUILT
 expect_sql "false, empty and null ask for nothing" ok -U shop_owner "BEGIN;

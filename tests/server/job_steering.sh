@@ -109,6 +109,25 @@ expect_sql "the trigger for updates was made once, each sweep done once" "1|t" "
 	       count(*) FILTER (WHERE kind = 'sweep') = count(DISTINCT detail) FILTER (WHERE kind = 'sweep') FROM backfill.event WHERE name = 'locked'"
 expect_clean "nothing of ours is left" locked
 
+note "order: a job that depends on others"
+enqueue "needs both" table_name=held column_name=needs_both column_type=text value='upper(name)' depends_on='{first of two,second of two}'
+says "needs both" '^job first of two, which does not exist$'
+enqueue "first of two" table_name=held column_name=first_of_two column_type=text value='upper(name)' hold_before='{fill}'
+says "needs both" '^job first of two \(adding\) to be done first$'
+enqueue "second of two" table_name=locked column_name=second_of_two column_type=text value='upper(name)' not_null=true
+sql -U shop_owner main "UPDATE locked SET name = NULL WHERE id = 7"
+proceed "first of two" >/dev/null
+job_reaches "first of two" "done" 20
+job_ends "second of two" failed 20
+says "needs both" '^job second of two, which has failed: .*NULL'
+expect_sql "a job that waits for others has touched nothing" "queued|0" "SELECT stage, (SELECT count(*) FROM pg_attribute WHERE attrelid = 'held'::regclass AND attname = 'needs_both')
+	FROM backfill.job WHERE name = 'needs both'"
+sql -U shop_owner main "UPDATE locked SET name = 'n7' WHERE id = 7"
+again "second of two"
+job_reaches "needs both" "done" 20
+expect_sql "... and goes after all of them" t "SELECT j.started_at >= max(o.finished_at) FROM backfill.job j, backfill.job o
+	WHERE j.name = 'needs both' AND o.name IN ('first of two', 'second of two') GROUP BY j.started_at"
+
 note "order: one job a table, priority, jobs_at_once"
 daemon_stop
 daemon_option jobs_at_once 1

@@ -1,0 +1,157 @@
+#!/usr/bin/env bash
+# What is taken back and what is not: columns that were there before, derived ones, columns that others depend on, columns
+# that somebody else has made; and a daemon that is killed while it cancels or rolls back.
+# shellcheck disable=SC2119 # our functions have their own arguments
+# shellcheck source=tests/server/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/server/faults_lib.sh
+. "$(dirname "$0")/faults_lib.sh"
+# shellcheck source=tests/server/job_lib.sh
+. "$TOP/tests/server/job_lib.sh"
+
+job_world
+daemon_option jobs_at_once 16
+owner() {
+	sql -U shop_owner main "$1"
+}
+table() { # NAME [MORE]
+	owner "CREATE TABLE $1 (id int PRIMARY KEY, name text${2:+, $2}); INSERT INTO $1 (id, name) SELECT g, 'n' || g FROM generate_series(1, 500) g; ANALYZE $1"
+}
+kept() { # NAME: the sentences of the history about what stays
+	sql main "SELECT detail FROM backfill.event WHERE name = '$1' AND kind = 'kept' ORDER BY id DESC LIMIT 1"
+}
+
+note "columns that were there before"
+for end in cancel roll_back; do
+	for at in sealed "done"; do
+		if [[ $end == cancel && $at == "done" ]]; then continue; fi
+		table "plain_${end}_$at" "v text"
+		table "full_${end}_$at" "v text DEFAULT 'd' NOT NULL"
+	done
+done
+plain=$(shape plain_cancel_sealed | sed 's/plain_cancel_sealed/T/g')
+full=$(shape full_cancel_sealed | sed 's/full_cancel_sealed/T/g')
+daemon_start
+for job in plain_cancel_sealed plain_roll_back_sealed plain_roll_back_done; do
+	enqueue "$job" table_name="$job" column_name=v value='upper(name)' default_expr="'new'" not_null=true \
+		hold_before="$([[ $job == *sealed ]] && echo '{seal}' || echo '{}')"
+done
+for job in full_cancel_sealed full_roll_back_sealed full_roll_back_done; do
+	enqueue "$job" table_name="$job" column_name=v value='upper(name)' sync=derive not_null=true \
+		hold_before="$([[ $job == *sealed ]] && echo '{seal}' || echo '{}')"
+done
+jobs_settle 30
+for job in plain full; do
+	expect_sql "$job: done" "done" "SELECT stage FROM backfill.job WHERE name = '${job}_roll_back_done'"
+	steer "${job}_cancel_sealed" "wanted = 'cancel'"
+	steer "${job}_roll_back_sealed" "wanted = 'roll_back'"
+	steer "${job}_roll_back_done" "wanted = 'roll_back'"
+done
+for at in sealed "done"; do
+	for job in plain full; do
+		job_ends "${job}_roll_back_$at" rolled_back 20
+		expect_equal "$job, rolled back from $at: it has its old self" "${!job}" "$(shape "${job}_roll_back_$at" | sed "s/${job}_roll_back_$at/T/g")"
+		expect_sql "... and keeps its values" 500 "SELECT count(*) FROM ${job}_roll_back_$at WHERE v = upper(name)"
+		expect_match "... which the history says" 'column v was there before the job and stays.*500 rows were filled' "$(kept "${job}_roll_back_$at")"
+	done
+done
+for job in plain full; do
+	job_ends "${job}_cancel_sealed" cancelled 20
+	expect_sql "$job, cancelled: the values stay, the triggers are gone" "500|0" "SELECT count(*) FILTER (WHERE v = upper(name)),
+		(SELECT count(*) FROM pg_trigger WHERE tgrelid = '${job}_cancel_sealed'::regclass) FROM ${job}_cancel_sealed"
+	expect_match "... which the history says" 'column v stays.*500 rows were filled.*triggers are gone' "$(kept "${job}_cancel_sealed")"
+done
+
+note "others depend on the column"
+table viewed
+enqueue viewed table_name=viewed column_name=v column_type=text value='upper(name)' sync=derive
+job_reaches viewed "done" 20
+owner "CREATE VIEW looks AS SELECT v FROM viewed"
+steer viewed "wanted = 'roll_back'"
+job_ends viewed failed 20
+expect_failed "the job fails, names it and says what to do" viewed rolling_back 'view looks depends on column v of table viewed.*2BP01.*Drop what depends on column v'
+expect_sql "... what was taken back already stays away" 0 "SELECT count(*) FROM pg_trigger WHERE tgrelid = 'viewed'::regclass"
+owner "DROP VIEW looks"
+again viewed
+job_ends viewed rolled_back 20
+expect_equal "... and it goes on once nobody does" "$(shape viewed | grep -c "column v")" 0
+
+note "a column that somebody else has made"
+table foreign_column
+enqueue foreign_column table_name=foreign_column column_name=v column_type=text value='upper(name)' hold_before='{add}'
+says foreign_column '^held before add'
+owner "ALTER TABLE foreign_column ADD COLUMN v text DEFAULT 'theirs'"
+proceed foreign_column >/dev/null
+job_reaches foreign_column "done" 20
+steer foreign_column "wanted = 'roll_back'"
+job_ends foreign_column rolled_back 20
+expect_sql "is not dropped" t "SELECT count(*) = 500 FROM foreign_column WHERE v IS NOT NULL"
+
+note "a table that is gone"
+table gone
+enqueue gone table_name=gone column_name=v column_type=text value='upper(name)' hold_before='{fill}'
+says gone '^held before fill'
+owner "DROP TABLE gone"
+steer gone "wanted = 'roll_back'"
+job_ends gone rolled_back 20
+ok "there is nothing to take back"
+
+note "the daemon is killed meanwhile"
+daemon_stop
+binary=$(daemon_binary)
+config=$(daemon_config)
+kills=0
+kill_until() { # NAME STAGE
+	local end=$((SECONDS + 60)) longest=60 delay
+	until [[ $(sql main "SELECT stage FROM backfill.job WHERE name = '$1'") == "$2" ]]; do
+		become_server "$binary" --config "$config" </dev/null >>"$WORK/killed.log" 2>&1 &
+		echo $! >"$WORK/pids/killed"
+		delay=$((30 + RANDOM % longest)) # the moment is the point; a busy machine needs longer to get anywhere
+		longest=$((longest * 5 / 4))
+		sleep "$(printf '0.%03d' $((delay > 999 ? 999 : delay)))"
+		kill -KILL $! 2>/dev/null || true
+		wait $! 2>/dev/null || true
+		kills=$((kills + 1))
+		lease_lapses
+		((SECONDS < end)) || give_up "job $1 is $2 between kills" "$(sql main "SELECT stage, waiting_for, error FROM backfill.job WHERE name = '$1'")"
+	done
+}
+for number in 1 2 3; do
+	for wish in cancel roll_back; do
+		job=killed_${wish}_$number
+		table "$job"
+		before=$(shape "$job")
+		enqueue "$job" table_name="$job" column_name=v column_type=text value='upper(name)' default_expr="'new'" not_null=true hold_before='{seal}'
+		daemon_run --once >>"$WORK/once.log" 2>&1
+		if [[ $number == 3 ]]; then # in the middle of its sealing
+			session_open "lock_$wish" main -U shop_owner
+			session_do "lock_$wish" "BEGIN; LOCK TABLE $job IN ACCESS SHARE MODE" >/dev/null
+			steer "$job" "hold_before = '{}'"
+			daemon_start
+			wait_until 10 "job $job is sealing" "SELECT stage = 'sealing', stage FROM backfill.job WHERE name = '$job'"
+			daemon_kill
+			session_close "lock_$wish"
+			lease_lapses
+		fi
+		steer "$job" "wanted = '$wish'"
+		if [[ $wish == cancel ]]; then
+			kill_until "$job" cancelled
+			expect_sql "$job: cancelled, column and values are there, triggers are not" "500|0" "SELECT count(*) FILTER (WHERE v = upper(name)),
+				(SELECT count(*) FROM pg_trigger WHERE tgrelid = '$job'::regclass) FROM $job"
+		else
+			kill_until "$job" rolled_back
+			expect_equal "$job: the table is what it was" "$before" "$(shape "$job")"
+		fi
+	done
+done
+lease_lapses
+daemon_start
+for number in 1 2 3; do
+	for wish in cancel roll_back; do
+		steer "killed_${wish}_$number" "wanted = 'run', hold_before = '{}'"
+		job_reaches "killed_${wish}_$number" "done" 20
+		expect_sql "killed_${wish}_$number: done afterwards" "500|t" "SELECT count(*) FILTER (WHERE v = upper(name)),
+			(SELECT attnotnull FROM pg_attribute WHERE attrelid = 'killed_${wish}_$number'::regclass AND attname = 'v') FROM killed_${wish}_$number"
+	done
+done
+daemon_stop
