@@ -73,6 +73,20 @@ static void a_job_gets_from_queued_to_done_whatever_has_work(void **state)
 	}
 }
 
+static void every_stage_has_its_ways_back(void **state)
+{
+	(void)state;
+	for (int stage = STAGE_QUEUED; stage <= STAGE_ANALYZING; stage++)
+		if (!stage_move_reason((enum stage)stage, STAGE_CANCELLED) ||
+			!stage_move_reason((enum stage)stage, STAGE_ROLLING_BACK))
+			fail_msg("no reason from %s to cancelled or to rolling_back", stage_name((enum stage)stage));
+	assert_non_null(stage_move_reason(STAGE_DONE, STAGE_ROLLING_BACK));
+	assert_non_null(stage_move_reason(STAGE_ROLLING_BACK, STAGE_ROLLED_BACK));
+	assert_non_null(stage_move_reason(STAGE_ROLLING_BACK, STAGE_FAILED));
+	assert_null(stage_move_reason(STAGE_DONE, STAGE_CANCELLED));
+	assert_null(stage_move_reason(STAGE_ROLLING_BACK, STAGE_CANCELLED));
+}
+
 static void moves_that_may_not_be(void **state)
 {
 	static const struct {
@@ -121,6 +135,7 @@ int main(void)
 		cmocka_unit_test(every_stage_has_a_name_that_is_read_back),
 		cmocka_unit_test(which_stage_follows),
 		cmocka_unit_test(a_job_gets_from_queued_to_done_whatever_has_work),
+		cmocka_unit_test(every_stage_has_its_ways_back),
 		cmocka_unit_test(moves_that_may_not_be),
 		cmocka_unit_test(holds_stand_before_their_stages),
 	};
