@@ -29,8 +29,10 @@ for end in cancel roll_back; do
 		table "full_${end}_$at" "v text DEFAULT 'd' NOT NULL"
 	done
 done
-plain=$(shape plain_cancel_sealed | sed 's/plain_cancel_sealed/T/g')
-full=$(shape full_cancel_sealed | sed 's/full_cancel_sealed/T/g')
+declare -A old=()
+for job in plain full; do
+	old[$job]=$(shape "${job}_cancel_sealed" | sed "s/${job}_cancel_sealed/T/g")
+done
 daemon_start
 for job in plain_cancel_sealed plain_roll_back_sealed plain_roll_back_done; do
 	enqueue "$job" table_name="$job" column_name=v value='upper(name)' default_expr="'new'" not_null=true \
@@ -50,7 +52,7 @@ done
 for at in sealed "done"; do
 	for job in plain full; do
 		job_ends "${job}_roll_back_$at" rolled_back 20
-		expect_equal "$job, rolled back from $at: it has its old self" "${!job}" "$(shape "${job}_roll_back_$at" | sed "s/${job}_roll_back_$at/T/g")"
+		expect_equal "$job, rolled back from $at: it has its old self" "${old[$job]}" "$(shape "${job}_roll_back_$at" | sed "s/${job}_roll_back_$at/T/g")"
 		expect_sql "... and keeps its values" 500 "SELECT count(*) FROM ${job}_roll_back_$at WHERE v = upper(name)"
 		expect_match "... which the history says" 'column v was there before the job and stays.*500 rows were filled' "$(kept "${job}_roll_back_$at")"
 	done
