@@ -37,11 +37,29 @@ BEGIN
 	RETURN false;
 END $$;
 
+-- What wait_for has to tell who waits, who was told `said` at `said_at`: each stage at once, other news after 10 s, and something
+-- once a minute: a client that is gone without a word is noticed only by sending to it.
+CREATE OR REPLACE FUNCTION backfill.wait_says(name text, said text, said_at timestamptz) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	stage text;
+	news text;
+BEGIN
+	SELECT format('job %s %L is in stage %s', s.id, s.name, s.stage), format('job %s %L is in stage %s', s.id, s.name, s.stage) || coalesce(', waiting: ' || s.waiting_for, '')
+	  INTO stage, news
+	  FROM backfill.status s WHERE s.name = wait_says.name;
+	RETURN CASE WHEN said IS NULL OR NOT starts_with(said, stage) OR said_at < clock_timestamp() - interval '1 minute'
+	              OR said_at < clock_timestamp() - interval '10 s' AND said <> news THEN news END;
+END $$;
+
 -- No SET clause: a procedure with one may not commit. So every name is qualified.
 CREATE OR REPLACE PROCEDURE backfill.wait_for(name text, stage text DEFAULT 'done', timeout interval DEFAULT NULL)
 LANGUAGE plpgsql AS $$
 DECLARE
 	until pg_catalog.timestamptz := pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) timeout;
+	said pg_catalog.text;
+	said_at pg_catalog.timestamptz;
+	news pg_catalog.text;
 BEGIN
 	-- A transaction that began before this very statement has a BEGIN of its own.
 	IF pg_catalog.now() OPERATOR(pg_catalog.<) pg_catalog.statement_timestamp() THEN
@@ -51,6 +69,12 @@ BEGIN
 			HINT = 'CALL it on its own: COMMIT first, or leave out BEGIN (psql: no -1; migration tools: outside the transaction).';
 	END IF;
 	WHILE NOT backfill.wait_look(name, stage, until) LOOP
+		news := backfill.wait_says(name, said, said_at);
+		IF news IS NOT NULL THEN
+			RAISE NOTICE USING MESSAGE = news;
+			said := news;
+			said_at := pg_catalog.clock_timestamp();
+		END IF;
 		COMMIT;
 		PERFORM pg_catalog.pg_sleep(0.2);
 	END LOOP;

@@ -6,7 +6,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA backfill TO backfill_user;
 GRANT EXECUTE ON FUNCTION backfill.move_bookmark, backfill.field_set TO PUBLIC;
 -- Not the trigger functions: on a table of somebody's own, job_tell would write events that never happened.
 GRANT EXECUTE ON ROUTINE backfill.proceed, backfill.pause_all, backfill.resume_all, backfill.purge, backfill.wait_for,
-	backfill.history(bigint), backfill.history(text), backfill.as_sql, backfill.may_steer, backfill.check_admin, backfill.wait_look,
+	backfill.history(bigint), backfill.history(text), backfill.as_sql, backfill.may_steer, backfill.check_admin, backfill.wait_look, backfill.wait_says,
 	backfill.job_not_built, backfill.job_bad_knob, backfill.job_check_limits, backfill.job_check_table, backfill.job_check_type,
 	backfill.job_check_column, backfill.job_check_wishes, backfill.job_check_index, backfill.has_opclass, backfill.job_type,
 	backfill.job_check_unique, backfill.job_check_circle, backfill.job_check_foreign_key, backfill.foreign_key_read, backfill.job_check_alone,

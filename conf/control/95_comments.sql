@@ -207,6 +207,7 @@ BEGIN
 			('FUNCTION backfill.move_bookmark', 'Moves a filler''s bookmark in its batch''s own transaction; raises BF001 unless login, epoch and lease are right.'),
 			('FUNCTION backfill.may_steer', 'Internal: whether the current user may steer jobs of that role.'),
 			('FUNCTION backfill.check_admin', 'Internal: raises unless the current user is an admin.'),
+			('FUNCTION backfill.wait_says', 'Internal: what wait_for has to tell, once in a while.'),
 			('FUNCTION backfill.wait_look', 'Internal: one look of wait_for.'),
 			('FUNCTION backfill.job_not_built', 'Internal: what a job asks for that this version cannot do.'),
 			('FUNCTION backfill.in_words', 'How long something has lasted, for people: 2 h 10 min.'),

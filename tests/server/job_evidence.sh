@@ -115,11 +115,9 @@ expect_clean "nothing of ours is left" other
 
 note "a name that needs quotes, a table that moves to another schema"
 sql -U shop_owner main "CREATE SCHEMA \"It's\" AUTHORIZATION shop_owner; GRANT USAGE ON SCHEMA \"It's\" TO shop_app;
-	CREATE TABLE \"It's\".moved (id int, name text); CREATE TABLE parts (id int, name text); GRANT ALL ON \"It's\".moved, parts TO shop_app"
+	CREATE TABLE \"It's\".moved (id int, name text); GRANT ALL ON \"It's\".moved TO shop_app"
 enqueue moved table_name="\"It's\".moved" column_name=v column_type=text value='upper(name)' hold_before='{seal}' seal_after_quiet='1 h'
-enqueue parts table_name=parts column_name=v column_type=text value='upper(name)' hold_before='{seal}'
 says moved '^held before seal: no write'
-says parts '^held before seal: no write'
 write batch "INSERT INTO \"It's\".moved VALUES (1, 'a')"
 helped moved 1
 sql -U shop_owner main "ALTER TABLE \"It's\".moved SET SCHEMA public"
@@ -132,6 +130,28 @@ says moved 'cannot be read \(the sequences that the fill trigger counts in are g
 proceed moved >/dev/null
 job_reaches moved "done" 10
 expect_clean "nothing of ours is left" moved
+
+note "inheritance, partitions: one pair of sequences a job"
+sql -U shop_owner main "CREATE TABLE parent (id int, name text); CREATE TABLE child () INHERITS (parent);
+	CREATE TABLE parts (id int, name text) PARTITION BY RANGE (id); CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (100);
+	CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (100) TO (200);
+	GRANT ALL ON parent, child, parts, parts_1, parts_2 TO shop_app"
+enqueue children table_name=parent column_name=v column_type=text value='upper(name)' hold_before='{seal}'
+enqueue parts table_name=parts column_name=v column_type=text value='upper(name)' hold_before='{seal}'
+says children '^held before seal: no write'
+says parts '^held before seal: no write'
+write batch "INSERT INTO parent VALUES (1, 'a'); INSERT INTO child VALUES (1, 'b'); INSERT INTO parts VALUES (1, 'c'), (101, 'd'); INSERT INTO parts_2 VALUES (102, 'e')"
+helped children 2
+helped parts 3
+steer children "wanted = 'cancel'"
+job_ends children cancelled 10
+expect_sql "cancelling takes the sequences away" 0 "SELECT count(*) FROM pg_class WHERE relname LIKE 'backfill_helped%$(job_id children)'"
+steer parts "wanted = 'roll_back'"
+job_ends parts rolled_back 10
+expect_sql "rolling back, too" 0 "SELECT count(*) FROM pg_class WHERE relname LIKE 'backfill_helped%$(job_id parts)'"
+steer parts "wanted = 'run'"
+says parts '^held before seal: no write has needed help since'
+expect_equal "rolling forward again counts anew" "0|f|" "$(evidence parts)"
 
 note "eight writers at once, none waits for another"
 traffic_start forgetful 8 400 <<-'SQL'
@@ -152,4 +172,35 @@ expect_match "pgbench is named" 'pgbench' "$(evidence parts)"
 note "wait_for, of a held job"
 expect_error "its end says what the job is held for" 57014 "did not reach stage sealing in time.*held before seal: last write that needed help" -U shop_owner "CALL backfill.wait_for('parts', 'sealing', '1 s')"
 expect_sql "a stage that it has passed is no reason to wait" "" -U shop_owner "CALL backfill.wait_for('parts', 'adding', '1 s')"
+sql -U shop_owner main "CREATE TABLE slow (id int, name text); INSERT INTO slow VALUES (1, 'a')"
+enqueue slow table_name=slow column_name=v column_type=text value='upper(name)' hold_before='{fill,seal}'
+says slow '^held before fill'
+# waiter APP: a client that waits for the job to be done
+waiter() {
+	PGAPPNAME=$1 "$PSQL" -X -d "$(conninfo main shop_owner shop)" -c "CALL backfill.wait_for('slow')" >"$WORK/$1.out" 2>&1 &
+	echo $! >"$WORK/pids/$1"
+	wait_until 10 "$1 waits" "SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = '$1' AND wait_event = 'PgSleep'"
+}
+# gone APP: neither it nor a transaction of it is there
+gone() {
+	wait_until 10 "$1 is gone" "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = '$1'"
+	rm -f "$WORK/pids/$1"
+}
+waiter impatient
+kill -INT "$(cat "$WORK/pids/impatient")"
+wait_until 10 "it has given up" "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'impatient' AND state = 'active'"
+gone impatient
+expect_match "Ctrl-C ends it, after it has said what it waits for" "NOTICE:  job [0-9]+ 'slow' is in stage adding, waiting: held before fill: .*canceling statement due to user request" "$(tr '\n' ' ' <"$WORK/impatient.out")"
+waiter ended
+sql main "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ended'" >/dev/null
+gone ended
+ok "pg_terminate_backend ends it"
+waiter killed
+kill -KILL "$(cat "$WORK/pids/killed")"
+proceed slow >/dev/null
+says slow '^held before seal'
+gone killed
+ok "a client that is gone without a word is noticed at the next stage, though the job goes on"
+expect_sql "no lock of theirs is left" 0 "SELECT count(*) FROM pg_locks WHERE relation = 'backfill.job'::regclass AND pid <> pg_backend_pid()
+	AND pid NOT IN (SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'backfilld%')"
 daemon_stop
