@@ -340,6 +340,49 @@ static void column_function_and_trigger_come_in_one_transaction(void **state)
 	change_step_clear(&step);
 }
 
+static void expect_text(const char *what, const struct job *job, const struct relation *relation,
+	enum stage stage, const char *text)
+{
+	struct change_step step = {0};
+	char *sql;
+
+	if (!change_next(job, relation, stage, &step))
+		fail_msg("%s: nothing to do", what);
+	sql = change_text(&step);
+	if (!strstr(sql, text))
+		fail_msg("%s: %s", what, sql);
+	free(sql);
+	change_step_clear(&step);
+}
+
+static void the_counters_come_and_go_with_the_function(void **state)
+{
+	struct job job = job_of(JOB_SYNC_FILL, false, NULL, false);
+	struct relation relation = {
+		.server_version = 150000, .schema_name = (char *)"public", .control_login = (char *)"backfilld"};
+
+	(void)state;
+	expect_text("made before it", &job, &relation, STAGE_ADDING,
+		"CREATE SEQUENCE public.backfill_helped_7;\nCREATE SEQUENCE public.backfill_helped_at_7;\n"
+		"GRANT SELECT ON SEQUENCE public.backfill_helped_7, public.backfill_helped_at_7 TO \"backfilld\";\n"
+		"CREATE FUNCTION public.backfill_fill_7()");
+	relation.column_exists = true;
+	relation.counters = (char *)"public.backfill_helped_7";
+	expect_text("left by a function that was dropped", &job, &relation, STAGE_ADDING,
+		"DROP SEQUENCE public.backfill_helped_7;\nCREATE SEQUENCE public.backfill_helped_7;");
+	relation.function_name = (char *)"public.backfill_fill_7";
+	relation.counters = (char *)"public.backfill_helped_7, old.backfill_helped_at_7";
+	for (size_t i = 0; i < 3; i++) {
+		static const enum stage ends[] = {STAGE_SEALING, STAGE_CANCELLED, STAGE_ROLLING_BACK};
+
+		expect_text("dropped behind it", &job, &relation, ends[i],
+			"DROP FUNCTION public.backfill_fill_7();\n"
+			"DROP SEQUENCE public.backfill_helped_7, old.backfill_helped_at_7;");
+	}
+	relation.function_name = NULL;
+	expect_text("also alone", &job, &relation, STAGE_SEALING, "DROP SEQUENCE public.backfill_helped_7");
+}
+
 /* Partitions take over their parent's triggers, inheritance children do not. */
 static void each_inheritance_child_has_triggers_of_its_own(void **state)
 {
@@ -471,6 +514,7 @@ int main(void)
 		cmocka_unit_test(what_a_step_says),
 		cmocka_unit_test(an_identity_goes_on_where_its_helper_ends),
 		cmocka_unit_test(column_function_and_trigger_come_in_one_transaction),
+		cmocka_unit_test(the_counters_come_and_go_with_the_function),
 		cmocka_unit_test(each_inheritance_child_has_triggers_of_its_own),
 		cmocka_unit_test(what_is_taken_back),
 		cmocka_unit_test(stages_that_change_nothing),
