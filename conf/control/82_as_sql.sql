@@ -37,6 +37,8 @@ DECLARE
 	steps backfill.plan_step[];
 	planned boolean;
 	parts text[];
+	-- what stands for backfill.field_set where the statements are run
+	helper text := 'backfill.field_set';
 	leaf text;
 	filled text;
 	again text;
@@ -70,8 +72,14 @@ BEGIN
 	  || CASE WHEN planned THEN E'-- The statements are those of backfill.plan_step. Where a lock is not to be had in time, repeat that step.\n'
 	          ELSE E'-- The job is not planned yet: this is a sketch. Its expressions have not been tried, nor has the catalogue been read.\n' END
 	  || format(E'SET search_path = %s;\n', j.search_path);
+	-- where there is no schema backfill the function comes along
+	IF planned AND j.field IS NOT NULL THEN
+		helper := format('%I.%I', (parse_ident(j.table_name))[1], 'backfill_field_set_' || j.id);
+		s := s || format(E'\n-- what sets the field\n%s;\n', rtrim(replace(pg_get_functiondef('backfill.field_set'::regproc), 'backfill.field_set', helper), E'\n'));
+	END IF;
 	FOREACH step IN ARRAY steps LOOP
 		number := number + 1;
+		step.statement := replace(step.statement, 'backfill.field_set(', helper || '(');
 		s := s || format(E'\n-- %s. %s\n', number, translate(step.note, E'\r\n', '  '));
 		-- by hand there is no daemon to read what the fill trigger counts, and perhaps not even its login
 		step.statement := regexp_replace(step.statement, '\nGRANT SELECT ON SEQUENCE [^\n]*backfill_helped_at_[0-9]+ TO [^\n]*;', '');
@@ -81,7 +89,7 @@ BEGIN
 			step.statement := replace(step.statement, '(its name)',
 			                          quote_ident((parse_ident(j.table_name))[2] || '_' || j.column_name || '_not_null'));
 		END IF;
-		parts := regexp_match(step.statement, '^UPDATE ONLY (.*?\n\)) WHERE ctid >= \S+ AND ctid < \S+ AND (.*)$');
+		parts := regexp_match(step.statement, '^UPDATE ONLY (.*?\n\)+) WHERE ctid >= \S+ AND ctid < \S+ AND (.*)$');
 		IF step.statement LIKE '--%' THEN
 			s := s || regexp_replace(step.statement, '^(--)? *', '-- ', 'ng') || E'\n';
 		ELSIF parts IS NOT NULL THEN
@@ -103,5 +111,5 @@ BEGIN
 			END IF;
 		END IF;
 	END LOOP;
-	RETURN s;
+	RETURN s || CASE WHEN planned AND j.field IS NOT NULL THEN format(E'\nDROP FUNCTION %s;\n', helper) ELSE '' END;
 END $$;

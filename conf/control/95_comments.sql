@@ -211,6 +211,7 @@ BEGIN
 			('FUNCTION backfill.wait_look', 'Internal: one look of wait_for.'),
 			('FUNCTION backfill.job_not_built', 'Internal: what a job asks for that this version cannot do.'),
 			('FUNCTION backfill.in_words', 'How long something has lasted, for people: 2 h 10 min.'),
+			('FUNCTION backfill.field_set', 'The document with a value at a path where nothing is there yet: what a job with a field fills with.'),
 			('FUNCTION backfill.object_name', 'Name of something that a job makes, 63 bytes at most, as PostgreSQL would shorten it.'),
 			('FUNCTION backfill.job_bad_knob', 'Internal: knobs of a job outside their range.'),
 			('FUNCTION backfill.as_sql_fill', 'Internal: the fill of a job as a block of SQL.'),

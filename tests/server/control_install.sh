@@ -36,12 +36,12 @@ expect_sql "every table, view and column of a table says what it is" "" "SELECT 
 	AND (obj_description(c.oid, 'pg_class') IS NULL OR (a.attnum IS NOT NULL AND col_description(c.oid, a.attnum) IS NULL))"
 expect_sql "every function says what it is" "" "SELECT p.oid::regprocedure FROM pg_proc p
 	WHERE p.pronamespace = 'backfill'::regnamespace AND obj_description(p.oid, 'pg_proc') IS NULL"
-expect_sql "what runs as its owner, and what cannot be resolved wrongly, has a pinned search_path" "job_resolve wait_for" \
+expect_sql "what runs as its owner, and what cannot be resolved wrongly, has a pinned search_path" "field_set job_resolve wait_for" \
 	"SELECT string_agg(p.proname, ' ' ORDER BY p.proname) FROM pg_proc p WHERE p.pronamespace = 'backfill'::regnamespace
 	AND (p.proconfig IS NULL OR NOT 'search_path=pg_catalog, pg_temp' = ANY (p.proconfig))"
-expect_sql "these two do not run as their owner" 0 "SELECT count(*) FROM pg_proc p
+expect_sql "these do not run as their owner" 0 "SELECT count(*) FROM pg_proc p
 	WHERE p.pronamespace = 'backfill'::regnamespace AND p.prosecdef AND p.proconfig IS NULL"
-expect_sql "the public may call one function" "backfill.move_bookmark" "SELECT string_agg('backfill.' || p.proname, ' ') FROM pg_proc p
+expect_sql "the public may call what batches call" "backfill.field_set backfill.move_bookmark" "SELECT string_agg('backfill.' || p.proname, ' ' ORDER BY p.proname) FROM pg_proc p
 	WHERE p.pronamespace = 'backfill'::regnamespace AND has_function_privilege('stranger', p.oid, 'EXECUTE')"
 
 # Again

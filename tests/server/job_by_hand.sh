@@ -8,8 +8,8 @@
 
 tables="
 	CREATE TABLE org (id int PRIMARY KEY, name text); INSERT INTO org SELECT g, 'o' || g FROM generate_series(0, 9) g;
-	CREATE TABLE item (id int PRIMARY KEY, name text, org_id int, doc jsonb, old int);
-	INSERT INTO item SELECT g, 'n' || g, g % 10, jsonb_build_object('n', g), CASE WHEN g % 2 = 0 THEN g END FROM generate_series(1, 3000) g;
+	CREATE TABLE item (id int PRIMARY KEY, name text, org_id int, doc jsonb, papers jsonb, old int);
+	INSERT INTO item SELECT g, 'n' || g, g % 10, jsonb_build_object('n', g), jsonb_build_object('n', g), CASE WHEN g % 2 = 0 THEN g END FROM generate_series(1, 3000) g;
 	CREATE TABLE cut (id int, name text, day date) PARTITION BY RANGE (day);
 	CREATE TABLE \"cut A\" PARTITION OF cut FOR VALUES FROM ('2025-01-01') TO ('2025-07-01') PARTITION BY HASH (id);
 	CREATE TABLE cut_a1 PARTITION OF \"cut A\" FOR VALUES WITH (MODULUS 2, REMAINDER 0);
@@ -52,7 +52,7 @@ ask quiet table_name=item column_name=quiet column_type=text value='name' seal_a
 ask numbered table_name=item column_name=numbered column_type=bigint identity=always hold_before='{add}'
 ask optional table_name=item column_name=optional column_type=int identity='by default' is_unique=true hold_before='{add}'
 ask field table_name=item column_name=doc field='{a,b}' value='to_jsonb(name)' hold_before='{add}'
-ask needed table_name=item column_name=doc field='{c}' value='to_jsonb(id)' not_null=true hold_before='{add}'
+ask needed table_name=item column_name=papers field='{c}' value='to_jsonb(id)' not_null=true hold_before='{add}'
 ask partitioned table_name=cut column_name=v column_type=text value='upper(cut.name)' not_null=true check_expr="v <> ''" index=btree hold_before='{add}'
 ask references table_name=cut column_name=o column_type=int value='id % 10' foreign_key='org(id) ON DELETE CASCADE' hold_before='{add}'
 ask inherited table_name=parent column_name=v column_type=text value='upper(parent.name)' not_null=true check_expr="v <> ''" index=btree hold_before='{add}'
