@@ -145,7 +145,8 @@ cluster_resume() {
 	become_server setsid env -u MALLOC_PERTURB_ "$PG_BIN/postgres" -D "$WORK/$1/data" </dev/null >>"$WORK/$1/log" 2>&1 &
 	pid=$!
 	disown "$pid"
-	until [[ $(sed -n 8p "$file" 2>/dev/null) =~ ^(ready|standby) && $(head -n 1 "$file") == "$pid" ]]; do
+	# In this order: a killed server has left a file that says "ready".
+	until [[ $(head -n 1 "$file" 2>/dev/null) == "$pid" && $(sed -n 8p "$file") =~ ^(ready|standby) ]]; do
 		kill -0 "$pid" 2>/dev/null || give_up "cluster $1 starts" "$(tail -n 20 "$WORK/$1/log")"
 		((SECONDS < end)) || give_up "cluster $1 starts within 60 s" "$(tail -n 20 "$WORK/$1/log")"
 		sleep 0.05
