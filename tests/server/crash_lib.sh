@@ -257,16 +257,16 @@ crash_tell() {
 	note "its points: $(grep -o "point [0-9]* of job $id: .*" "$(cluster_log main)")"
 }
 
-# crash_leg WHAT KIND STAGE RIGHT EVERY LAST: drives all jobs of the kind to STAGE, and checks that each one was killed.
+# crash_leg WHAT KIND STAGE RIGHT: drives all jobs of the kind to STAGE, and checks that each one was killed.
 crash_leg() {
 	local seen most begun=$SECONDS
 	crash_drive "$1"
 	note "$1: $CRASHES crashes in $((SECONDS - begun)) s"
 	seen=$(crash_seen "$2")
-	most=$((seen / $5 < $6 ? seen / $5 : $6))
+	most=$((seen / CRASH_EACH < CRASH_LAST ? seen / CRASH_EACH : CRASH_LAST))
 	check "$1: of $seen points $CRASHES were the end of a daemon" test "$CRASHES" -ge "$most" -a "$CRASHES" -gt 0
-	if ((seen >= $5 * ($6 + 1))); then
-		note "$1: more points than were counted before: $seen instead of $(($5 * $6))"
+	if ((seen >= CRASH_EACH * (CRASH_LAST + 1))); then
+		note "$1: more points than were counted before: $seen instead of $CRASH_POINTS"
 	fi
 	crash_compare "$1" "$2" "$3" "$4"
 }
@@ -290,14 +290,23 @@ crash_measure() {
 	CRASH_POINTS=$(crash_seen "$kind")
 }
 
+# $CRASH_EACH: each how many-th of $CRASH_POINTS is taken; $CRASH_LAST: how many that are.
+crash_choose() {
+	CRASH_EACH=${CRASH_EVERY:-1}
+	if ((CRASH_EACH > CRASH_POINTS)); then
+		CRASH_EACH=$CRASH_POINTS
+	fi
+	CRASH_LAST=$((CRASH_POINTS / CRASH_EACH))
+}
+
 crash_kind() {
-	local kind=$1 every=${CRASH_EVERY:-1} points way
+	local kind=$1 way
 	shift
 	crash_measure "${kind}_measure" "" || return 0
-	points=$((CRASH_POINTS / every))
-	crash_tables "$kind" 0 "$points"
-	crash_points "$kind" "$every"
-	crash_leg "$kind" "$kind" "done" "$CRASH_RIGHT" "$every" "$points"
+	crash_choose
+	crash_tables "$kind" 0 "$CRASH_LAST"
+	crash_points "$kind" "$CRASH_EACH"
+	crash_leg "$kind" "$kind" "done" "$CRASH_RIGHT"
 	for way in "$@"; do
 		case $way in
 		roll_back) crash_ways "$kind" roll_back roll_back rolled_back ;;
@@ -309,15 +318,15 @@ crash_kind() {
 
 # crash_ways KIND WAY WANTED STAGE [COLUMN=VALUE]: jobs get done, or to their hold, undisturbed; then they are not wanted any more.
 crash_ways() {
-	local kind=${1}_$2 wanted=$3 stage=$4 every=${CRASH_EVERY:-1} points
+	local kind=${1}_$2 wanted=$3 stage=$4
 	shift 4
 	crash_measure "${kind}_measure" "$wanted" "$@" || return 0
-	points=$((CRASH_POINTS / every))
-	crash_tables "$kind" 0 "$points" "$@"
+	crash_choose
+	crash_tables "$kind" 0 "$CRASH_LAST" "$@"
 	crash_drive "$kind"
-	crash_points "$kind" "$every"
+	crash_points "$kind" "$CRASH_EACH"
 	crash_want "$kind" "$wanted"
-	crash_leg "$kind" "$kind" "$stage" "" "$every" "$points"
+	crash_leg "$kind" "$kind" "$stage" ""
 	if [[ $stage == rolled_back ]]; then
 		sql -U shop_owner main "${CRASH_TABLE//\{t\}/${kind}_before}"
 		expect_sql "$kind: the tables are as they were before their jobs" 0 "SELECT count(*) FROM backfill.job j, crash.shape('${kind}_before') AS old_shape, crash.rows('${kind}_before') AS old_rows

@@ -23,6 +23,7 @@
 MATRIX_NAMES=()
 declare -A MATRIX=() MATRIX_SAID=()
 MATRIX_PHASES=0
+MATRIX_VERSION="" # of the server: what it cannot do is refused, which its row says
 MATRIX_UNIT=$'\x1f'
 
 feature() {
@@ -95,6 +96,7 @@ filled_in() {
 
 matrix_world() {
 	job_world "$@"
+	MATRIX_VERSION=$(($(sql main "SHOW server_version_num") / 10000))
 	sql main <<-SQL
 		CREATE SCHEMA matrix;
 		GRANT USAGE ON SCHEMA matrix TO PUBLIC;
@@ -231,10 +233,10 @@ matrix_checked() {
 }
 
 matrix_outcome() {
-	local n=$1 outcome=$2 version
+	local n=$1 outcome=$2 script
+	script=$(basename "$0" .sh)
 	if [[ -n ${BACKFILLD_MATRIX:-} ]]; then
-		version=$(($(sql main "SHOW server_version_num") / 10000))
-		printf '%s\t%s\t%s\t%s\n' "$version" "$(basename "$0" .sh)" "$outcome" "${MATRIX_NAMES[n - 1]}" >>"$BACKFILLD_MATRIX/$version.$(basename "$0" .sh)"
+		printf '%s\t%s\t%s\t%s\n' "$MATRIX_VERSION" "$script" "$outcome" "${MATRIX_NAMES[n - 1]}" >>"$BACKFILLD_MATRIX/$MATRIX_VERSION.$script"
 	fi
 }
 
@@ -264,7 +266,7 @@ matrix_run() {
 	local n phase complaint
 	if [[ -n ${BACKFILLD_MATRIX:-} ]]; then
 		mkdir -p "$BACKFILLD_MATRIX"
-		rm -f "$BACKFILLD_MATRIX/$(($(sql main "SHOW server_version_num") / 10000)).$(basename "$0" .sh)"
+		rm -f "$BACKFILLD_MATRIX/$MATRIX_VERSION.$(basename "$0" .sh)"
 	fi
 	sql main "GRANT INSERT ON matrix.written TO shop_owner"
 	matrix_each matrix_made >"$WORK/made.sql"

@@ -89,11 +89,15 @@ phase "ALTER TABLE {t} DETACH PARTITION {t}b; SELECT backfill.proceed({id})"
 every "v = upper(name)"
 right "(SELECT count(*) = 800 FROM {t})"
 
-feature "partitioned: identity"
+feature "partitioned: identity (before 17 refused, with the way round)"
 table "$ranges"
 job column_type=bigint identity=always
-every "v > 0"
-right "(SELECT count(*) = count(DISTINCT v) FROM {t})"
+if ((MATRIX_VERSION >= 17)); then
+	every "v > 0"
+	right "(SELECT count(*) = count(DISTINCT v) FROM {t})"
+else
+	ends failed 'until PostgreSQL 17.*nextval'
+fi
 
 feature "inheritance"
 table "CREATE TABLE {t} ($columns); CREATE TABLE {t}a (more text) INHERITS ({t}); $rows WHERE id <= 700; INSERT INTO {t}a SELECT * FROM standard WHERE id > 700"
