@@ -13,10 +13,13 @@ void authority_begin(struct script *script, const struct authority *authority)
 								 "   coalesce($4, pg_catalog.current_setting('synchronous_commit')), true),"
 								 " pg_catalog.set_config('row_security', 'off', true),"
 								 " pg_catalog.set_config('standard_conforming_strings', 'on', true),"
+								 " CASE WHEN $6::boolean THEN"
+								 "   pg_catalog.set_config('session_replication_role', 'replica', true) END,"
 								 " pg_catalog.set_config('role', $5, true)");
 	script_bind(script, authority->search_path);
 	script_bind_int(script, authority->lock_timeout_ms);
 	script_bind_int(script, authority->statement_timeout_ms);
 	script_bind(script, authority->synchronous_commit);
 	script_bind(script, authority->owner);
+	script_bind_bool(script, authority->skip_triggers);
 }

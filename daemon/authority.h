@@ -22,6 +22,7 @@ struct authority {
 	const char *owner;              /* role to act as */
 	const char *search_path;        /* of the submitter, pg_temp last: ready for SET */
 	const char *synchronous_commit; /* "off", …; NULL: as the server has it */
+	bool skip_triggers;             /* only those fire that are for a replica: the login needs the right */
 	int lock_timeout_ms;            /* or less: AUTHORITY_LOCK_TIMEOUT */
 	int statement_timeout_ms;       /* 0: none */
 };

@@ -163,6 +163,7 @@ void batch_add(struct script *script, const struct batch_order *order)
 								.owner = order->relation->owner,
 								.search_path = order->job->search_path,
 								.synchronous_commit = order->synchronous_commit,
+								.skip_triggers = order->job->skip_triggers,
 								.lock_timeout_ms = order->job->knobs.lock_timeout_ms,
 								.statement_timeout_ms = order->statement_timeout_ms,
 							});

@@ -57,9 +57,10 @@ struct job {
 	enum job_sync sync; /* auto is settled */
 	bool not_null;
 	bool is_unique;
-	char *check_expr;  /* NULL: none, as for the three below; not_null of a field is part of it */
-	char *foreign_key; /* what follows REFERENCES */
-	char *index;       /* "btree", "gin (payload jsonb_path_ops)" */
+	bool skip_triggers; /* the table's own do not fire for what the job fills */
+	char *check_expr;   /* NULL: none, as for the three below; not_null of a field is part of it */
+	char *foreign_key;  /* what follows REFERENCES */
+	char *index;        /* "btree", "gin (payload jsonb_path_ops)" */
 	char *index_where;
 	/* found out by planning, kept in the row */
 	char *exact_type;  /* format_type() of column_type or of the existing column: ready for SQL text */

@@ -14,6 +14,7 @@
 
 #define DEADLINE_MS 60000
 #define STATEMENT_TIMEOUT_MS 30000
+#define GRANTS_OF_PARAMETERS 150000
 #define IDENTITY_OF_PARTITIONS 170000 /* from here on they share that of their table */
 
 static bool refuse(struct fault *why, const char *message, const char *hint)
@@ -158,11 +159,27 @@ void plan_ask_type(struct session *session, const struct job *job, const struct 
 	session_ask(session, script, DEADLINE_MS, answer, owner);
 }
 
-static void hint_at_temporary(struct fault *why, const struct relation *relation)
+/* Whatever is not allowed, the GRANT that would allow it. */
+static void hint_at_grant(struct fault *why, const struct relation *relation)
 {
-	if (strcmp(why->sqlstate, "42501") == 0 && strstr(why->message, "temporary"))
+	if (strcmp(why->sqlstate, "42501") != 0)
+		return;
+	if (strstr(why->message, "session_replication_role"))
+		fault_set_hint(why, relation->server_version >= GRANTS_OF_PARAMETERS
+								? "skip_triggers: GRANT SET ON PARAMETER session_replication_role to the "
+								  "worker login, then set "
+								  "wanted = 'run'; or enqueue the job without."
+								: "skip_triggers: before PostgreSQL 15 only a superuser may do without the "
+								  "table's triggers; enqueue "
+								  "the job without.");
+	else if (strstr(why->message, "temporary"))
 		fault_set_hint(why,
 			"GRANT TEMPORARY ON DATABASE ... TO %s: planning tries the job on an empty temporary copy.",
+			relation->owner);
+	else
+		fault_set_hint(why,
+			"The expressions run as %s, the owner of the table: GRANT it what is missing (SELECT ON a table, "
+			"EXECUTE ON a function, USAGE ON a schema), then set wanted = 'run'.",
 			relation->owner);
 }
 
@@ -175,7 +192,7 @@ bool plan_read_type(
 	if (reply_fault(reply)) {
 		fault_copy(why, reply_fault(reply));
 		fault_add_context(why, "column_type \"%s\"", job->column_type);
-		hint_at_temporary(why, relation);
+		hint_at_grant(why, relation);
 		return false;
 	}
 	exact = reply_text(reply, AUTHORITY_STATEMENTS + 1, 0, "exact_type");
@@ -338,6 +355,7 @@ void plan_ask_probe(struct session *session, struct plan_probe *probe, const str
 								.owner = relation->owner,
 								.search_path = job->search_path,
 								.lock_timeout_ms = job->knobs.lock_timeout_ms,
+								.skip_triggers = job->skip_triggers,
 								.statement_timeout_ms = STATEMENT_TIMEOUT_MS,
 							});
 	note_about(probe, script, NULL);
@@ -436,7 +454,7 @@ bool plan_read_probe(const struct reply *reply, const struct plan_probe *probe, 
 		fault_copy(why, reply_fault(reply));
 		if (at < probe->count && probe->about[at])
 			fault_add_context(why, "%s", probe->about[at]);
-		hint_at_temporary(why, relation);
+		hint_at_grant(why, relation);
 		if (!why->hint && job->field && strcmp(why->sqlstate, "42804") == 0)
 			fault_set_hint(why, "Say what the value is in the document: to_jsonb('x'::text), '{}'::jsonb.");
 		if (!why->hint)

@@ -16,6 +16,11 @@
 /* What the catalogue alone already forbids. False: `why` says what, and what to do. */
 bool plan_allows(const struct job *job, const struct relation *relation, struct fault *why) MUST_USE;
 
+/* Zeroth question, only where the catalogue allows it: is there a privilege missing, or anything else that
+ * only the server knows? */
+void plan_ask_refusals(struct session *control, const struct job *job, session_answer *answer, void *owner);
+bool plan_read_refusals(const struct reply *reply, struct fault *why) MUST_USE;
+
 /* First question: what the type's text means exactly. Only where job->column_type is given. */
 void plan_ask_type(struct session *session, const struct job *job, const struct relation *relation,
 	session_answer *answer, void *owner);
@@ -41,6 +46,17 @@ bool plan_read_probe(const struct reply *reply, const struct plan_probe *probe, 
 	const struct relation *relation, struct fault *why) MUST_USE;
 void plan_probe_free(struct plan_probe *probe);
 
+/* Only where the value may read other tables: how would the server go about that, row for row? */
+bool plan_reads_others(const struct job *job) MUST_USE;
+void plan_ask_value(struct session *session, const struct job *job, const struct relation *relation,
+	session_answer *answer, void *owner);
+/* EXPLAIN's JSON, to be freed; NULL: the server could not say. */
+char *plan_read_value(const struct reply *reply) MUST_USE;
+
+/* Adds the statement that writes what may go wrong as step 0 of the plan. `value_plan`: of plan_read_value().
+ */
+void plan_add_outlook(struct script *script, const struct job *job, const char *value_plan);
+
 /* Third question: how will be called what the job makes? Chosen once, kept in the row. */
 void plan_ask_names(struct session *control, const struct job *job, session_answer *answer, void *owner);
 /* False: the job is no longer held under this epoch. */
@@ -48,7 +64,7 @@ bool plan_read_names(const struct reply *reply, struct job *job) MUST_USE;
 
 /* Writes findings and steps into the control tables. One transaction. */
 void plan_store(struct session *control, const struct job *job, const struct relation *relation,
-	session_answer *answer, void *owner);
+	const char *value_plan, session_answer *answer, void *owner);
 
 /* False: the job is no longer held under this epoch, nothing was written. */
 bool plan_read_stored(const struct reply *reply) MUST_USE;

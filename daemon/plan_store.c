@@ -58,12 +58,12 @@ static void add_changes(
 	}
 }
 
-static char *fill_note(const struct relation *relation)
+static char *fill_note(const struct job *job, const struct relation *relation)
 {
 	struct text note = {0};
 
 	text_add(&note, "fill existing rows in batches");
-	if (relation->update_triggers)
+	if (relation->update_triggers && !job->skip_triggers)
 		text_addf(&note, "; fires for every row: trigger %s", relation->update_triggers);
 	if (relation->column_indexed)
 		text_add(&note, "; an index has the column, so no update can be done in place: one pass");
@@ -94,7 +94,7 @@ static void add_fill_of(struct script *script, const struct job *job, const stru
 			.statement = text_take(&sql),
 			.lock_mode = "ROW EXCLUSIVE",
 			.scans = true,
-			.note = fill_note(relation),
+			.note = fill_note(job, relation),
 		});
 }
 
@@ -176,7 +176,7 @@ static struct relation assumed_from(const struct relation *relation)
 }
 
 void plan_store(struct session *control, const struct job *job, const struct relation *relation,
-	session_answer *answer, void *owner)
+	const char *value_plan, session_answer *answer, void *owner)
 {
 	struct script *script = script_new();
 	struct relation assumed = assumed_from(relation);
@@ -187,6 +187,7 @@ void plan_store(struct session *control, const struct job *job, const struct rel
 	script_add(script, sql_plan_forget);
 	script_bind_int(script, job->id);
 	script_bind_int(script, job->epoch);
+	plan_add_outlook(script, job, value_plan);
 	add_changes(script, job, &assumed, STAGE_ADDING, &number);
 	if (job_fills(job)) {
 		add_fill(script, job, relation, &number);

@@ -15,10 +15,13 @@ struct planner {
 	struct loop_timer *timer;
 	void (*next)(struct planner *planner); /* what the timer goes on with */
 	struct plan_probe probe;
+	char *value_plan; /* NULL: it reads no other table, or nobody knows */
 };
 
 static void refuse_or_ask_type(struct planner *planner);
+static void ask_type(struct planner *planner);
 static void ask_probe(struct planner *planner);
+static void ask_value(struct planner *planner);
 static void ask_names(struct planner *planner);
 static void look_again(struct planner *planner);
 static void store(struct planner *planner);
@@ -54,6 +57,7 @@ void planner_free(struct planner *planner)
 	session_forget(planner->task->session, planner);
 	loop_timer_free(planner->timer);
 	plan_probe_free(&planner->probe);
+	free(planner->value_plan);
 	free(planner);
 }
 
@@ -96,15 +100,36 @@ static void got_type(void *owner, const struct reply *reply)
 		end_with(planner, &why);
 }
 
+static void got_refusals(void *owner, const struct reply *reply)
+{
+	struct planner *planner = owner;
+	struct fault why = {0};
+
+	if (reply_fault(reply) && task_may_retry(reply_fault(reply)))
+		after(planner, RETRY_MS, refuse_or_ask_type);
+	else if (reply_fault(reply))
+		end(planner, reply_fault(reply));
+	else if (plan_read_refusals(reply, &why))
+		ask_type(planner);
+	else
+		end_with(planner, &why);
+}
+
 static void refuse_or_ask_type(struct planner *planner)
 {
 	struct task *task = planner->task;
 	struct fault why = {0};
 
-	if (!plan_allows(&task->job, &task->relation, &why)) {
+	if (plan_allows(&task->job, &task->relation, &why))
+		plan_ask_refusals(task->control, &task->job, got_refusals, planner);
+	else
 		end_with(planner, &why);
-		return;
-	}
+}
+
+static void ask_type(struct planner *planner)
+{
+	struct task *task = planner->task;
+
 	if (task->job.column_type) {
 		plan_ask_type(task->session, &task->job, &task->relation, got_type, planner);
 		return;
@@ -122,7 +147,7 @@ static void got_probe(void *owner, const struct reply *reply)
 	if (retried(planner, reply_fault(reply), ask_probe))
 		return;
 	if (plan_read_probe(reply, &planner->probe, &task->job, &task->relation, &why))
-		ask_names(planner);
+		ask_value(planner);
 	else
 		end_with(planner, &why);
 }
@@ -133,6 +158,28 @@ static void ask_probe(struct planner *planner)
 
 	plan_probe_free(&planner->probe);
 	plan_ask_probe(task->session, &planner->probe, &task->job, &task->relation, got_probe, planner);
+}
+
+/* It is for people: a plan that cannot be had stops no job. */
+static void got_value(void *owner, const struct reply *reply)
+{
+	struct planner *planner = owner;
+
+	if (retried(planner, reply_fault(reply), ask_value))
+		return;
+	free(planner->value_plan);
+	planner->value_plan = plan_read_value(reply);
+	ask_names(planner);
+}
+
+static void ask_value(struct planner *planner)
+{
+	struct task *task = planner->task;
+
+	if (plan_reads_others(&task->job))
+		plan_ask_value(task->session, &task->job, &task->relation, got_value, planner);
+	else
+		ask_names(planner);
 }
 
 static void got_names(void *owner, const struct reply *reply)
@@ -203,5 +250,5 @@ static void store(struct planner *planner)
 {
 	struct task *task = planner->task;
 
-	plan_store(task->control, &task->job, &task->relation, stored, planner);
+	plan_store(task->control, &task->job, &task->relation, planner->value_plan, stored, planner);
 }

@@ -169,6 +169,7 @@ void queue_read_look(const struct reply *reply, size_t row, struct queue_entry *
 	job->added = reply_bool(reply, 0, row, "added");
 	job->rows_filled = reply_int(reply, 0, row, "rows_filled", 0);
 	job->fast_default = reply_bool(reply, 0, row, "fast_default");
+	job->skip_triggers = reply_bool(reply, 0, row, "skip_triggers");
 	job->is_unique = reply_bool(reply, 0, row, "is_unique");
 	job->volatile_value = reply_bool(reply, 0, row, "volatile_value");
 	job->holds = read_holds(reply, row);

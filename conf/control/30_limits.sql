@@ -8,9 +8,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 		('rehearse', coalesce(job.rehearse, false),
 		 'Use hold_before = ''{add}'' to see the plan before anything is touched, and try the job on a copy.'),
 		('hold_on_plan_regression', job.hold_on_plan_regression,
-		 'Use hold_before = ''{seal}'' and compare EXPLAIN of your queries there.'),
-		('skip_triggers', job.skip_triggers,
-		 'Leave it out: the table''s own UPDATE triggers fire for every row that is filled.')
+		 'Use hold_before = ''{seal}'' and compare EXPLAIN of your queries there.')
 	  ) AS r (feature, asked, instead)
 	 WHERE r.asked;
 $$;

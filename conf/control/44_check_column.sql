@@ -42,7 +42,7 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'feature_not_supported',
 			MESSAGE = format('a column of domain %s cannot be added without rewriting the table', job.column_type),
 			DETAIL = format('For a domain with constraints or a default PostgreSQL rewrites the table under ACCESS EXCLUSIVE: %s.', carries),
-			HINT = format('Use its base type %s, and once the job is done ALTER TABLE ... ADD CONSTRAINT ... CHECK (...) NOT VALID, then VALIDATE CONSTRAINT.', base_type),
+			HINT = format('Use its base type %s, with check_expr for what the domain checks, not_null and default_expr for the rest.', base_type),
 			COLUMN = 'column_type';
 	END IF;
 END $$;

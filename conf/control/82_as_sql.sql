@@ -54,7 +54,7 @@ BEGIN
 			DETAIL = 'It was never inserted, or it has been deleted.',
 			HINT = 'SELECT id, name FROM backfill.status lists what there is.';
 	END IF;
-	SELECT array_agg(p ORDER BY p.step) INTO steps FROM backfill.plan_step p WHERE p.job_id = j.id;
+	SELECT array_agg(p ORDER BY p.step) INTO steps FROM backfill.plan_step p WHERE p.job_id = j.id AND p.step > 0;
 	planned := steps IS NOT NULL;
 	IF NOT planned THEN
 		SELECT array_agg(p ORDER BY p.step) INTO steps FROM backfill.job_sketch(j) p;

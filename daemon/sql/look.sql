@@ -3,7 +3,7 @@
 -- dead they become claimable when its lease lapses.
 -- $2 … $9: the config's batch_ms, workers, max_lag_ms, lock_timeout_ms, ddl_lock_timeout_ms, lag_target_ms, max_wal_rate, max_impact.
 SELECT j.id, j.epoch, j.stage, j.wanted, j.table_oid, j.table_name, j.search_path, j.column_name, j.column_type,
-       j."collation", pg_catalog.upper(j.identity) AS identity, j.default_expr, j.value, j.fill_where, j.field::text AS field, j.sync, j.not_null, j.adopted, j.exact_type,
+       j."collation", pg_catalog.upper(j.identity) AS identity, j.default_expr, j.value, j.fill_where, j.field::text AS field, j.skip_triggers, j.sync, j.not_null, j.adopted, j.exact_type,
        j.is_unique, j.check_expr, j.foreign_key, CASE WHEN j.index NOT IN ('none', 'advise') THEN j.index END AS index, j.index_where,
        j.object_names->>'index' AS index_name, j.object_names->>'unique' AS unique_name, j.object_names->>'check' AS check_name,
        j.object_names->>'foreign_key' AS foreign_key_name,

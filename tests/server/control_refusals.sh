@@ -148,7 +148,6 @@ done <<'UNBUILT'
 index|'advise'
 rehearse|true
 hold_on_plan_regression|true
-skip_triggers|true
 UNBUILT
 expect_sql "false, empty and null ask for nothing" ok -U shop_owner "BEGIN;
 	INSERT INTO backfill.job ($what, rehearse, depends_on, is_unique, hold_before, priority, wanted, sync)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Kinds of column, with an application that writes all the while: identity, a field of a document.
+# Kinds of column, with an application that writes all the while: identity, a field of a document,
+# values from other tables, without triggers; and what planning says of them beforehand.
 # shellcheck disable=SC2119 # our functions have their own arguments
 # shellcheck source=tests/server/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -33,6 +34,25 @@ sql -U shop_owner main "
 		            ELSE was || jsonb_build_object('a', coalesce(was->'a', '{}') || jsonb_build_object('zip', zip)) END \$\$;
 	INSERT INTO d3 (doc, zip) VALUES ('{\"a\":[1]}', 'x');
 	INSERT INTO d4 (doc, zip) VALUES ('7', 'x');
+	CREATE TABLE org (id int, region text);
+	INSERT INTO org SELECT g, 'region ' || g || repeat('x', 100) FROM generate_series(1, 3000) g;
+	CREATE TABLE keyed (id int PRIMARY KEY, region text);
+	INSERT INTO keyed SELECT * FROM org;
+	CREATE TABLE w (id int PRIMARY KEY, org_id int, touched int NOT NULL DEFAULT 0);
+	INSERT INTO w SELECT g, g % 3000 + 1 FROM generate_series(1, 500) g;
+	ANALYZE org, keyed, w;
+	DO \$\$ BEGIN
+		FOR i IN 1 .. 7 LOOP
+			EXECUTE format('CREATE TABLE w%s (LIKE w INCLUDING ALL)', i);
+			EXECUTE format('INSERT INTO w%s SELECT * FROM w', i);
+		END LOOP;
+	END \$\$;
+	CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.touched := NEW.touched + 1; RETURN NEW; END';
+	CREATE TRIGGER touch BEFORE UPDATE ON w3 FOR EACH ROW EXECUTE FUNCTION touch();
+	CREATE TRIGGER touch BEFORE UPDATE ON w4 FOR EACH ROW EXECUTE FUNCTION touch();
+	ALTER TABLE w5 ADD v int REFERENCES keyed;
+	CREATE SCHEMA locked AUTHORIZATION shop_owner;
+	CREATE TABLE locked.t (id int);
 	ALTER TABLE t4 SET SCHEMA \"odd'schema\";
 	CREATE TABLE parent (id int, name text);
 	CREATE TABLE child () INHERITS (parent);
@@ -162,4 +182,49 @@ proceed field
 jobs_settle 20
 expect_done field
 expect_clean "nothing of ours is left" d1
+# What planning finds
+sql main "CREATE TABLE secret (id int, v text); REVOKE CREATE ON SCHEMA locked FROM shop_owner; ALTER SCHEMA locked OWNER TO postgres; GRANT USAGE ON SCHEMA locked TO shop_owner;
+	CREATE PUBLICATION news FOR TABLE w1"
+finds() { # WHAT NAME REGEX: as step 0 of its plan
+	local said
+	said=$(sql main "SELECT note FROM backfill.plan_step WHERE step = 0 AND job_id = $(job_id "$2")")
+	if [[ $said =~ $3 ]]; then ok "$1"; else not_ok "$1" "expected: $3" "but got:  $said"; fi
+}
+versions_can=$(sql main "SELECT current_setting('server_version_num')::int >= 150000")
+enqueue slow table_name=w1 column_name=v column_type=text value='(SELECT o.region FROM org o WHERE o.id = w1.org_id)'
+enqueue quick table_name=w2 column_name=v column_type=text value='(SELECT k.region FROM keyed k WHERE k.id = w2.org_id)'
+enqueue fires table_name=w3 column_name=v column_type=int value=id
+enqueue skips table_name=w4 column_name=v column_type=int value=id skip_triggers=true
+enqueue referring table_name=w5 column_name=v value=id skip_triggers=true
+enqueue secret table_name=w6 column_name=v column_type=text value='(SELECT s.v FROM secret s WHERE s.id = w6.id)'
+enqueue no_create table_name=locked.t column_name=v column_type=int value=id
+jobs_settle 60
+expect_done slow quick fires
+finds "a sub-query that reads a whole table for each row" slow 'for each row it reads all of table public.org .*o.id = w1.org_id.*index'
+finds "publications" slow 'publication news'
+finds "prepared statements" quick 'cached plan must not change result type'
+expect_sql "a sub-query with its index is no news" 0 "SELECT count(*) FROM backfill.plan_step WHERE job_id = $(job_id quick) AND note ~ 'reads all of table'"
+finds "triggers that fire" fires 'trigger touch fires'
+expect_sql "... and do" 500 "SELECT sum(touched) FROM w3"
+expect_failed "skip_triggers: not without the right" skips planning '42501.*(GRANT SET ON PARAMETER|superuser)'
+expect_failed "... and not where a foreign key would not be checked" referring planning 'skip the check of foreign key w5_v_fkey'
+expect_failed "a table that its owner may not read" secret planning 'permission denied for table secret.*42501.*GRANT'
+expect_failed "no CREATE on the schema" no_create planning '42501.*GRANT CREATE ON SCHEMA locked TO shop_owner'
+if [[ $versions_can == t ]]; then sql main "GRANT SET ON PARAMETER session_replication_role TO backfilld_shop"; else sql main "ALTER ROLE backfilld_shop SUPERUSER"; fi
+sql main "GRANT CREATE ON SCHEMA locked TO shop_owner; GRANT SELECT ON secret TO shop_owner"
+for job in skips secret no_create; do again $job; done
+jobs_settle 30
+expect_done skips secret no_create
+expect_sql "no trigger fired, and the plan names none" "0|0" "SELECT (SELECT sum(touched) FROM w4),
+	(SELECT count(*) FROM backfill.plan_step WHERE job_id = $(job_id skips) AND note ~ 'touch')"
+expect_sql "its rows have their values" 500 "SELECT count(*) FROM w4 WHERE v = id"
+
+# Small tables: a second is plenty
+for i in 1 2 3 4 5 6 7; do
+	enqueue "small $i" "table_name=w$((i % 2 + 6))" "column_name=s$i" column_type=text value='id::text' not_null=true
+done
+jobs_settle 60
+expect_sql "a small table is done within a second" t "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - started_at)) < 1
+	FROM backfill.job WHERE name LIKE 'small %' AND stage = 'done'"
+note "$(sql main "SELECT string_agg(round(1000 * extract(epoch FROM finished_at - started_at))::text, ' ' ORDER BY id) FROM backfill.job WHERE name LIKE 'small %'") ms from claim to done"
 daemon_stop

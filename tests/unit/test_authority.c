@@ -27,7 +27,7 @@ static void it_begins_as_the_owner_with_the_submitters_path(void **state)
 	assert_int_equal(script->count, AUTHORITY_STATEMENTS);
 	assert_string_equal(script->statements[0].sql, "BEGIN READ WRITE ISOLATION LEVEL READ COMMITTED");
 	settings = &script->statements[1];
-	assert_int_equal(settings->values_count, 5);
+	assert_int_equal(settings->values_count, 6);
 	assert_string_equal(settings->values[0], "public, pg_temp");
 	assert_string_equal(settings->values[1], "100");
 	assert_string_equal(settings->values[2], "2000");

@@ -98,18 +98,18 @@ static void look_columns(struct fake_rule *rule)
 {
 	fake_columns(rule, "id", "epoch", "stage", "wanted", "table_oid", "table_name", "search_path",
 		"column_name", "column_type", "collation", "identity", "default_expr", "value", "fill_where", "field",
-		"sync", "not_null", "adopted", "exact_type", "is_unique", "check_expr", "foreign_key", "index",
-		"index_where", "index_name", "unique_name", "check_name", "foreign_key_name", "fast_default",
-		"volatile_value", "rows_estimate", "throttled_ms", "rows_filled", "had_not_null", "had_default",
-		"added", "hold_add", "hold_fill", "hold_seal", "batch_ms", "workers", "max_lag_ms", "lock_timeout_ms",
-		"ddl_lock_timeout_ms", "lag_target_ms", "max_wal_rate", "max_impact", "priority", "outside_window",
-		"window_closes_in_ms", "opens_at", "mine", "elsewhere", "column_number", NULL);
+		"skip_triggers", "sync", "not_null", "adopted", "exact_type", "is_unique", "check_expr",
+		"foreign_key", "index", "index_where", "index_name", "unique_name", "check_name", "foreign_key_name",
+		"fast_default", "volatile_value", "rows_estimate", "throttled_ms", "rows_filled", "had_not_null",
+		"had_default", "added", "hold_add", "hold_fill", "hold_seal", "batch_ms", "workers", "max_lag_ms",
+		"lock_timeout_ms", "ddl_lock_timeout_ms", "lag_target_ms", "max_wal_rate", "max_impact", "priority",
+		"outside_window", "window_closes_in_ms", "opens_at", "mine", "elsewhere", "column_number", NULL);
 }
 
 static void look_row(struct fake_rule *rule, const char *id, const char *mine)
 {
 	fake_row(rule, id, "5", "queued", "run", "4242", "public.users", "public, pg_temp", "v", "text", NULL,
-		NULL, NULL, "upper(email)", NULL, NULL, "auto", "f", "f", NULL, "f", NULL, NULL, NULL, NULL,
+		NULL, NULL, "upper(email)", NULL, NULL, "f", "auto", "f", "f", NULL, "f", NULL, NULL, NULL, NULL,
 		"users_v_idx", "users_v_key", "users_v_check", "users_v_fkey", "f", "f", NULL, "0", "0", "f", "f",
 		"f", "f", "f", "f", "100", "1", "1000", "100", "200", "500", "0", "10", "0", "f", NULL, NULL, mine,
 		"f", NULL);

@@ -164,14 +164,14 @@ static void a_job_as_the_table_has_it(void **state)
 
 	fake_columns(rule, "id", "epoch", "stage", "wanted", "table_oid", "table_name", "search_path",
 		"column_name", "column_type", "collation", "identity", "default_expr", "value", "fill_where", "field",
-		"sync", "not_null", "adopted", "exact_type", "is_unique", "check_expr", "foreign_key", "index",
-		"index_where", "index_name", "unique_name", "check_name", "foreign_key_name", "fast_default",
-		"volatile_value", "rows_estimate", "throttled_ms", "rows_filled", "had_not_null", "had_default",
-		"added", "hold_add", "hold_fill", "hold_seal", "batch_ms", "workers", "max_lag_ms", "lock_timeout_ms",
-		"ddl_lock_timeout_ms", "lag_target_ms", "max_wal_rate", "max_impact", "priority", "outside_window",
-		"window_closes_in_ms", "opens_at", "mine", "elsewhere", "column_number", NULL);
+		"skip_triggers", "sync", "not_null", "adopted", "exact_type", "is_unique", "check_expr",
+		"foreign_key", "index", "index_where", "index_name", "unique_name", "check_name", "foreign_key_name",
+		"fast_default", "volatile_value", "rows_estimate", "throttled_ms", "rows_filled", "had_not_null",
+		"had_default", "added", "hold_add", "hold_fill", "hold_seal", "batch_ms", "workers", "max_lag_ms",
+		"lock_timeout_ms", "ddl_lock_timeout_ms", "lag_target_ms", "max_wal_rate", "max_impact", "priority",
+		"outside_window", "window_closes_in_ms", "opens_at", "mine", "elsewhere", "column_number", NULL);
 	fake_row(rule, "7", "5", "sealing", "pause", "4294967295", "public.users", "public, pg_temp", "v", NULL,
-		NULL, NULL, "0", NULL, NULL, NULL, "auto", "t", "t", "text", "t", "v > 0", "public.org(id)",
+		NULL, NULL, "0", NULL, NULL, NULL, "t", "auto", "t", "t", "text", "t", "v > 0", "public.org(id)",
 		"gin (v)", NULL, "users_v_idx", "users_v_key", "users_v_check", "users_v_fkey", "f", "t", NULL, "12",
 		"34", "t", "f", "f", "f", "t", "t", "50", "4", "2000", "120", "300", "1500", "6000000000", "0", "-3",
 		"t", NULL, "2026-11-22 22:00 Europe/Berlin", "t", "f", "3");
@@ -187,7 +187,7 @@ static void a_job_as_the_table_has_it(void **state)
 	assert_int_equal(set->entry.job.wanted, JOB_PAUSE);
 	assert_true(set->entry.job.table_oid == UINT32_MAX); /* oids have no sign */
 	assert_null(set->entry.job.value);
-	assert_true(set->entry.job.is_unique);
+	assert_true(set->entry.job.is_unique && set->entry.job.skip_triggers);
 	assert_string_equal(set->entry.job.check_expr, "v > 0");
 	assert_string_equal(set->entry.job.foreign_key, "public.org(id)");
 	assert_string_equal(set->entry.job.index, "gin (v)");
