@@ -1,4 +1,4 @@
-#include "daemon/plan.h"
+#include "daemon/plan_inside.h"
 
 #include "common/memory.h"
 #include "common/quote.h"
@@ -159,8 +159,7 @@ void plan_ask_type(struct session *session, const struct job *job, const struct 
 	session_ask(session, script, DEADLINE_MS, answer, owner);
 }
 
-/* Whatever is not allowed, the GRANT that would allow it. */
-static void hint_at_grant(struct fault *why, const struct relation *relation)
+void plan_hint_at_grant(struct fault *why, const struct relation *relation)
 {
 	if (strcmp(why->sqlstate, "42501") != 0)
 		return;
@@ -192,7 +191,7 @@ bool plan_read_type(
 	if (reply_fault(reply)) {
 		fault_copy(why, reply_fault(reply));
 		fault_add_context(why, "column_type \"%s\"", job->column_type);
-		hint_at_grant(why, relation);
+		plan_hint_at_grant(why, relation);
 		return false;
 	}
 	exact = reply_text(reply, AUTHORITY_STATEMENTS + 1, 0, "exact_type");
@@ -454,7 +453,7 @@ bool plan_read_probe(const struct reply *reply, const struct plan_probe *probe, 
 		fault_copy(why, reply_fault(reply));
 		if (at < probe->count && probe->about[at])
 			fault_add_context(why, "%s", probe->about[at]);
-		hint_at_grant(why, relation);
+		plan_hint_at_grant(why, relation);
 		if (!why->hint && job->field && strcmp(why->sqlstate, "42804") == 0)
 			fault_set_hint(why, "Say what the value is in the document: to_jsonb('x'::text), '{}'::jsonb.");
 		if (!why->hint)

@@ -46,12 +46,13 @@ bool plan_read_probe(const struct reply *reply, const struct plan_probe *probe, 
 	const struct relation *relation, struct fault *why) MUST_USE;
 void plan_probe_free(struct plan_probe *probe);
 
-/* Only where the value may read other tables: how would the server go about that, row for row? */
-bool plan_reads_others(const struct job *job) MUST_USE;
+/* Only where there is a value: how would the server get it row for row, and may it? */
 void plan_ask_value(struct session *session, const struct job *job, const struct relation *relation,
 	session_answer *answer, void *owner);
-/* EXPLAIN's JSON, to be freed; NULL: the server could not say. */
-char *plan_read_value(const struct reply *reply) MUST_USE;
+/* EXPLAIN's JSON replaces *ret_plan, to be freed; NULL: the server could not say. False: the owner lacks a
+ * right. */
+bool plan_read_value(
+	const struct reply *reply, const struct relation *relation, char **ret_plan, struct fault *why) MUST_USE;
 
 /* Adds the statement that writes what may go wrong as step 0 of the plan. `value_plan`: of plan_read_value().
  */

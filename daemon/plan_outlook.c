@@ -1,4 +1,4 @@
-#include "daemon/plan.h"
+#include "daemon/plan_inside.h"
 
 #include "common/memory.h"
 #include "common/quote.h"
@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define DEADLINE_MS 30000
+#define NOT_ALLOWED "42501"
 
 /* Beside its own: statements in the catalogue, and an index that stands alone. */
 static bool makes_objects(const struct job *job)
@@ -43,11 +44,6 @@ bool plan_read_refusals(const struct reply *reply, struct fault *why)
 	return false;
 }
 
-bool plan_reads_others(const struct job *job)
-{
-	return job->value && strcasestr(job->value, "select");
-}
-
 /* Of the table itself: a sub-query of each row is planned for it as it is. */
 void plan_ask_value(struct session *session, const struct job *job, const struct relation *relation,
 	session_answer *answer, void *owner)
@@ -71,11 +67,20 @@ void plan_ask_value(struct session *session, const struct job *job, const struct
 	session_ask(session, script, DEADLINE_MS, answer, owner);
 }
 
-char *plan_read_value(const struct reply *reply)
+bool plan_read_value(
+	const struct reply *reply, const struct relation *relation, char **ret_plan, struct fault *why)
 {
-	if (reply_fault(reply) || reply_rows(reply, AUTHORITY_STATEMENTS) == 0)
-		return NULL;
-	return memory_text(reply_text(reply, AUTHORITY_STATEMENTS, 0, "QUERY PLAN"));
+	const struct fault *said = reply_fault(reply);
+
+	if (said && strcmp(said->sqlstate, NOT_ALLOWED) == 0) {
+		fault_copy(why, said);
+		fault_add_context(why, "value");
+		plan_hint_at_grant(why, relation);
+		return false;
+	}
+	free(*ret_plan);
+	*ret_plan = said ? NULL : memory_text(reply_text(reply, AUTHORITY_STATEMENTS, 0, "QUERY PLAN"));
+	return true;
 }
 
 void plan_add_outlook(struct script *script, const struct job *job, const char *value_plan)

@@ -4,6 +4,7 @@
 #include "common/quote.h"
 #include "common/text.h"
 #include "daemon/change.h"
+#include "daemon/estimate.h"
 #include "daemon/pending.h"
 #include "sql.h"
 
@@ -19,6 +20,7 @@ struct step_row {
 	bool blocks_writes;
 	bool scans;
 	char *note;
+	struct estimate estimate; /* nothing: a change of the catalogue */
 };
 
 /* Takes the row's texts. */
@@ -34,8 +36,23 @@ static void add_row(struct script *script, const struct job *job, int *step, str
 	script_bind_bool(script, row.scans);
 	script_bind(script, row.note);
 	script_bind_int(script, job->epoch);
+	script_bind_int(script, row.estimate.ms);
+	script_bind_int(script, row.estimate.wal_bytes);
 	free(row.statement);
 	free(row.note);
+}
+
+/* Of one table of the tree, or of all of it. */
+static struct estimate estimate_of(const struct relation *relation, const struct change_step *step)
+{
+	bool one = step->member < relation->members_count && (step->only || step->alone);
+	const struct member *member = one ? &relation->members[step->member] : NULL;
+	int64_t pages = member ? member->pages : relation->pages;
+	double rows = member ? member->rows : relation->rows;
+
+	if (step->kind == CHANGE_INDEX_BUILD || step->kind == CHANGE_UNIQUE_BUILD)
+		return estimate_index(pages, rows);
+	return step->scans ? estimate_scan(pages) : (struct estimate){0};
 }
 
 static void add_changes(
@@ -52,6 +69,7 @@ static void add_changes(
 				.blocks_writes = strcmp(step.lock_mode, "SHARE UPDATE EXCLUSIVE") != 0,
 				.scans = step.scans,
 				.note = change_describe(&step),
+				.estimate = estimate_of(assumed, &step),
 			});
 		change_assume(assumed, job, &step);
 		change_step_clear(&step);
@@ -74,6 +92,7 @@ static char *fill_note(const struct job *job, const struct relation *relation)
 static void add_fill_of(struct script *script, const struct job *job, const struct relation *relation,
 	const struct member *leaf, int *number)
 {
+	const struct member *filled = leaf ? leaf : &relation->members[0];
 	struct text sql = {0};
 	char *bare = job_bare_table(job);
 
@@ -95,6 +114,7 @@ static void add_fill_of(struct script *script, const struct job *job, const stru
 			.lock_mode = "ROW EXCLUSIVE",
 			.scans = true,
 			.note = fill_note(job, relation),
+			.estimate = estimate_fill(filled->pages, filled->rows, relation->secondary_indexes),
 		});
 }
 
@@ -169,6 +189,8 @@ static struct relation assumed_from(const struct relation *relation)
 		.check_exists = relation->check_exists,
 		.check_valid = relation->check_valid,
 		.partitioned = relation->partitioned,
+		.pages = relation->pages,
+		.rows = relation->rows,
 	};
 
 	relation_copy_members(&assumed, relation);

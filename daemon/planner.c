@@ -164,19 +164,21 @@ static void ask_probe(struct planner *planner)
 static void got_value(void *owner, const struct reply *reply)
 {
 	struct planner *planner = owner;
+	struct fault why = {0};
 
 	if (retried(planner, reply_fault(reply), ask_value))
 		return;
-	free(planner->value_plan);
-	planner->value_plan = plan_read_value(reply);
-	ask_names(planner);
+	if (plan_read_value(reply, &planner->task->relation, &planner->value_plan, &why))
+		ask_names(planner);
+	else
+		end_with(planner, &why);
 }
 
 static void ask_value(struct planner *planner)
 {
 	struct task *task = planner->task;
 
-	if (plan_reads_others(&task->job))
+	if (task->job.value)
 		plan_ask_value(task->session, &task->job, &task->relation, got_value, planner);
 	else
 		ask_names(planner);

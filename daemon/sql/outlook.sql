@@ -41,7 +41,7 @@ WITH RECURSIVE tree (oid) AS (
 	 ORDER BY a.xact_start
 	 LIMIT 3)
 	UNION ALL
-	SELECT 5, pg_catalog.format('prepared transaction %I is open since %s: COMMIT PREPARED or ROLLBACK PREPARED it', x.gid,
+	SELECT 5, pg_catalog.format('prepared transaction %I is open since %s: end it (COMMIT PREPARED, or roll it back)', x.gid,
 	              pg_catalog.date_trunc('second', pg_catalog.clock_timestamp() - x.prepared))
 	  FROM pg_catalog.pg_prepared_xacts x
 	 WHERE x.database = pg_catalog.current_database() AND x.prepared < pg_catalog.clock_timestamp() - interval '1 minute'

@@ -201,6 +201,9 @@ enqueue no_create table_name=locked.t column_name=v column_type=int value=id
 jobs_settle 60
 expect_done slow quick fires
 finds "a sub-query that reads a whole table for each row" slow 'for each row it reads all of table public.org .*o.id = w1.org_id.*index'
+expect_sql "what the fill, a scan and an index may take and write" "t|t|t" "SELECT
+	bool_or(p.statement LIKE 'UPDATE %' AND p.estimated_ms > 100 AND p.estimated_wal_bytes > 1e6), bool_or(p.statement LIKE '% VALIDATE %' AND p.estimated_ms > 0),
+	bool_or(p.statement LIKE 'CREATE UNIQUE INDEX %' AND p.estimated_wal_bytes > 1e5) FROM backfill.plan_step p JOIN backfill.job j ON j.id = p.job_id WHERE j.name IN ('always', 'small')"
 finds "publications" slow 'publication news'
 finds "prepared statements" quick 'cached plan must not change result type'
 expect_sql "a sub-query with its index is no news" 0 "SELECT count(*) FROM backfill.plan_step WHERE job_id = $(job_id quick) AND note ~ 'reads all of table'"

@@ -14,6 +14,8 @@
 
 #include <string.h>
 
+#define ASK_REFUSALS "pg_catalog.has_schema_privilege"
+#define ASK_VALUE "EXPLAIN (VERBOSE, FORMAT JSON)"
 #define ASK_TYPE "backfill_type AS SELECT"
 #define ASK_PROBE "a.atthasmissing"
 #define ASK_NAMES "generate_series(0, 999)"
@@ -43,10 +45,17 @@ static int tear_down(void **state)
 	return 0;
 }
 
+static void nothing_is_missing(void)
+{
+	fake_columns(fake_on(ASK_REFUSALS), "message", "sqlstate", "hint", NULL);
+}
+
 static void content_answers(void)
 {
-	struct fake_rule *rule = fake_on(ASK_TYPE);
+	struct fake_rule *rule;
 
+	nothing_is_missing();
+	rule = fake_on(ASK_TYPE);
 	fake_statement(rule, "AS exact_type");
 	fake_columns(rule, "exact_type", "present_type", NULL);
 	fake_row(rule, "text", NULL);
@@ -56,6 +65,9 @@ static void content_answers(void)
 	fake_statement(rule, "AS subquery");
 	fake_columns(rule, "volatile", "subquery", "moment", "generated", NULL);
 	fake_row(rule, "f", "f", "f", NULL);
+	rule = fake_on(ASK_VALUE);
+	fake_columns(rule, "QUERY PLAN", NULL);
+	fake_row(rule, "[]");
 	rule = fake_on(ASK_NAMES);
 	fake_columns(rule, "index_name", "unique_name", "check_name", "foreign_key_name", NULL);
 	fake_row(rule, "users_v_idx", "users_v_key", "users_v_check", "users_v_fkey");
@@ -81,12 +93,13 @@ static void a_plan_is_written_down_before_anything_is_touched(void **state)
 	assert_int_equal(set->scene.why.kind, FAULT_NONE);
 	assert_string_equal(set->scene.task.job.exact_type, "text");
 	assert_int_equal(fake_asked("INSERT INTO backfill.plan_step"), 1); /* one transaction */
-	assert_int_equal(fake_asked("ROLLBACK"), 2);                       /* type and probe leave nothing */
+	assert_int_equal(fake_asked("ROLLBACK"), 3); /* type, probe and value leave nothing */
 }
 
 static void faults_that_pass_are_waited_for(void **state)
 {
-	static const char *const questions[] = {ASK_TYPE, ASK_PROBE, ASK_NAMES, ASK_STORE};
+	static const char *const questions[] = {
+		ASK_REFUSALS, ASK_TYPE, ASK_PROBE, ASK_VALUE, ASK_NAMES, ASK_STORE};
 	struct stage_set *set = *state;
 
 	content_answers();
@@ -103,11 +116,49 @@ static void a_text_that_is_no_type_ends_it(void **state)
 {
 	struct stage_set *set = *state;
 
+	nothing_is_missing();
 	fake_fails(fake_once(ASK_TYPE), FAULT_JOB, "42704", "type \"txet\" does not exist");
 	start(set);
 	scene_run_to_end(&set->scene);
 	assert_int_equal(set->scene.why.kind, FAULT_JOB);
 	assert_string_equal(set->scene.why.message, "column_type \"text\": type \"txet\" does not exist");
+}
+
+static void a_right_that_is_missing_ends_it(void **state)
+{
+	struct stage_set *set = *state;
+	struct fake_rule *rule = fake_on(ASK_REFUSALS);
+
+	fake_columns(rule, "message", "sqlstate", "hint", NULL);
+	fake_row(rule, "no CREATE right", "42501", "GRANT it");
+	start(set);
+	scene_run_to_end(&set->scene);
+	assert_int_equal(set->scene.why.kind, FAULT_JOB);
+	assert_string_equal(set->scene.why.sqlstate, "42501");
+	assert_string_equal(set->scene.why.hint, "GRANT it");
+}
+
+static void a_value_that_cannot_be_planned_stops_nothing(void **state)
+{
+	struct stage_set *set = *state;
+
+	fake_fails(fake_once(ASK_VALUE), FAULT_JOB, "42703", "column \"v\" does not exist");
+	content_answers();
+	start(set);
+	scene_run_to_end(&set->scene);
+	assert_int_equal(set->scene.why.kind, FAULT_NONE);
+}
+
+static void a_value_that_is_not_allowed_ends_it(void **state)
+{
+	struct stage_set *set = *state;
+
+	fake_fails(fake_once(ASK_VALUE), FAULT_JOB, "42501", "permission denied for table org");
+	content_answers();
+	start(set);
+	scene_run_to_end(&set->scene);
+	assert_int_equal(set->scene.why.kind, FAULT_JOB);
+	assert_non_null(strstr(set->scene.why.hint, "GRANT"));
 }
 
 static void a_plan_that_cannot_be_stored_ends_it(void **state)
@@ -144,6 +195,9 @@ int main(void)
 		CASE(a_plan_is_written_down_before_anything_is_touched),
 		CASE(faults_that_pass_are_waited_for),
 		CASE(a_text_that_is_no_type_ends_it),
+		CASE(a_right_that_is_missing_ends_it),
+		CASE(a_value_that_cannot_be_planned_stops_nothing),
+		CASE(a_value_that_is_not_allowed_ends_it),
 		CASE(a_plan_that_cannot_be_stored_ends_it),
 		CASE(a_lost_session_is_the_workers_to_mend),
 	};
