@@ -239,7 +239,7 @@ crash_compare() {
 		SELECT 'function ' || p.proname FROM pg_proc p JOIN backfill.job j ON p.proname ~ ('^backfill_[a-z]+_' || j.id || '\$')
 		 WHERE j.name ~ '^$2_\d+\$' AND NOT (j.stage = 'done' AND j.sync = 'derive')
 		UNION ALL SELECT 'relation ' || c.relname FROM pg_class c JOIN backfill.job j ON c.relname ~ ('^backfill_[a-z_]+_' || j.id || '\$')
-		 WHERE j.name ~ '^$2_\d+\$'
+		 WHERE j.name ~ '^$2_\d+\$' AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.refobjid = c.oid AND d.classid = 'pg_attrdef'::regclass)
 		UNION ALL SELECT 'claim ' || j.name FROM backfill.claim c JOIN backfill.job j ON j.id = c.job_id WHERE j.name ~ '^$2_\d+\$'
 		ORDER BY 1 LIMIT 5"
 	if [[ -n $4 ]]; then
