@@ -120,6 +120,9 @@ static void keep_cancelled(const struct job *job, const struct relation *relatio
 							   "them");
 	if (relation->column_not_null && set_not_null(job))
 		text_add(ret_sentence, "; NOT NULL stays, since it holds for all rows");
+	/* Without it the numbers of a later run would begin anew. */
+	if (job->identity && !relation->column_generated)
+		text_add(ret_sentence, "; new rows go on being numbered, by a sequence that is the column's own");
 	text_add(ret_sentence, "; wanted = 'run' goes on, wanted = 'roll_back' takes it back");
 }
 

@@ -127,6 +127,7 @@ steer stopped "wanted = 'cancel'"
 job_ends stopped cancelled 20
 sql -U shop_app main "INSERT INTO t6 (name) VALUES ('while it is cancelled')"
 expect_sql "cancelled: its rows keep their numbers, new ones get theirs" "3001|3001" "SELECT count(*), count(DISTINCT v) FROM t6"
+expect_sql "... as its row says" t "SELECT waiting_for ~ 'new rows go on being numbered' FROM backfill.job WHERE name = 'stopped'"
 steer stopped "wanted = 'run', hold_before = '{}'"
 job_ends stopped "done" 20
 numbered "cancelled, and on" t6
