@@ -14,7 +14,6 @@
 /* So long a baseline without enough transactions: there is no application to speak of. */
 #define BASELINE_MOST_MS 4500
 #define AIM 0.8
-#define CLIMB 1.5
 #define FIRST_DUTY 0.15
 /* While nothing is heard of an application that was there. */
 #define QUIET_CLIMB 2.0
@@ -29,6 +28,13 @@
 #define LEAST_DUTY 0.02
 /* A limit that is not nearly used is none. */
 #define HARDLY_USED 3.0
+/* Times what it does beside the fill; less is the coming and going of its users. */
+#define CATCHES_UP 1.17
+#define BESIDE_LEAST_S 3.0
+/* From pause to pause, while that was never seen, and since it was. */
+#define BOLD_CLIMB 2.0
+#define WARY_CLIMB 1.05
+#define CLIMBS_FROM 0.95
 #define STEADY_WEIGHT 0.25
 #define DRIFTING_WEIGHT 0.7
 /* It is another application now. */
@@ -109,6 +115,25 @@ static bool enough(const struct impact *impact, const struct done *done)
 	return enough_times(impact, done, 1.0);
 }
 
+/* Does the application do much more now that the fill pauses? */
+static bool catches_up(const struct impact *impact, const struct done *done)
+{
+	double beside = impact->beside_s > 0.0 ? impact->beside_transactions / impact->beside_s : 0.0;
+
+	return impact->beside_s >= BESIDE_LEAST_S && done->transactions / done->seconds > CATCHES_UP * beside;
+}
+
+static void judge_duty(struct impact *impact, const struct done *done)
+{
+	if (catches_up(impact, done)) {
+		impact->duty = fmax(impact->duty / 2.0, LEAST_DUTY);
+		impact->harmless = impact->duty;
+		impact->climb = WARY_CLIMB;
+	}
+	impact->harmless = fmax(impact->harmless, impact->duty);
+	impact->beside_s = impact->beside_transactions = 0.0;
+}
+
 /* Noise goes to and fro; what goes on in one direction is a drift, and is followed faster. */
 static void learn_baseline(struct impact *impact, const struct done *done, int64_t now_ms)
 {
@@ -119,12 +144,17 @@ static void learn_baseline(struct impact *impact, const struct done *done, int64
 	weight = fmax(weight, 1.0 / (impact->baselines + 1));
 	if (fabs(innovation) > ANOTHER)
 		weight = 1.0;
+	if (weight >= 1.0) {
+		impact->climb = BOLD_CLIMB;
+		impact->harmless = FIRST_DUTY;
+	}
 	impact->baseline_ms += weight * (seen_ms - impact->baseline_ms);
 	impact->innovation = innovation;
 	impact->baselines++;
 	impact->baseline_at_ms = now_ms;
 	if (isinf(impact->duty))
 		impact->duty = FIRST_DUTY;
+	judge_duty(impact, done);
 	enter(impact, IMPACT_RUNNING, now_ms);
 }
 
@@ -143,7 +173,7 @@ static void steer(struct impact *impact, int most_percent)
 	double duty = AIM * most_percent / 100.0 / fmax(slope, LEAST_SLOPE);
 
 	if (!isinf(impact->duty))
-		duty = fmin(duty, impact->duty * CLIMB);
+		duty = fmin(duty, impact->harmless * impact->climb);
 	impact->duty = fmax(duty, LEAST_DUTY);
 	if (impact->duty > HARDLY_USED * used && used > 0.5)
 		impact->duty = INFINITY;
@@ -155,6 +185,8 @@ static void learn_impact(struct impact *impact, const struct done *done, int mos
 	double best_ms = done->transactions * impact->baseline_ms;
 
 	impact->seconds = kept * impact->seconds + done->seconds;
+	impact->beside_s += done->seconds;
+	impact->beside_transactions += done->transactions;
 	impact->best_ms = kept * impact->best_ms + best_ms;
 	impact->extra_ms = kept * impact->extra_ms + done->active_ms - best_ms;
 	impact->batch_s = kept * impact->batch_s + done->steered_ms / 1000.0;
@@ -170,10 +202,12 @@ static void judge_baseline(struct impact *impact, const struct done *done, int64
 		give_up_measuring(impact, now_ms);
 }
 
-/* More often while little is known. */
+/* More often while little is known, and while duty would rise if it might. */
 static int64_t baseline_every_ms(const struct impact *impact)
 {
-	return impact->baselines < BASELINES_FIRST ? BASELINE_FIRST_EVERY_MS : BASELINE_EVERY_MS;
+	bool climbs = impact->duty > CLIMBS_FROM * impact->harmless * impact->climb;
+
+	return climbs || impact->baselines < BASELINES_FIRST ? BASELINE_FIRST_EVERY_MS : BASELINE_EVERY_MS;
 }
 
 static void judge_window(struct impact *impact, const struct done *done, int most_percent, int64_t now_ms)

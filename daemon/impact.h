@@ -18,6 +18,11 @@
  * doubles from window to window, since it may be back the next moment; one that shows itself beside a fill at
  * full speed is believed after a second when it does ten times as much as is asked for.
  *
+ * Time is counted from when the server begins to execute. That statements wait for a processor before, or
+ * pile up in the application, no counter shows; but then the application does more in a pause than beside the
+ * fill: it catches up. Where it does more than a sixth more, duty is halved. It never rises to more than twice
+ * what a pause has shown to be harmless; to no more than a twentieth above that where once it was not.
+ *
  * Source of the idea: a PI controller with an online baseline estimator, as DB2's util_impact_lim has it
  * (American Control Conference 2004). Backends hand in their counters once a second (PGSTAT_MIN_INTERVAL), so
  * the first 1.1 s after a change belong to the time before it.
@@ -55,6 +60,8 @@ struct impact {
 	struct impact_window window;
 	double baseline_ms;     /* mean time of a transaction without us; 0: not known */
 	int64_t baseline_at_ms; /* clock when it was learnt */
+	double harmless;        /* duty that a pause has shown to be so */
+	double climb;           /* duty is at most so many times that */
 	double percent;         /* NAN: cannot be measured */
 	double duty;            /* INFINITY: no limit */
 	bool disturbed;         /* something else of ours ran: this window tells nothing */
@@ -66,6 +73,9 @@ struct impact {
 						without us */
 	double best_ms;  /* that they would have taken */
 	double batch_s;  /* that batches executed */
+	/* Beside the fill, since the last baseline. */
+	double beside_s;
+	double beside_transactions;
 };
 
 void impact_start(struct impact *impact, int64_t now_ms);

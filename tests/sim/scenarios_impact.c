@@ -3,7 +3,7 @@
 #include <math.h>
 
 /* Of the duty that would just be allowed, so much is to be used. */
-#define LEAST_PART_OF_DUTY 0.6
+#define LEAST_PART_OF_DUTY 0.55
 
 /* Slope as it is at the end of the run. */
 static void not_needlessly_slow(struct scene *scene)
