@@ -43,7 +43,8 @@ static const char *const sql_hand_in = "SELECT pg_catalog.pg_stat_force_next_flu
 #define SQL_AFTER                                                                                            \
 	SQL_MEASURE                                                                                              \
 	" pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - pg_catalog.now()) * 1000 AS active_ms,"   \
-	" backfill.move_bookmark($2, $3, $4, $5, $6, "
+	" backfill.move_bookmark($2, $3, CASE WHEN $7::text IS NULL"                                             \
+	" OR pg_catalog.to_regclass($7)::pg_catalog.oid = $1 THEN $4::bigint ELSE -1 END, $5, $6, "
 
 static const char *const sql_after =
 	SQL_AFTER "pg_catalog.pg_stat_get_xact_tuples_updated($1)"
@@ -142,6 +143,8 @@ static void add_after(struct script *script, const struct batch_order *order)
 	script_bind_int(script, order->job->epoch);
 	script_bind_int(script, order->stretch->then.pass);
 	script_bind_int(script, order->stretch->then.page);
+	/* The fill holds its lock: whichever table has the name now, it was that one. */
+	script_bind(script, order->leaf ? NULL : order->job->table_name);
 }
 
 void batch_add_hand_in(struct script *script, int server_version)

@@ -119,6 +119,15 @@ static void add_counting(struct text *body, const struct job *job, const char *s
 		"\t\tEXCEPTION WHEN OTHERS THEN\n\t\t\tNULL;\n\t\tEND;\n\tEND IF;\n");
 }
 
+/* A stale value must not stay. Where the column itself has gone, or has another name, not even that may break the
+ * write. A value that was NULL before still is. */
+static void add_forgetting(struct text *body, const struct job *job)
+{
+	text_add(body, "\tBEGIN\n\t\tNEW.");
+	quote_name(body, job->column_name);
+	text_add(body, " := NULL;\n\tEXCEPTION WHEN OTHERS THEN\n\t\tNULL;\n\tEND;\n");
+}
+
 /* Parentheses end on a line of their own: a user's expression may end in a comment. */
 static void add_body(struct text *body, const struct job *job, const char *schema_name)
 {
@@ -134,11 +143,8 @@ static void add_body(struct text *body, const struct job *job, const char *schem
 	if (trigger_counts(job))
 		add_counting(body, job, schema_name);
 	text_add(body, "\tRETURN NEW;\nEXCEPTION WHEN OTHERS THEN\n");
-	if (!job->field) {
-		text_add(body, "\tNEW.");
-		quote_name(body, job->column_name);
-		text_add(body, " := NULL;\n");
-	}
+	if (job->sync == JOB_SYNC_DERIVE)
+		add_forgetting(body, job);
 	text_add(body, "\tRETURN NEW;\nEND\n");
 }
 

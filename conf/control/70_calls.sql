@@ -51,7 +51,7 @@ DECLARE
 BEGIN
 	PERFORM backfill.check_admin('pause_all()');
 	UPDATE backfill.job SET wanted = 'pause'
-	 WHERE wanted = 'run' AND stage NOT IN ('done', 'failed', 'cancelled', 'rolled_back');
+	 WHERE (wanted = 'run' OR stage = 'rolling_back' AND wanted = 'roll_back') AND stage NOT IN ('done', 'failed', 'cancelled', 'rolled_back');
 	GET DIAGNOSTICS jobs = ROW_COUNT;
 	RETURN jobs;
 END $$;

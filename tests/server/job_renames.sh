@@ -62,6 +62,15 @@ expect_sql "another table in its place is left alone" "f|t" "SELECT (SELECT attn
 	(SELECT attnotnull FROM pg_attribute WHERE attrelid = 'sealed_on'::regclass AND attname = 'v')"
 expect_clean "... and of ours nothing is left" sealed_on
 
+table replaced
+enqueue replaced table_name=replaced column_name=v column_type=text value='slowly(name)' batch_ms=20
+filling replaced
+owner "BEGIN; ALTER TABLE replaced RENAME TO replaced_on;
+	CREATE TABLE replaced (id int PRIMARY KEY, name text, v text); INSERT INTO replaced SELECT g, 'n' || g FROM generate_series(1, 1000) g; COMMIT"
+job_reaches replaced "done" 60
+filled "another table takes the name in the middle of the fill: the job's own is filled" replaced_on
+expect_sql "... and the other left alone" 0 "SELECT count(v) FROM replaced"
+
 enqueue named table_name=named column_name=v column_type=text value='upper(named.name)' hold_before='{fill}'
 says named '^held before fill'
 owner "ALTER TABLE named RENAME TO named_on"
@@ -74,6 +83,15 @@ job_reaches named "done" 20
 filled "named so again it goes on" named
 
 note "the column is renamed"
+table writes
+enqueue writes table_name=writes column_name=v column_type=text value='upper(name)' hold_before='{seal}'
+says writes '^held before seal'
+owner "ALTER TABLE writes RENAME v TO w"
+sql -U shop_app main "INSERT INTO writes (id, name) VALUES (-1, 'new'); UPDATE writes SET name = 'newer' WHERE id = 2"
+ok "under a trigger that looks for the old name the application's writes go on"
+owner "ALTER TABLE writes RENAME w TO v"
+proceed writes >/dev/null
+job_reaches writes "done" 20
 for name in colfill colheld colback coldone; do table "$name"; done
 enqueue colfill table_name=colfill column_name=v column_type=text value='slowly(name)' not_null=true batch_ms=20
 filling colfill
