@@ -119,8 +119,8 @@ static void add_counting(struct text *body, const struct job *job, const char *s
 		"\t\tEXCEPTION WHEN OTHERS THEN\n\t\t\tNULL;\n\t\tEND;\n\tEND IF;\n");
 }
 
-/* A stale value must not stay. Where the column itself has gone, or has another name, not even that may break the
- * write. A value that was NULL before still is. */
+/* A stale value must not stay. Where the column itself has gone, or has another name, not even that may break
+ * the write. A value that was NULL before still is. */
 static void add_forgetting(struct text *body, const struct job *job)
 {
 	text_add(body, "\tBEGIN\n\t\tNEW.");
