@@ -19,9 +19,9 @@
  * full speed is believed after a second when it does ten times as much as is asked for.
  *
  * Time is counted from when the server begins to execute. That statements wait for a processor before, or
- * pile up in the application, no counter shows; but then the application does more in a pause than beside the
- * fill: it catches up. Where it does more than a sixth more, duty is halved. It never rises to more than
- *twice what a pause has shown to be harmless; to no more than a twentieth above that where once it was not.
+ * pile up in the application, no counter shows; but then the application does more in a pause than beside
+ * the fill: it catches up. Where it does more than a sixth more, duty is halved. It never rises to more than
+ * twice what a pause has shown to be harmless, and by no more than a twentieth where once it was not.
  *
  * Source of the idea: a PI controller with an online baseline estimator, as DB2's util_impact_lim has it
  * (American Control Conference 2004). Backends hand in their counters once a second (PGSTAT_MIN_INTERVAL), so
