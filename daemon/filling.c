@@ -1,54 +1,15 @@
-#include "daemon/filling.h"
+#include "daemon/filling_inside.h"
 
 #include "common/clock.h"
 #include "common/memory.h"
-#include "daemon/builder.h"
 #include "daemon/catalog.h"
-#include "daemon/cleaner.h"
-#include "daemon/foreman.h"
-#include "daemon/leftover.h"
-#include "daemon/queue.h"
-#include "daemon/sweep.h"
-#include "daemon/team.h"
-#include "daemon/walked.h"
 
 #include <stdlib.h>
 
-#define CONTROL_RETRY_MS 500
-#define VACUUM_AGAIN_MS 20
 /* A vacuum that starts beyond this part of the walk would only be ended again. */
 #define LAST_PART 0.9
 
-struct filling {
-	struct task *task;
-	const struct filling_events *events;
-	void *owner;
-	struct loop_timer *timer;
-	void (*next)(struct filling *filling); /* what the timer goes on with */
-	void (*then)(struct filling *filling); /* once no table has joined the tree */
-	struct filler_shared shared;
-	struct queue_walk walk;
-	struct team team;
-	int64_t rows_before;   /* found in walks that are over */
-	int sweep;             /* to start next */
-	int64_t rows_of_sweep; /* found by the last one */
-	int skipping_sweeps;   /* in a row */
-	int counts;            /* of what is left pending */
-	struct walked walked;
-	bool walking; /* a walk is under way; false between walks, whatever the fillers say */
-	bool stopping;
-	struct builder *builder; /* between the fill and its first sweep */
-	struct cleaner *cleaner;
-	struct foreman *foreman;
-	struct fault why; /* a filler failed: told when all are at rest */
-};
-
-static void read_size(struct filling *filling);
 static void start_walk(struct filling *filling);
-static void count_left(struct filling *filling);
-static void filler_failed(void *owner, const struct fault *why);
-static void tell_end(struct filling *filling);
-static void ask_for_joined(struct filling *filling);
 static void look_at_fillers(void *owner, struct foreman_look *ret_look);
 static void want_fillers(void *owner);
 
@@ -61,7 +22,7 @@ static void go_on(void *owner)
 	filling->next(filling);
 }
 
-static void after(struct filling *filling, int64_t delay_ms, void (*next)(struct filling *))
+void filling_after(struct filling *filling, int64_t delay_ms, void (*next)(struct filling *))
 {
 	filling->next = next;
 	loop_timer_after(filling->timer, delay_ms);
@@ -86,7 +47,7 @@ struct filling *filling_new(struct task *task, const struct filling_events *even
 	filling->cleaner = cleaner_new(task);
 	window_course_start(
 		&filling->shared.course, relation->column_indexed ? 1 : window_passes_for(rows_per_page, indexes));
-	after(filling, 0, read_size);
+	filling_after(filling, 0, filling_read_size);
 	return filling;
 }
 
@@ -108,13 +69,12 @@ void filling_free(struct filling *filling)
 	free(filling);
 }
 
-/* Of the control session. True: the fault was dealt with. */
-static bool control_failed(struct filling *filling, const struct fault *why, void (*again)(struct filling *))
+bool filling_control_failed(struct filling *filling, const struct fault *why, void (*again)(struct filling *))
 {
 	if (!why)
 		return false;
 	if (task_may_retry(why))
-		after(filling, CONTROL_RETRY_MS, again);
+		filling_after(filling, CONTROL_RETRY_MS, again);
 	else
 		filling->events->done(filling->owner, why);
 	return true;
@@ -125,7 +85,7 @@ static void got_size(void *owner, const struct reply *reply)
 	struct filling *filling = owner;
 	struct task *task = filling->task;
 
-	if (filling->stopping || control_failed(filling, reply_fault(reply), read_size))
+	if (filling->stopping || filling_control_failed(filling, reply_fault(reply), filling_read_size))
 		return;
 	catalog_read(reply, task->relation.server_version, &task->relation);
 	if (!task->relation.exists) {
@@ -138,129 +98,9 @@ static void got_size(void *owner, const struct reply *reply)
 	start_walk(filling);
 }
 
-static void read_size(struct filling *filling)
+void filling_read_size(struct filling *filling)
 {
 	catalog_ask(filling->task->control, &filling->task->job, got_size, filling);
-}
-
-static void tell(struct filling *filling, const char *kind, const char *detail, int64_t rows)
-{
-	queue_tell(filling->task->control, &filling->task->job,
-		&(struct queue_event){
-			.kind = kind, .detail = detail, .lock_wait_ms = -1, .duration_ms = -1, .rows = rows},
-		NULL, NULL);
-}
-
-static void next_sweep(struct filling *filling)
-{
-	filling->rows_before += filling->shared.rows_found;
-	filling->shared.rows_found = 0;
-	filling->sweep = filling->walk.sweep + 1;
-	if (!filling->shared.skipped) {
-		filling->skipping_sweeps = 0;
-		read_size(filling);
-		return;
-	}
-	task_wait_for(filling->task, "rows that other transactions have locked; the next sweep takes them");
-	after(filling, sweep_pause_ms(++filling->skipping_sweeps), read_size);
-}
-
-static void watched_updates(void *owner, const struct fault *why)
-{
-	struct filling *filling = owner;
-
-	builder_free(filling->builder);
-	filling->builder = NULL;
-	if (why)
-		filler_failed(filling, why);
-	else
-		next_sweep(filling);
-}
-
-/* From here on nothing becomes pending again behind a sweep's back. */
-static void watch_updates(struct filling *filling)
-{
-	if (cleaner_is_busy(filling->cleaner)) {
-		cleaner_stop(filling->cleaner);
-		after(filling, VACUUM_AGAIN_MS, watch_updates);
-		return;
-	}
-	filling->builder = builder_new(filling->task, STAGE_FILLING, watched_updates, filling);
-}
-
-static void tell_sweep(struct filling *filling, const struct sweep_walk *walk)
-{
-	char *detail = sweep_describe(walk, filling->walk.pages);
-
-	tell(filling, "sweep", detail, walk->rows_found);
-	free(detail);
-}
-
-static void looked_for_joined(void *owner, const struct reply *reply)
-{
-	struct filling *filling = owner;
-	const struct member *joined;
-	char *detail;
-
-	if (filling->stopping || control_failed(filling, reply_fault(reply), ask_for_joined))
-		return;
-	catalog_read(reply, filling->task->relation.server_version, &filling->task->relation);
-	joined = walked_joined(&filling->walked, &filling->task->relation);
-	if (!joined) {
-		filling->then(filling);
-		return;
-	}
-	detail = memory_textf("table %s has become one of the tree: one more sweep", joined->name);
-	tell(filling, "leaf", detail, -1);
-	free(detail);
-	watch_updates(filling); /* an inheritance child has no trigger yet */
-}
-
-static void ask_for_joined(struct filling *filling)
-{
-	catalog_ask(filling->task->control, &filling->task->job, looked_for_joined, filling);
-}
-
-/* A clean sweep proves nothing of a table that was attached behind it. */
-static void look_for_joined(struct filling *filling, void (*then)(struct filling *filling))
-{
-	filling->then = then;
-	ask_for_joined(filling);
-}
-
-static void walk_is_over(struct filling *filling)
-{
-	const struct relation *relation = &filling->task->relation;
-	struct sweep_table table = {.own_update_triggers = relation->update_triggers};
-	struct sweep_walk walk = {
-		.number = filling->walk.sweep,
-		.whole = filling->walk.fresh,
-		.rows_found = filling->shared.rows_found,
-		.rows_before = filling->rows_of_sweep,
-		.skipped = filling->shared.skipped,
-	};
-
-	if (walk.number > 0)
-		tell_sweep(filling, &walk);
-	filling->rows_of_sweep = walk.rows_found;
-	switch (sweep_judge(&filling->task->job, &table, &walk)) {
-	case SWEEP_WATCH:
-		watch_updates(filling);
-		return;
-	case SWEEP_AGAIN:
-		next_sweep(filling);
-		return;
-	case SWEEP_COUNT:
-		look_for_joined(filling, count_left);
-		return;
-	case SWEEP_DONE:
-		look_for_joined(filling, tell_end);
-		return;
-	case SWEEP_HOPELESS:
-		sweep_hopeless(&walk, &filling->why);
-		filling->events->done(filling->owner, &filling->why);
-		return;
-	}
 }
 
 static void filler_idle(void *owner)
@@ -272,7 +112,7 @@ static void filler_idle(void *owner)
 		!team_is_idle(&filling->team))
 		return;
 	filling->walking = false;
-	walk_is_over(filling);
+	filling_end_walk(filling);
 }
 
 static double pages_done(const struct filling *filling)
@@ -297,13 +137,16 @@ static void filler_moved(void *owner, struct member *table)
 		team_disturb(&filling->team);
 }
 
-static void filler_failed(void *owner, const struct fault *why)
+void filling_fail(struct filling *filling, const struct fault *why)
 {
-	struct filling *filling = owner;
-
 	if (filling->why.kind == FAULT_NONE)
 		fault_copy(&filling->why, why);
 	filling_stop(filling);
+}
+
+static void filler_failed(void *owner, const struct fault *why)
+{
+	filling_fail(owner, why);
 }
 
 static void filler_held(void *owner, const char *reason_or_null)
@@ -327,10 +170,10 @@ static void started_walk(void *owner, const struct reply *reply)
 	struct filling *filling = owner;
 	size_t before = filling->team.count;
 
-	if (filling->stopping || control_failed(filling, reply_fault(reply), start_walk))
+	if (filling->stopping || filling_control_failed(filling, reply_fault(reply), start_walk))
 		return;
 	if (!queue_read_walk(reply, &filling->walk)) {
-		after(filling, CONTROL_RETRY_MS, start_walk);
+		filling_after(filling, CONTROL_RETRY_MS, start_walk);
 		return;
 	}
 	filling->shared.rows_found = 0;
@@ -354,58 +197,6 @@ static void start_walk(struct filling *filling)
 	queue_start_walk(task->control, &task->job, &task->relation, filling->sweep, started_walk, filling);
 }
 
-/* Once more before it is said: a row may have come in behind the sweep. */
-static void judge_left(struct filling *filling, int64_t left)
-{
-	if (left == 0) {
-		tell_end(filling);
-	} else if (filling->counts++ == 0) {
-		next_sweep(filling);
-	} else {
-		sweep_kept(left, filling->task->relation.update_triggers, &filling->why);
-		filling->events->done(filling->owner, &filling->why);
-	}
-}
-
-static void counted_left(void *owner, const struct reply *reply)
-{
-	struct filling *filling = owner;
-	const struct fault *why = reply_fault(reply);
-
-	if (why && task_may_retry(why)) {
-		after(filling, CONTROL_RETRY_MS, count_left);
-	} else if (why) {
-		filling->events->done(filling->owner, why);
-	} else if (filling->task->job.sync == JOB_SYNC_NONE) {
-		tell(filling, "sweep", "rows written meanwhile are left to the application (sync = 'none')",
-			leftover_read(reply));
-		tell_end(filling);
-	} else {
-		judge_left(filling, leftover_read(reply));
-	}
-}
-
-static void count_left(struct filling *filling)
-{
-	struct task *task = filling->task;
-
-	task_wait_for(task, "the rows that are still pending to be counted");
-	leftover_ask(task->session, &task->job, &task->relation, counted_left, filling);
-}
-
-/* The table's lock and the session are the vacuum's until it is through. */
-static void tell_end(struct filling *filling)
-{
-	if (cleaner_is_busy(filling->cleaner)) {
-		cleaner_stop(filling->cleaner);
-		task_wait_for(filling->task, "the vacuum of the table to end");
-		after(filling, VACUUM_AGAIN_MS, tell_end);
-		return;
-	}
-	task_wait_for(filling->task, NULL);
-	filling->events->done(filling->owner, NULL);
-}
-
 void filling_update(struct filling *filling)
 {
 	if (filling->stopping || !filling->walking)
@@ -419,7 +210,7 @@ static void tell_failure_at_rest(struct filling *filling)
 	struct fault why = {0};
 
 	if (!filling_at_rest(filling)) {
-		after(filling, 10, tell_failure_at_rest);
+		filling_after(filling, 10, tell_failure_at_rest);
 		return;
 	}
 	fault_copy(&why, &filling->why);
@@ -435,7 +226,7 @@ void filling_stop(struct filling *filling)
 		builder_stop(filling->builder);
 	team_stop(&filling->team);
 	if (filling->why.kind != FAULT_NONE)
-		after(filling, 0, tell_failure_at_rest);
+		filling_after(filling, 0, tell_failure_at_rest);
 }
 
 bool filling_at_rest(const struct filling *filling)
