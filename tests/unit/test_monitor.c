@@ -1,6 +1,5 @@
 /*
- * monitor: what is seen of replicas, statistics and the operator's query, and what is said when it cannot be
- * seen.
+ * monitor: what is seen of replicas and statistics, and what is said when it cannot be seen.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,34 +8,11 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/lead_scene.h"
+#include "tests/unit/monitor_scene.h"
 
 #include <string.h>
 
 #define ASK_SAMPLE ASK_PULSE
-
-struct stage_set {
-	struct scene scene; /* first: the scene's callers know only this */
-	size_t samples;
-};
-
-static int set_up(void **state)
-{
-	static struct stage_set set;
-
-	set = (struct stage_set){0};
-	scene_begin(&set.scene);
-	*state = &set;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct stage_set *set = *state;
-
-	scene_end(&set->scene);
-	return 0;
-}
 
 /* A replica in the pulse, of a primary at 2000; NULL: there is none. */
 static void sees(struct fake_rule *rule, const char *name, const char *replayed, const char *received)
@@ -58,21 +34,6 @@ static void samples(struct stage_set *set, size_t count)
 	scene_run(&set->scene, one_more);
 }
 
-/* The configuration is another one: watched from the beginning. */
-static void watch_anew(struct stage_set *set)
-{
-	struct scene *scene = &set->scene;
-
-	monitor_free(scene->task.monitor);
-	scene->task.monitor = monitor_new(scene->loop, &scene->database, NULL, NULL);
-	monitor_watch(scene->task.monitor, true);
-}
-
-static const struct signals *signals_of(struct stage_set *set)
-{
-	return monitor_signals(set->scene.task.monitor);
-}
-
 static const struct signals_replica *seen(struct stage_set *set, const char *name)
 {
 	const struct signals *signals = monitor_signals(set->scene.task.monitor);
@@ -89,7 +50,7 @@ static void replicas_of_one_name_are_the_slowest_of_them(void **state)
 	struct fake_rule *rule = fake_on(ASK_SAMPLE);
 
 	set->scene.database.replicas_all = true;
-	watch_anew(set);
+	stage_watch_anew(set);
 	scene_pulse(rule);
 	sees(rule, "walreceiver", "2000", "2000");
 	sees(rule, "walreceiver", "900", "900");
@@ -104,11 +65,11 @@ static void replicas_of_one_name_are_the_slowest_of_them(void **state)
 static void counters_say_by_which_connection_they_came(void **state)
 {
 	struct stage_set *set = *state;
-	int before = signals_of(set)->traffic.connection;
+	int before = stage_signals(set)->traffic.connection;
 
 	fake_lose(fake_session(2), "failover"); /* the monitor's */
 	samples(set, 3);
-	assert_int_equal(signals_of(set)->traffic.connection, before + 1);
+	assert_int_equal(stage_signals(set)->traffic.connection, before + 1);
 }
 
 static void only_listed_replicas_are_kept_close(void **state)
@@ -119,7 +80,7 @@ static void only_listed_replicas_are_kept_close(void **state)
 
 	set->scene.database.replicas = listed;
 	set->scene.database.replicas_count = 1;
-	watch_anew(set);
+	stage_watch_anew(set);
 	scene_pulse(rule);
 	sees(rule, "far", "1", "1");
 	sees(rule, "near", "2000", "2000");
@@ -135,7 +96,7 @@ static void one_that_vanished_is_waited_for_and_then_dropped(void **state)
 
 	set->scene.database.replicas_all = true;
 	set->scene.database.replica_grace_s = 1;
-	watch_anew(set);
+	stage_watch_anew(set);
 	scene_pulse(rule);
 	sees(rule, "standby1", "2000", "2000");
 	samples(set, 1);
@@ -184,7 +145,7 @@ static void one_that_is_late_on_purpose_is_judged_by_what_it_received(void **sta
 	set->scene.database.replicas_all = true;
 	set->scene.database.delayed_replicas = delayed;
 	set->scene.database.delayed_replicas_count = 1;
-	watch_anew(set);
+	stage_watch_anew(set);
 	scene_pulse(rule);
 	sees(rule, "late", "1", "2000");
 	samples(set, 1);
@@ -225,22 +186,22 @@ static void the_survey_is_told_as_it_was_answered(void **state)
 	fake_statement(rule, "pg_prepared_xact()");
 	fake_columns(rule, "xids", "who", NULL);
 	fake_row(rule, "44", "session 9 (psql, active for 3 s)");
-	watch_anew(set);
+	stage_watch_anew(set);
 	scene_run_ms(&set->scene, 200);
-	assert_int_equal(signals_of(set)->slots_count, 2);
-	assert_string_equal(signals_of(set)->slots[0].name, "a");
-	assert_int_equal(signals_of(set)->slots[0].wal_status, SIGNALS_WAL_UNRESERVED);
-	assert_int_equal(signals_of(set)->slots[1].safe_bytes, -1);
-	assert_int_equal(signals_of(set)->archiver_waiting, 7);
-	assert_string_equal(signals_of(set)->archiver_failing, "000000010000000000000003");
-	assert_int_equal(signals_of(set)->checkpoints_asked, 3);
-	assert_int_equal(signals_of(set)->horizon.xids, 44);
-	assert_string_equal(signals_of(set)->horizon.who, "session 9 (psql, active for 3 s)");
-	assert_int_equal(signals_of(set)->traffic.transactions, 100);
-	assert_int_equal(signals_of(set)->traffic.busy_sessions, 2);
-	assert_int_equal(signals_of(set)->cores, 0);
-	assert_null(signals_of(set)->unreadable);
-	assert_int_equal(signals_of(set)->veto, SIGNALS_NO_QUERY);
+	assert_int_equal(stage_signals(set)->slots_count, 2);
+	assert_string_equal(stage_signals(set)->slots[0].name, "a");
+	assert_int_equal(stage_signals(set)->slots[0].wal_status, SIGNALS_WAL_UNRESERVED);
+	assert_int_equal(stage_signals(set)->slots[1].safe_bytes, -1);
+	assert_int_equal(stage_signals(set)->archiver_waiting, 7);
+	assert_string_equal(stage_signals(set)->archiver_failing, "000000010000000000000003");
+	assert_int_equal(stage_signals(set)->checkpoints_asked, 3);
+	assert_int_equal(stage_signals(set)->horizon.xids, 44);
+	assert_string_equal(stage_signals(set)->horizon.who, "session 9 (psql, active for 3 s)");
+	assert_int_equal(stage_signals(set)->traffic.transactions, 100);
+	assert_int_equal(stage_signals(set)->traffic.busy_sessions, 2);
+	assert_int_equal(stage_signals(set)->cores, 0);
+	assert_null(stage_signals(set)->unreadable);
+	assert_int_equal(stage_signals(set)->veto, SIGNALS_NO_QUERY);
 }
 
 /* The answer to a part that is asked for on its own, or to the whole survey. */
@@ -262,19 +223,19 @@ static void a_part_that_fails_hides_no_other_and_is_said_once(void **state)
 	every_part_answers();
 	rule = fake_on("pg_replication_slots");
 	fake_fails(rule, FAULT_JOB, "42501", "permission denied for view pg_replication_slots");
-	watch_anew(set);
+	stage_watch_anew(set);
 	scene_run_ms(&set->scene, 200);
-	assert_string_equal(signals_of(set)->unreadable,
+	assert_string_equal(stage_signals(set)->unreadable,
 		"pg_replication_slots cannot be read: permission denied for view pg_replication_slots");
-	assert_int_equal(signals_of(set)->checkpoints_asked, 3);
-	assert_true(signals_of(set)->survey_ms > 0);
+	assert_int_equal(stage_signals(set)->checkpoints_asked, 3);
+	assert_true(stage_signals(set)->survey_ms > 0);
 	said = fake_asked("INSERT INTO backfill.event (kind");
 	scene_run_ms(&set->scene, 1200);
 	assert_int_equal(fake_asked("INSERT INTO backfill.event (kind"), said);
 	assert_string_equal(fake_bound("INSERT INTO backfill.event (kind", 1), "signal lost");
 	every_part_answers();
 	scene_run_ms(&set->scene, 1200);
-	assert_null(signals_of(set)->unreadable);
+	assert_null(stage_signals(set)->unreadable);
 	assert_int_equal(fake_asked("INSERT INTO backfill.event (kind"), said + 1);
 	assert_string_equal(fake_bound("INSERT INTO backfill.event (kind", 1), "signal back");
 }
@@ -295,7 +256,7 @@ static void a_slot_that_is_lost_is_told_once(void **state)
 	struct stage_set *set = *state;
 
 	slot_is("unreserved");
-	watch_anew(set);
+	stage_watch_anew(set);
 	scene_run_ms(&set->scene, 100);
 	assert_int_equal(fake_asked("INSERT INTO backfill.event (kind"), 0);
 	slot_is("lost");
@@ -315,98 +276,17 @@ static void without_rights_nothing_is_believed(void **state)
 	rule = fake_on(ASK_SAMPLE);
 	scene_pulse(rule);
 	sees(rule, "standby1", "2000", "2000");
-	watch_anew(set);
+	stage_watch_anew(set);
 	samples(set, 1);
-	pulse_ms = signals_of(set)->pulse_ms;
+	pulse_ms = stage_signals(set)->pulse_ms;
 	every_part_answers();
 	rule = fake_on(ASK_SAMPLE);
 	scene_pulse(rule);
 	fake_row(rule, "2000", "2000", "f", NULL, NULL, NULL);
 	samples(set, 2);
-	assert_true(signals_of(set)->pulse_ms <= pulse_ms + 100);
-	assert_non_null(strstr(signals_of(set)->unreadable, "GRANT pg_monitor TO"));
+	assert_true(stage_signals(set)->pulse_ms <= pulse_ms + 100);
+	assert_non_null(strstr(stage_signals(set)->unreadable, "GRANT pg_monitor TO"));
 	assert_non_null(seen(set, "standby1"));
-}
-
-/* ---- the operator's query ---- */
-
-static struct fake_rule *operator_asks(struct stage_set *set)
-{
-	set->scene.database.throttle_query = (char *)"SELECT busy, why FROM ops.load";
-	return fake_on("ops.load");
-}
-
-static void the_operator_may_hold_and_say_why(void **state)
-{
-	struct stage_set *set = *state;
-	struct fake_rule *rule = operator_asks(set);
-
-	fake_columns(rule, "busy", "why", NULL);
-	fake_type(rule, 16, -1);
-	fake_row(rule, "t", "month's end");
-	watch_anew(set);
-	assert_int_equal(signals_of(set)->veto, SIGNALS_HOLD);
-	assert_string_equal(signals_of(set)->veto_why, "it has not answered yet");
-	scene_run_ms(&set->scene, 100);
-	assert_int_equal(signals_of(set)->veto, SIGNALS_HOLD);
-	assert_string_equal(signals_of(set)->veto_why, "month's end");
-	assert_null(signals_of(set)->unreadable);
-	rule = fake_on("ops.load");
-	fake_columns(rule, "busy", NULL);
-	fake_type(rule, 16, -1);
-	fake_row(rule, "f");
-	scene_run_ms(&set->scene, 1200);
-	assert_int_equal(signals_of(set)->veto, SIGNALS_GO);
-	assert_null(signals_of(set)->veto_why);
-}
-
-static void what_the_operators_query_may_not_answer(void **state)
-{
-	static const struct {
-		const char *what;
-		size_t rows;
-		size_t columns;
-		const char *value;
-		uint32_t type;
-	} cases[] = {
-		{"it returned 0 rows instead of one", 0, 1, NULL, 16},
-		{"it returned 2 rows instead of one", 2, 1, "t", 16},
-		{"it returned 3 columns instead of a boolean and perhaps a text", 1, 3, "f", 16},
-		{"its first column is not a boolean", 1, 1, "f", 25},
-		{"it returned NULL instead of true or false", 1, 1, NULL, 16},
-	};
-	struct stage_set *set = *state;
-
-	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		struct fake_rule *rule = operator_asks(set);
-
-		if (cases[i].columns == 1)
-			fake_columns(rule, "a", NULL);
-		else
-			fake_columns(rule, "a", "b", "c", NULL);
-		fake_type(rule, cases[i].type, -1);
-		for (size_t row = 0; row < cases[i].rows; row++)
-			fake_row(rule, cases[i].value, "", "");
-		watch_anew(set);
-		scene_run_ms(&set->scene, 60);
-		assert_int_equal(signals_of(set)->veto, SIGNALS_HOLD);
-		assert_string_equal(signals_of(set)->veto_why, cases[i].what);
-		assert_string_equal(fake_bound("INSERT INTO backfill.event (kind", 1), "signal lost");
-	}
-}
-
-static void a_query_that_fails_holds_and_is_said_once(void **state)
-{
-	struct stage_set *set = *state;
-	struct fake_rule *rule = operator_asks(set);
-
-	fake_fails(rule, FAULT_BUSY, "57014", "canceling statement due to statement timeout");
-	watch_anew(set);
-	scene_run_ms(&set->scene, 1200);
-	assert_int_equal(signals_of(set)->veto, SIGNALS_HOLD);
-	assert_string_equal(signals_of(set)->veto_why, "it was cancelled: it may take 2 s");
-	assert_true(fake_asked("ops.load") >= 2);
-	assert_int_equal(fake_asked("INSERT INTO backfill.event (kind"), 1);
 }
 
 /* ---- cascades and tables ---- */
@@ -423,7 +303,7 @@ static void replicas_of_a_cascade_must_be_close_too(void **state)
 	set->scene.database.replica_grace_s = 60;
 	scene_pulse(rule);
 	sees(rule, "standby1", "2000", "2000");
-	watch_anew(set);
+	stage_watch_anew(set);
 	assert_non_null(seen(set, "cascades[0]"));
 	scene_run_ms(&set->scene, 300);
 	assert_null(seen(set, "cascades[0]"));
@@ -431,7 +311,7 @@ static void replicas_of_a_cascade_must_be_close_too(void **state)
 	fake_shut(fake_session(fake_sessions() - 1));
 	scene_run_ms(&set->scene, 1300);
 	assert_true(seen(set, "cascades[0]")->vanished_ago > 1000);
-	assert_null(signals_of(set)->unreadable);
+	assert_null(stage_signals(set)->unreadable);
 }
 
 static void tables_are_surveyed_while_they_are_watched(void **state)
@@ -483,7 +363,7 @@ static void whoever_wants_to_know_is_told_of_every_sample(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define CASE(name) cmocka_unit_test_setup_teardown(name, stage_set_up, stage_tear_down)
 		CASE(replicas_of_one_name_are_the_slowest_of_them),
 		CASE(counters_say_by_which_connection_they_came),
 		CASE(only_listed_replicas_are_kept_close),
@@ -496,9 +376,6 @@ int main(void)
 		CASE(a_part_that_fails_hides_no_other_and_is_said_once),
 		CASE(a_slot_that_is_lost_is_told_once),
 		CASE(without_rights_nothing_is_believed),
-		CASE(the_operator_may_hold_and_say_why),
-		CASE(what_the_operators_query_may_not_answer),
-		CASE(a_query_that_fails_holds_and_is_said_once),
 		CASE(replicas_of_a_cascade_must_be_close_too),
 		CASE(tables_are_surveyed_while_they_are_watched),
 		CASE(whoever_wants_to_know_is_told_of_every_sample),
