@@ -17,13 +17,13 @@ sql -U shop_owner main "INSERT INTO backfill.job (table_name, column_name, colum
 relation=$(sql main "SELECT 't'::regclass::oid::int")
 
 expect_equal "the first daemon claims it" 1 "$(as_daemon claim "1, 'first', 60000")"
-as_daemon walk_start "1, $relation, 0, 100, 1" >/dev/null
+as_daemon walk_start "1, $relation, 0, 100, 1, '{}', '{}'" >/dev/null
 as_daemon walk_window "1, 1, 0, 10, 4, 'backfilld_shop'" >/dev/null
 sql main "UPDATE backfill.claim SET lease_until = now() - interval '1 s'"
 expect_equal "the second daemon takes over" 2 "$(as_daemon claim "1, 'second', 60000")"
 session_open successor main -U backfilld_shop
 check "its session is enlisted" test "$(as_daemon enlist "1, 2, 0, $(session_pid successor)")" = backfilld_shop
-expect_equal "it goes on with the first one's window" "0|10|4|0|0" "$(as_daemon walk_window "1, 2, 0, 10, 4, 'backfilld_shop'")"
+expect_equal "it goes on with the first one's window" "$relation|0|10|4|0|0||f" "$(as_daemon walk_window "1, 2, 0, 10, 4, 'backfilld_shop'")"
 
 state="SELECT (SELECT (epoch, window_from, window_to) FROM backfill.bookmark), (SELECT (sweep, frontier) FROM backfill.walk),
 	(SELECT (pid, epoch) FROM backfill.backend)"
@@ -34,10 +34,10 @@ expect_sql "the former daemon does not end its successor's sessions" 1 \
 	"SELECT count(*) FROM pg_stat_activity WHERE pid = $(session_pid successor)"
 expect_equal "it cannot enlist a session" "" "$(as_daemon enlist "1, 1, 0, $(session_pid former)")"
 check "it gets no window, and learns why" grep -q 'holds no bookmark of filler 0 of backfill job 1 under epoch 1' <(as_daemon walk_window "1, 1, 0, 10, 4, 'backfilld_shop'" 2>&1)
-as_daemon walk_start "1, $relation, 1, 100, 1" >/dev/null
-as_daemon release "1, 1, NULL" >/dev/null
-as_daemon report "1, 1, 'it', 1, 1, 1, 1, 1, 1, 1, '{}', 1, 1" >/dev/null
-expect_equal "it cannot move the job" "" "$(as_daemon move "1, 1, 'done', NULL, NULL, NULL, NULL, NULL")"
+as_daemon walk_start "1, $relation, 1, 100, 1, '{}', '{}'" >/dev/null
+as_daemon release "1, 1, NULL, 0" >/dev/null
+as_daemon report "1, 1, 'it', 1, 1, 1, 1, 1, 1, 1, '{}', 1, 1, NULL" >/dev/null
+expect_equal "it cannot move the job" "" "$(as_daemon move "1, 1, 'done', NULL, NULL, NULL, NULL, NULL, NULL, false, 0")"
 as_daemon gone "'first'" >/dev/null
 expect_equal "bookmark, walk and sessions are as they were" "$before" "$(sql main "$state")"
 expect_sql "the job is the successor's" "second|2|queued" \
