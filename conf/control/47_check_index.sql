@@ -69,7 +69,8 @@ DECLARE
 	what CONSTANT text := format('The job for column %I of table %s', job.column_name, job.table_name);
 	parts CONSTANT text[] := regexp_match(btrim(job.index, E' \t\r\n'), '^([A-Za-z_][A-Za-z0-9_]*)(?:\s*\((.*)\))?$');
 	method CONSTANT text := lower(parts[1]);
-	bare CONSTANT text := regexp_replace(regexp_replace(parts[2], '''[^'']*''', '', 'g'), '"[^"]*"', '', 'g');
+	-- in one go, as the server reads: a quote of one kind inside quotes of the other opens nothing
+	bare CONSTANT text := regexp_replace(parts[2], '''[^'']*''|"[^"]*"', '', 'g');
 	depth int := 0;
 	letter text;
 	type oid;

@@ -99,6 +99,7 @@ index json advise advise
 index jsonb "gin(v jsonb_path_ops)" "gin (v jsonb_path_ops)"
 index text "btree ( lower(v) text_pattern_ops DESC, id )" "btree (lower(v) text_pattern_ops DESC, id)"
 index text "btree ((v || '()('), \"a)b\")" "btree ((v || '()('), \"a)b\")"
+index text "btree (\"it's)\", \"a'b\")" "btree (\"it's)\", \"a'b\")"
 no_index int none2 42704 'no kind of index of this server.*brin, btree, gin, gist, hash, spgist'
 no_index int heap 42704 'no kind of index'
 no_index int "" 42704 'no kind of index'
@@ -110,7 +111,8 @@ no_index text gist 42704 'gist index cannot be built of type text'
 no_index json btree 42704 'btree index cannot be built of type json'
 no_index point btree 42704 'btree index cannot be built of type point'
 for written in "btree ()" "btree (v) (w)" "btree (v))" "btree ((v)" "btree (v); DROP TABLE x; (v)" "btree (v -- c)" "btree (v /* c */)" "btree (E'\\'' || v)" \
-	"btree ('v)" "btree (\$a\$)\$a\$)" "btree (v) INCLUDE (id)"; do
+	"btree ('v)" "btree (\$a\$)\$a\$)" "btree (v) INCLUDE (id)" "btree (\"'\") TABLESPACE x WHERE (\"'\")" \
+	"btree ('\"') TABLESPACE x WHERE ('\"')"; do
 	no_index int "$written" 42601 'is not just what is to be indexed'
 done
 taken "a predicate" "table_name, column_name, column_type, index, index_where" "'orders', 'v', 'int', 'btree', 'v > 0'" "btree|v > 0" "index, index_where"
