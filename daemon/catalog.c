@@ -37,6 +37,7 @@ static void ask_members(struct script *script, const struct job *job, struct tex
 	script_bind(script, job->unique_name);
 	script_bind(script, job->check_name);
 	script_bind(script, job->foreign_key_name);
+	script_bind_int(script, job->id);
 }
 
 void catalog_ask(struct session *control, const struct job *job, session_answer *answer, void *owner)
@@ -161,6 +162,7 @@ static void read_member(const struct reply *reply, size_t row, struct member *me
 		.key_columns = member_text(reply, row, "key_columns"),
 		.pages = reply_int(reply, MEMBERS_AT, row, "pages", 0),
 		.rows = reply_real(reply, MEMBERS_AT, row, "reltuples", -1),
+		.joined = reply_bool(reply, MEMBERS_AT, row, "joined"),
 		.column_exists = reply_bool(reply, MEMBERS_AT, row, "column_exists"),
 		.column_not_null = reply_bool(reply, MEMBERS_AT, row, "column_not_null"),
 		.insert_trigger_exists = reply_bool(reply, MEMBERS_AT, row, "insert_trigger_exists"),

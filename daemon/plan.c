@@ -141,8 +141,14 @@ void plan_ask_type(struct session *session, const struct job *job, const struct 
 	/* Both on the submitter's path: there a type may need its schema, or not. */
 	script_add(script,
 		"SELECT pg_catalog.format_type(a.atttypid, a.atttypmod) AS exact_type,"
-		" pg_catalog.format_type(c.atttypid, c.atttypmod) AS present_type FROM pg_catalog.pg_attribute a"
+		" pg_catalog.format_type(c.atttypid, c.atttypmod) AS present_type,"
+		" o.attrelid::pg_catalog.regclass AS other_table,"
+		" pg_catalog.format_type(o.atttypid, o.atttypmod) AS other_type FROM pg_catalog.pg_attribute a"
 		" LEFT JOIN pg_catalog.pg_attribute c ON c.attrelid = $1 AND c.attname = $2"
+		" LEFT JOIN LATERAL (WITH RECURSIVE tree (oid) AS (SELECT $1::oid UNION SELECT i.inhrelid"
+		" FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid)"
+		" SELECT x.* FROM tree t JOIN pg_catalog.pg_attribute x ON x.attrelid = t.oid AND x.attname = $2"
+		" WHERE (x.atttypid, x.atttypmod) IS DISTINCT FROM (a.atttypid, a.atttypmod) LIMIT 1) o ON true"
 		" WHERE a.attrelid = 'pg_temp.backfill_type'::pg_catalog.regclass AND a.attname = 'v'");
 	script_bind_int(script, job->table_oid);
 	script_bind(script, job->column_name);
@@ -178,6 +184,7 @@ bool plan_read_type(
 {
 	const char *exact;
 	const char *present;
+	const char *other;
 
 	if (reply_fault(reply)) {
 		fault_copy(why, reply_fault(reply));
@@ -187,10 +194,19 @@ bool plan_read_type(
 	}
 	exact = reply_text(reply, AUTHORITY_STATEMENTS + 1, 0, "exact_type");
 	present = reply_text(reply, AUTHORITY_STATEMENTS + 1, 0, "present_type");
+	other = reply_text(reply, AUTHORITY_STATEMENTS + 1, 0, "other_table");
 	if (present && strcmp(exact, present) != 0) {
 		fault_set(why, FAULT_JOB, "column %s exists with type %s, the job asks for %s", job->column_name,
 			present, exact);
 		fault_set_hint(why, "Leave column_type out to fill the column as it is, or choose another name.");
+		return false;
+	}
+	if (other) {
+		fault_set(why, FAULT_JOB,
+			"table %s, under the job's, has a column %s of type %s, the job asks for %s", other,
+			job->column_name, reply_text(reply, AUTHORITY_STATEMENTS + 1, 0, "other_type"), exact);
+		fault_set_hint(why, "Choose another name or that type; or rename that table's column, then set "
+							"wanted = 'run'.");
 		return false;
 	}
 	memory_set_text(&job->exact_type, exact);

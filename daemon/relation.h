@@ -38,6 +38,7 @@ struct member {
 	char *key_columns; /* as the relation's */
 	int64_t pages;     /* heap pages by size; 0 where it has no rows of its own */
 	double rows;       /* pg_class.reltuples; -1: never analyzed */
+	bool joined;       /* behind the job's last walk over the tree: nobody has looked at its rows */
 	bool column_exists;
 	bool column_not_null;       /* enforced and validated */
 	bool insert_trigger_exists; /* ours */

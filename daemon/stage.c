@@ -48,6 +48,8 @@ static const struct move moves[] = {
 	{STAGE_INDEXING, STAGE_CANCELLED, "cancelled while indexing"},
 	{STAGE_SEALING, STAGE_CANCELLED, "cancelled while sealing"},
 	{STAGE_ANALYZING, STAGE_CANCELLED, "cancelled while analyzing"},
+	{STAGE_INDEXING, STAGE_ADDING, "a table has become one of the tree: one more sweep"},
+	{STAGE_SEALING, STAGE_ADDING, "a table has become one of the tree: one more sweep"},
 	{STAGE_QUEUED, STAGE_ROLLING_BACK, "to be rolled back before it had begun"},
 	{STAGE_PLANNING, STAGE_ROLLING_BACK, "to be rolled back while planning"},
 	{STAGE_ADDING, STAGE_ROLLING_BACK, "to be rolled back while adding"},

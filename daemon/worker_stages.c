@@ -8,6 +8,21 @@
 
 static void start_move(struct worker *worker, enum stage to, const struct fault *why);
 
+/* Of a table that became one of the tree behind the last sweep nobody has looked at the rows. Back to where
+ * the triggers are made: they may be gone already. */
+static bool has_joined(const struct worker *worker)
+{
+	const struct relation *relation = &worker->task.relation;
+
+	if (!(job_stages(&worker->task.job) & STAGE_BIT(STAGE_FILLING)) || relation->column_generated)
+		return false;
+	for (size_t i = 0; i < relation->members_count; i++) {
+		if (relation->members[i].joined && relation->members[i].pages > 0)
+			return true;
+	}
+	return false;
+}
+
 /* The next stage, or the hold before it. */
 static void leave_stage(struct worker *worker)
 {
@@ -19,6 +34,8 @@ static void leave_stage(struct worker *worker)
 	if (worker->task.relation.column_generated)
 		stages &= ~STAGE_BIT(STAGE_FILLING);
 	to = stage_next(job->stage, stages);
+	if ((job->stage == STAGE_INDEXING || job->stage == STAGE_SEALING) && has_joined(worker))
+		to = STAGE_ADDING;
 
 	if (job->holds & stage_hold_before(to)) {
 		worker->held_at = stage_hold_before(to);
@@ -115,6 +132,10 @@ void worker_work(struct worker *worker)
 	}
 	if (!worker_is_enlisted(worker))
 		return;
+	if (task->job.stage == STAGE_SEALING && has_joined(worker)) {
+		start_move(worker, STAGE_ADDING, NULL);
+		return;
+	}
 	switch (task->job.stage) {
 	case STAGE_PLANNING:
 		worker->planner = planner_new(task, part_ended, worker);

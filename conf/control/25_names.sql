@@ -24,3 +24,11 @@ BEGIN
 	END LOOP;
 	RETURN concat_ws('_', table_name, column_name, tail);
 END $$;
+
+-- The name on another table of the job's tree. Where names have to be cut, those of partitions would become alike: the table's
+-- number goes in.
+CREATE OR REPLACE FUNCTION backfill.member_name(relation oid, table_name text, column_name text, tail text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT CASE WHEN octet_length(concat_ws('_', table_name, column_name, tail)) < 64 THEN concat_ws('_', table_name, column_name, tail)
+	            ELSE backfill.object_name(table_name, column_name, concat_ws('_', relation, tail)) END;
+$$;

@@ -213,6 +213,7 @@ BEGIN
 			('FUNCTION backfill.in_words', 'How long something has lasted, for people: 2 h 10 min.'),
 			('FUNCTION backfill.field_set', 'The document with a value at a path where nothing is there yet: what a job with a field fills with.'),
 			('FUNCTION backfill.object_name', 'Name of something that a job makes, 63 bytes at most, as PostgreSQL would shorten it.'),
+			('FUNCTION backfill.member_name', 'The same for another table of the job''s tree.'),
 			('FUNCTION backfill.job_bad_knob', 'Internal: knobs of a job outside their range.'),
 			('FUNCTION backfill.as_sql_fill', 'Internal: the fill of a job as a block of SQL.'),
 			('FUNCTION backfill.job_sketch', 'Internal: the steps of a job that is not planned yet.'),

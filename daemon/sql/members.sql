@@ -1,6 +1,8 @@
 -- The tables of the tree under table $1, itself first, then by depth: partitions at any depth, inheritance children. $2: the job's
 -- column; $3, $4: our triggers for INSERT and UPDATE, $5: the comment in their function; $6 to $9: names of the job's index, UNIQUE,
--- CHECK and foreign key on its table, as chosen in planning.
+-- CHECK and foreign key on its table, as chosen in planning; $10: the job.
+-- An index that is attached to the job's is the job's, whatever it is called: the server gives one to each partition that is
+-- made or attached later. Joined: it has become one of the tree behind the job's last walk over it.
 -- A partition that is being detached is none of them any more.
 WITH RECURSIVE tree (oid, parent_oid, depth) AS (
 	SELECT c.oid, 0::oid, 0 FROM pg_catalog.pg_class c WHERE c.oid = $1
@@ -9,6 +11,12 @@ WITH RECURSIVE tree (oid, parent_oid, depth) AS (
 	  FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid AND NOT i.inhdetachpending
 ), member AS (
 	SELECT DISTINCT ON (t.oid) t.oid, t.parent_oid, t.depth FROM tree t ORDER BY t.oid, t.depth, t.parent_oid
+), attached (oid, tail) AS (
+	SELECT c.oid, CASE c.relname WHEN $6::text THEN 'idx' ELSE 'key' END
+	  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+	 WHERE i.indrelid = $1 AND c.relname IN ($6::text, $7::text)
+	UNION
+	SELECT i.inhrelid, a.tail FROM attached a JOIN pg_catalog.pg_inherits i ON i.inhparent = a.oid
 )
 SELECT m.oid, m.parent_oid,
        pg_catalog.format('%I.%I', n.nspname, c.relname) AS name,
@@ -20,6 +28,10 @@ SELECT m.oid, m.parent_oid,
             THEN coalesce(pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::bigint, 0)
             ELSE 0 END AS pages,
        a.attnum IS NOT NULL AS column_exists,
+       c.relkind = 'r'
+         AND EXISTS (SELECT FROM backfill.walk w
+                      WHERE w.job_id = $10 AND w.relation <> c.oid
+                        AND NOT EXISTS (SELECT FROM backfill.leaf l WHERE l.job_id = $10 AND l.relation = c.oid)) AS joined,
        coalesce(a.attnotnull, false)
          AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k
                           WHERE k.conrelid = c.oid AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum] AND NOT k.convalidated) AS column_not_null,
@@ -31,10 +43,10 @@ SELECT m.oid, m.parent_oid,
                 WHERE t.tgrelid = c.oid AND t.tgname = $3 AND pg_catalog.strpos(f.prosrc, $5) > 0) AS insert_trigger_exists,
        EXISTS (SELECT FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc f ON f.oid = t.tgfoid
                 WHERE t.tgrelid = c.oid AND t.tgname = $4 AND pg_catalog.strpos(f.prosrc, $5) > 0) AS update_trigger_exists,
-       name.index AS index_name, ix.indexrelid IS NOT NULL AS index_exists, coalesce(ix.indisvalid, false) AS index_valid,
-       coalesce(ixc.relispartition, false) AS index_attached,
-       name.unique AS unique_name, ux.indexrelid IS NOT NULL AS unique_exists, coalesce(ux.indisvalid, false) AS unique_valid,
-       coalesce(uxc.relispartition, false) AS unique_attached,
+       coalesce(ix.relname, name.index) AS index_name, ix.indexrelid IS NOT NULL AS index_exists, coalesce(ix.indisvalid, false) AS index_valid,
+       coalesce(ix.relispartition, false) AS index_attached,
+       coalesce(ux.relname, name.unique) AS unique_name, ux.indexrelid IS NOT NULL AS unique_exists, coalesce(ux.indisvalid, false) AS unique_valid,
+       coalesce(ux.relispartition, false) AS unique_attached,
        EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = ux.indexrelid AND k.contype = 'u') AS unique_constrained,
        ck.oid IS NOT NULL AS check_exists, coalesce(ck.convalidated, false) AS check_valid,
        fk.oid IS NOT NULL AS foreign_key_exists, coalesce(fk.convalidated, false) AS foreign_key_valid
@@ -43,13 +55,21 @@ SELECT m.oid, m.parent_oid,
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   CROSS JOIN LATERAL (
 	SELECT CASE WHEN m.parent_oid = 0 THEN $6
-	            ELSE backfill.object_name(c.relname::text, $2, pg_catalog.substring($6, '_(idx[0-9]*)$')) END AS index,
+	            ELSE backfill.member_name(m.oid, c.relname::text, $2, pg_catalog.substring($6, '_(idx[0-9]*)$')) END AS index,
 	       CASE WHEN m.parent_oid = 0 THEN $7
-	            ELSE backfill.object_name(c.relname::text, $2, pg_catalog.substring($7, '_(key[0-9]*)$')) END AS unique) name
-  LEFT JOIN (pg_catalog.pg_index ix JOIN pg_catalog.pg_class ixc ON ixc.oid = ix.indexrelid)
-         ON ix.indrelid = c.oid AND ixc.relname = name.index
-  LEFT JOIN (pg_catalog.pg_index ux JOIN pg_catalog.pg_class uxc ON uxc.oid = ux.indexrelid)
-         ON ux.indrelid = c.oid AND uxc.relname = name.unique
+	            ELSE backfill.member_name(m.oid, c.relname::text, $2, pg_catalog.substring($7, '_(key[0-9]*)$')) END AS unique) name
+  LEFT JOIN LATERAL (
+	SELECT i.indexrelid, i.indisvalid, x.relname, x.relispartition
+	  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+	  LEFT JOIN attached a ON a.oid = x.oid AND a.tail = 'idx'
+	 WHERE i.indrelid = c.oid AND (x.relname = name.index OR a.oid IS NOT NULL)
+	 ORDER BY a.oid IS NULL LIMIT 1) ix ON true
+  LEFT JOIN LATERAL (
+	SELECT i.indexrelid, i.indisvalid, x.relname, x.relispartition
+	  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+	  LEFT JOIN attached a ON a.oid = x.oid AND a.tail = 'key'
+	 WHERE i.indrelid = c.oid AND (x.relname = name.unique OR a.oid IS NOT NULL)
+	 ORDER BY a.oid IS NULL LIMIT 1) ux ON true
   LEFT JOIN pg_catalog.pg_constraint ck ON ck.conrelid = c.oid AND ck.contype = 'c' AND ck.conname = $8
   LEFT JOIN pg_catalog.pg_constraint fk ON fk.conrelid = c.oid AND fk.contype = 'f' AND fk.conname = $9
   LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = $2 AND a.attnum > 0 AND NOT a.attisdropped

@@ -11,17 +11,19 @@ WITH RECURSIVE job AS (
 	SELECT coalesce(nullif(g, 0)::text, '') FROM pg_catalog.generate_series(0, 999) g
 ), free (tail) AS (
 	SELECT n.tail
-	  FROM number n CROSS JOIN job j
+	  FROM number n CROSS JOIN job j JOIN pg_catalog.pg_class top ON top.oid = j.table_oid
 	 WHERE NOT EXISTS (
 		SELECT FROM tree t JOIN pg_catalog.pg_class c ON c.oid = t.oid
 		 CROSS JOIN LATERAL (
-			SELECT backfill.object_name(c.relname::text, j.column_name, 'idx' || n.tail) AS index,
-			       backfill.object_name(c.relname::text, j.column_name, 'key' || n.tail) AS "unique") name
+			SELECT CASE WHEN t.oid = j.table_oid THEN backfill.object_name(c.relname::text, j.column_name, 'idx' || n.tail)
+			            ELSE backfill.member_name(t.oid, c.relname::text, j.column_name, 'idx' || n.tail) END AS index,
+			       CASE WHEN t.oid = j.table_oid THEN backfill.object_name(c.relname::text, j.column_name, 'key' || n.tail)
+			            ELSE backfill.member_name(t.oid, c.relname::text, j.column_name, 'key' || n.tail) END AS "unique") name
 		 WHERE EXISTS (SELECT FROM pg_catalog.pg_class o WHERE o.relnamespace = c.relnamespace AND o.relname IN (name.index, name.unique))
 		    OR EXISTS (SELECT FROM pg_catalog.pg_constraint k
 		                WHERE k.conrelid = c.oid
-		                  AND k.conname IN (name.unique, backfill.object_name(c.relname::text, $3, 'check' || n.tail),
-		                                    backfill.object_name(c.relname::text, j.column_name, 'fkey' || n.tail))))
+		                  AND k.conname IN (name.unique, backfill.object_name(top.relname::text, $3, 'check' || n.tail),
+		                                    backfill.object_name(top.relname::text, j.column_name, 'fkey' || n.tail))))
 	 ORDER BY pg_catalog.length(n.tail), n.tail
 	 LIMIT 1
 ), chosen (names) AS (

@@ -102,12 +102,12 @@ void scene_catalogue(struct fake_rule *rule, const struct scene_catalogue *says)
 		says->check_valid, "f", NULL, "backfilld");
 	fake_statement(rule, ASK_MEMBERS);
 	fake_columns(rule, "oid", "parent_oid", "name", "schema_name", "bare_name", "owner", "relkind",
-		"temporary", "is_partition", "key_columns", "pages", "reltuples", "column_exists", "column_not_null",
-		"insert_trigger_exists", "update_trigger_exists", "index_name", "index_exists", "index_valid",
-		"index_attached", "unique_name", "unique_exists", "unique_valid", "unique_attached",
+		"temporary", "is_partition", "key_columns", "pages", "reltuples", "joined", "column_exists",
+		"column_not_null", "insert_trigger_exists", "update_trigger_exists", "index_name", "index_exists",
+		"index_valid", "index_attached", "unique_name", "unique_exists", "unique_valid", "unique_attached",
 		"unique_constrained", "check_exists", "check_valid", "foreign_key_exists", "foreign_key_valid", NULL);
 	fake_row(rule, "4242", "0", "public.users", "public", "users", "shop_owner", "r", "f", "f", "id", "4",
-		"400", says->column_exists, says->column_not_null, says->insert_trigger, says->update_trigger,
+		"400", "f", says->column_exists, says->column_not_null, says->insert_trigger, says->update_trigger,
 		"users_v_idx", "f", "f", "f", "users_v_key", "f", "f", "f", "f", "f", "f", "f", "f");
 }
 

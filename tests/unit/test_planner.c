@@ -57,8 +57,8 @@ static void content_answers(void)
 	nothing_is_missing();
 	rule = fake_on(ASK_TYPE);
 	fake_statement(rule, "AS exact_type");
-	fake_columns(rule, "exact_type", "present_type", NULL);
-	fake_row(rule, "text", NULL);
+	fake_columns(rule, "exact_type", "present_type", "other_table", "other_type", NULL);
+	fake_row(rule, "text", NULL, NULL, NULL);
 	rule = fake_on(ASK_PROBE);
 	fake_columns(rule, "atthasmissing", "atthasdef", "wanted_default", "present_default", NULL);
 	fake_row(rule, "f", "f", NULL, NULL);

@@ -94,6 +94,7 @@ static void moves_that_may_not_be(void **state)
 	} cases[] = {
 		{STAGE_QUEUED, STAGE_FILLING},
 		{STAGE_FILLING, STAGE_ADDING},
+		{STAGE_INDEXING, STAGE_FILLING},
 		{STAGE_SEALING, STAGE_DONE},
 		{STAGE_DONE, STAGE_FAILED},
 		{STAGE_FAILED, STAGE_DONE},
