@@ -39,7 +39,7 @@ enqueue() {
 jobs_settle() {
 	wait_until "$1" "every job has ended" "SELECT count(*) = 0, string_agg(concat_ws(' ', name, stage, waiting_for), '; ')
 		FROM backfill.job j
-		WHERE j.stage NOT IN ('done', 'failed', 'cancelled', 'rolled_back') AND j.held_at IS NULL
+		WHERE j.stage NOT IN ('done', 'failed', 'cancelled', 'rolled_back') AND (j.held_at IS NULL OR j.held_at = ANY (j.released) OR j.held_at <> ALL (j.hold_before))
 		   OR EXISTS (SELECT FROM backfill.claim c WHERE c.job_id = j.id)"
 }
 

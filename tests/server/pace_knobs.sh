@@ -116,7 +116,7 @@ daemon_stop
 note "progress never falls, and never passes 100 %"
 enqueue bar table_name=slow column_name=bar column_type=text wanted=pause
 while IFS='|' read -r what pages total part; do
-	sql main "PREPARE report AS $(<"$TOP/daemon/sql/report.sql"); EXECUTE report ($(job_id bar), 0, NULL, 1, $pages, $total, NULL, 9, NULL, 0, '{}', 8, 10)"
+	sql main "PREPARE report AS $(<"$TOP/daemon/sql/report.sql"); EXECUTE report ($(job_id bar), 0, NULL, 1, $pages, $total, NULL, 9, NULL, 0, '{}', 8, 10, NULL)"
 	expect_sql "$what" "$part" "SELECT blocks_done || '/' || blocks_total FROM backfill.job WHERE name = 'bar'"
 done <<'BAR'
 a first part|300|1000|300/1000
