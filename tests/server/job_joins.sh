@@ -63,7 +63,7 @@ sql -U shop_owner main "
 	INSERT INTO sealed_2 SELECT g, 'A' || g FROM generate_series(2000, 2999) g;
 	ALTER TABLE sealed ATTACH PARTITION sealed_2 FOR VALUES FROM (2000) TO (3000)"
 proceed sealed >/dev/null
-jobs_settle 30
+job_reaches sealed "done" 30
 expect_done daily quiet sealed
 for table in daily quiet sealed; do
 	expect_sql "$table: each row has its value, in the table that joined as well" "3000|0" \
