@@ -208,7 +208,7 @@ static void took_lone_step(void *owner, int64_t duration_ms, const struct fault 
 	} else {
 		tell(builder, "error", why->message, NULL, NULL);
 		fault_copy(&builder->why, why);
-		culprit_hint_at_duplicate(&builder->task->job, &builder->why);
+		culprit_hint_at_index(&builder->task->job, &builder->why);
 		builder_after(builder, 0, builder_wait);
 	}
 	end_lone(builder);

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define NAME_TAKEN "42P07" /* duplicate_table, also of an index */
+
 static bool is_rule(enum change_kind kind)
 {
 	return kind == CHANGE_RULE || kind == CHANGE_RULE_VALIDATE;
@@ -53,10 +55,13 @@ void culprit_hint(enum change_kind kind, const char *row, struct fault *why)
 			why, "%s is still NULL: give it a value, or let value fill it, then set wanted = 'run'.", row);
 }
 
-void culprit_hint_at_duplicate(const struct job *job, struct fault *why)
+void culprit_hint_at_index(const struct job *job, struct fault *why)
 {
 	struct text column = {0};
 
+	if (strcmp(why->sqlstate, NAME_TAKEN) == 0)
+		fault_set_hint(why, "Something else has taken that name since the job was planned: rename that "
+							"(ALTER INDEX ... RENAME TO ...), then set wanted = 'run'.");
 	if (strcmp(why->sqlstate, "23505") != 0)
 		return;
 	quote_name(&column, job->column_name);

@@ -28,7 +28,8 @@ void culprit_accuse(const struct job *job, enum change_kind kind, const char *ro
 /* Sets what to do about the row. */
 void culprit_hint(enum change_kind kind, const char *row, struct fault *why);
 
-/* The same where two rows have one value, which the server names itself; any other fault is left alone. */
-void culprit_hint_at_duplicate(const struct job *job, struct fault *why);
+/* What to do where an index cannot be built: two rows have one value, which the server names itself, or its
+ * name is taken. Any other fault is left alone. */
+void culprit_hint_at_index(const struct job *job, struct fault *why);
 
 #endif

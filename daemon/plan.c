@@ -179,6 +179,19 @@ void plan_hint_at_grant(struct fault *why, const struct relation *relation)
 			relation->owner);
 }
 
+/* From the first number that there is none for on, every INSERT of the application's would fail. */
+static bool numbers_suffice(const struct job *job, const struct relation *relation, struct fault *why)
+{
+	double most = strcmp(job->exact_type, "smallint") == 0 ? INT16_MAX : INT32_MAX;
+
+	if (!job->identity || strcmp(job->exact_type, "bigint") == 0 || relation->rows <= most)
+		return true;
+	fault_set(why, FAULT_JOB, "identity: the table has about %.0f rows, and type %s only %.0f numbers",
+		relation->rows, job->exact_type, most);
+	fault_set_hint(why, "Delete the job and insert it with column_type = 'bigint'.");
+	return false;
+}
+
 bool plan_read_type(
 	const struct reply *reply, struct job *job, const struct relation *relation, struct fault *why)
 {
@@ -210,5 +223,5 @@ bool plan_read_type(
 		return false;
 	}
 	memory_set_text(&job->exact_type, exact);
-	return true;
+	return numbers_suffice(job, relation, why);
 }

@@ -92,4 +92,15 @@ jobs_settle 20
 expect_done later
 expect_sql "it is indexed, and not filled again" "5|1000" "
 	SELECT (SELECT count(*) FROM pg_inherits WHERE inhparent = 'quiet_w_idx'::regclass), count(*) FILTER (WHERE w IS NULL) FROM quiet"
+
+# ---- a name that is taken after it was chosen
+enqueue robbed table_name=parent column_name=w column_type=int value=1 index=btree hold_before='{fill}'
+wait_until 20 "robbed is held" "SELECT held_at = 'fill', stage FROM backfill.job WHERE name = 'robbed'"
+sql -U shop_owner main "CREATE INDEX parent_w_idx ON aside (id)"
+proceed robbed >/dev/null
+job_ends robbed failed 20
+expect_failed "what to do about it is said" robbed indexing '"parent_w_idx" already exists.*rename that'
+sql -U shop_owner main "ALTER INDEX parent_w_idx RENAME TO aside_idx"
+again robbed
+job_reaches robbed "done" 20
 daemon_stop

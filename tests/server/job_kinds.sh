@@ -85,6 +85,7 @@ enqueue small_full table_name=t5 column_name=v column_type=smallint identity=alw
 enqueue taken_back table_name=t3 column_name=v column_type=bigint identity=always hold_before='{seal}'
 enqueue stopped table_name=t6 column_name=v column_type=bigint identity=always hold_before='{seal}'
 enqueue moved table_name=t7 column_name=v column_type=bigint identity=always hold_before='{seal}'
+enqueue crowded table_name=big column_name=few column_type=smallint identity=always
 enqueue inherited table_name=parent column_name=v column_type=bigint identity=always
 enqueue parted table_name=parted column_name=v column_type=bigint identity=always
 jobs_settle 60
@@ -99,6 +100,7 @@ expect_error "the server itself gives the numbers: always" 428C9 'GENERATED ALWA
 expect_sql "by default a writer may give one" 7777777 -U shop_app "BEGIN; INSERT INTO t1 (name, v) VALUES ('own', 7777777) RETURNING v; ROLLBACK"
 expect_sql "names with quotes" t "SELECT count(*) = count(DISTINCT \"v'v\") FROM \"odd'schema\".t4"
 
+expect_failed "more rows than numbers, as far as is known: said before anything is touched" crowded planning 'about 6.... rows, and type smallint only 32767 numbers.*bigint'
 expect_failed "inheritance children would get no numbers: said before anything is touched" inherited planning 'children.*nextval'
 if (($(sql main "SHOW server_version_num") >= 170000)); then
 	expect_done parted
