@@ -59,16 +59,20 @@ BEGIN
 			NEW.stage := 'indexing';
 			NEW.wanted := 'run';
 			NEW.finished_at := NULL;
-			-- of a job that was planned by a version that chose no names
-			IF NOT NEW.object_names ? 'index' THEN
-				NEW.object_names := NEW.object_names || (
-					SELECT jsonb_build_object('index', f.name)
-					  FROM pg_class c CROSS JOIN generate_series(0, 999) g
-					 CROSS JOIN LATERAL backfill.object_name(c.relname, NEW.column_name, concat('idx', nullif(g, 0))) AS f (name)
-					 WHERE c.oid = NEW.table_oid
-					   AND NOT EXISTS (SELECT FROM pg_class o WHERE o.relnamespace = c.relnamespace AND o.relname = f.name)
-					 ORDER BY g LIMIT 1);
-			END IF;
+			-- What planning chose may have been taken since: by an index that was made by hand and is not ours.
+			NEW.object_names := NEW.object_names || (
+				WITH RECURSIVE tree (oid) AS (
+					SELECT NEW.table_oid
+					UNION
+					SELECT i.inhrelid FROM tree t JOIN pg_inherits i ON i.inhparent = t.oid
+				)
+				SELECT jsonb_build_object('index', backfill.object_name(c.relname, NEW.column_name, f.tail))
+				  FROM pg_class c CROSS JOIN generate_series(0, 999) g CROSS JOIN LATERAL concat('idx', nullif(g, 0)) AS f (tail)
+				 WHERE c.oid = NEW.table_oid
+				   AND NOT EXISTS (SELECT FROM tree t JOIN pg_class m ON m.oid = t.oid JOIN pg_class o ON o.relnamespace = m.relnamespace
+				                    WHERE o.relname = CASE WHEN m.oid = c.oid THEN backfill.object_name(m.relname, NEW.column_name, f.tail)
+				                                           ELSE backfill.member_name(m.oid, m.relname, NEW.column_name, f.tail) END)
+				 ORDER BY g LIMIT 1);
 			PERFORM backfill.job_check_alone(NEW);
 		END IF;
 	END IF;

@@ -11,7 +11,7 @@ GRANT EXECUTE ON ROUTINE backfill.proceed, backfill.pause_all, backfill.resume_a
 	backfill.job_check_column, backfill.job_check_wishes, backfill.job_check_index, backfill.has_opclass, backfill.job_type,
 	backfill.job_check_unique, backfill.job_check_circle, backfill.job_check_foreign_key, backfill.foreign_key_read, backfill.job_check_alone,
 	backfill.job_sketch, backfill.as_sql_fill, backfill.daily_window_read, backfill.daily_window_at,
-	backfill.daily_window_after, backfill.object_name TO backfill_user;
+	backfill.daily_window_after, backfill.object_name, backfill.member_name TO backfill_user;
 GRANT INSERT (name, note, table_name, column_name, column_type, "collation", identity, default_expr, value, fill_where, field, sync,
 	not_null, is_unique, check_expr, foreign_key, index, index_where, seal_after_quiet, rehearse, hold_on_plan_regression, depends_on,
 	skip_triggers, hold_before, priority, not_before, daily_window, workers, batch_ms, max_lag_ms, lag_target_ms, max_impact,

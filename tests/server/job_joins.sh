@@ -93,6 +93,18 @@ expect_done later
 expect_sql "it is indexed, and not filled again" "5|1000" "
 	SELECT (SELECT count(*) FROM pg_inherits WHERE inhparent = 'quiet_w_idx'::regclass), count(*) FILTER (WHERE w IS NULL) FROM quiet"
 
+# ---- an index that was made by hand since, under the name that planning had chosen
+enqueue handmade table_name=aside column_name=h column_type=int value=1
+job_reaches handmade "done" 20
+sql -U shop_owner main "CREATE INDEX aside_h_idx ON aside (h) WHERE h > 7"
+steer handmade "index = 'btree'"
+jobs_settle 20
+expect_done handmade
+expect_sql "is not taken for the job's" "aside_h_idx, aside_h_idx1" \
+	"SELECT string_agg(indexrelid::regclass::text, ', ' ORDER BY indexrelid::regclass::text) FROM pg_index WHERE indrelid = 'aside'::regclass"
+steer handmade "wanted = 'roll_back'"
+job_ends handmade rolled_back 20
+
 # ---- a name that is taken after it was chosen
 enqueue robbed table_name=parent column_name=w column_type=int value=1 index=btree hold_before='{fill}'
 wait_until 20 "robbed is held" "SELECT held_at = 'fill', stage FROM backfill.job WHERE name = 'robbed'"
