@@ -98,7 +98,7 @@ traffic_waits_logged
 daemon_start
 traffic_start application "$RATE"
 job "constant default, NOT NULL" column_type "'int'" default_expr "'7'" not_null true
-job "value, CHECK, foreign key, NOT NULL, index" column_type "'int'" value "'status'" check_expr "'v >= 0'" foreign_key "'public.status'" not_null true index "'btree'"
+job "value, CHECK, foreign key, NOT NULL, index" column_type "'int'" value "'(id % 97)::int'" check_expr "'v >= 0'" foreign_key "'public.status'" not_null true index "'btree'"
 job "derived" column_type "'text'" value "'upper(email)'" sync "'derive'"
 job "UNIQUE" column_type "'bigint'" value "'id'" is_unique true
 job "identity" column_type "'bigint'" identity "'always'"
