@@ -142,6 +142,13 @@ static const char *resume_stage(const struct job *job, const struct queue_move *
 	return NULL;
 }
 
+static const char *move_reason(const struct job *job, const struct queue_move *move)
+{
+	if (move->to == STAGE_ADDING && move->goal == STAGE_CANCELLED)
+		return "to be cancelled: what it needs to go on is taken away";
+	return stage_move_reason(job->stage, move->to);
+}
+
 void queue_move(struct session *control, const struct job *job, const struct queue_move *move,
 	session_answer *answer, void *owner)
 {
@@ -154,7 +161,7 @@ void queue_move(struct session *control, const struct job *job, const struct que
 	script_bind_int(script, job->id);
 	script_bind_int(script, job->epoch);
 	script_bind(script, stage_name(move->to));
-	script_bind(script, stage_move_reason(job->stage, move->to));
+	script_bind(script, move_reason(job, move));
 	script_bind(script, error);
 	script_bind(script, why && why->sqlstate[0] ? why->sqlstate : NULL);
 	script_bind(script, why ? why->hint : NULL);

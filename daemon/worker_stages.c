@@ -112,6 +112,8 @@ void worker_take_back(struct worker *worker)
 		start_move(worker, STAGE_ROLLING_BACK, NULL);
 	else if (!something_is_left(worker))
 		start_move(worker, worker->goal, NULL);
+	else if (worker->goal == STAGE_CANCELLED && task->job.stage > STAGE_ADDING)
+		start_move(worker, STAGE_ADDING, NULL); /* who thinks better of it half-way goes on from there */
 	else if (!task->session)
 		worker_open_session(worker);
 	else if (worker_is_enlisted(worker))

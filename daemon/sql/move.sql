@@ -7,6 +7,7 @@ WITH held AS (
 	SELECT j.id, j.name, j.stage,
 	       CASE $3 WHEN 'failed' THEN NOT $10::boolean AND j.wanted IN ('cancel', 'roll_back')
 	               WHEN 'cancelled' THEN j.wanted <> 'cancel'
+	               WHEN 'adding' THEN $10::boolean AND j.wanted <> 'cancel'
 	               WHEN 'rolling_back' THEN j.wanted <> 'roll_back'
 	               ELSE false END AS overtaken
 	  FROM backfill.job j
@@ -30,10 +31,10 @@ WITH held AS (
 	INSERT INTO backfill.event (job_id, name, kind, stage, detail)
 	SELECT h.id, h.name, 'kept', $3, $9 FROM held h WHERE NOT h.overtaken AND $9::text IS NOT NULL
 ), walk_over AS (
-	-- Rows written while it is cancelled are pending again wherever they are, and there is no trigger to fill them. Tables that
-	-- become part of its tree after it is done are no longer its own.
+	-- Rows written from when its triggers go are pending again wherever they are. Tables that become part of its tree after it is
+	-- done are no longer its own.
 	DELETE FROM backfill.walk w USING moved m
-	 WHERE w.job_id = m.id AND ($3 IN ('done', 'rolled_back') OR $3 = 'cancelled' AND w.sweep > 0)
+	 WHERE w.job_id = m.id AND ($3 IN ('done', 'rolled_back') OR ($3 = 'cancelled' OR $3 = 'adding' AND $10::boolean) AND w.sweep > 0)
 ), bookmarks_over AS (
 	DELETE FROM backfill.bookmark b USING moved m WHERE b.job_id = m.id AND $3 = 'rolled_back'
 )

@@ -180,7 +180,7 @@ job_says rolled_back.run '^held before fill'
 wait_until 10 "what failed is tried again" "SELECT count(*) >= 2, count(*) FROM backfill.event WHERE name = 'failed.run' AND kind = 'stage' AND stage = 'sealing' OR name = 'failed.run' AND kind = 'error'"
 job_ends failed.run failed 10
 ok "failed.run: it goes on where it failed"
-expect_sql "what is locked waits to be taken back" "rolling_back, sealing" "SELECT string_agg(stage, ', ' ORDER BY stage) FROM backfill.job
+expect_sql "what is locked waits to be taken back" "adding, rolling_back" "SELECT string_agg(stage, ', ' ORDER BY stage) FROM backfill.job
 	WHERE name IN ('sealing.cancel', 'rolling_back.roll_back') AND waiting_for ~ 'has held'"
 
 note "... and where it leads"

@@ -64,6 +64,36 @@ for job in plain full; do
 	expect_match "... which the history says" 'column v stays.*500 rows were filled.*triggers are gone' "$(kept "${job}_cancel_sealed")"
 done
 
+note "a cancel that is thought better of, half-way: its triggers are gone, and rows are written without them"
+sql main "
+	CREATE FUNCTION public.not_yet() RETURNS trigger LANGUAGE plpgsql AS \$\$
+	BEGIN
+		RAISE EXCEPTION USING ERRCODE = 'lock_not_available', MESSAGE = 'not yet';
+	END \$\$;
+	CREATE TRIGGER zz_not_yet BEFORE UPDATE ON backfill.job FOR EACH ROW WHEN (NEW.stage = 'cancelled') EXECUTE FUNCTION public.not_yet()"
+for job in better_fill better_index better_derive; do
+	table "$job"
+	case $job in
+	better_fill) enqueue "$job" table_name="$job" column_name=v column_type=text value='upper(name)' not_null=true hold_before='{seal}' ;;
+	better_index) enqueue "$job" table_name="$job" column_name=v column_type=text value='upper(name)' index=btree hold_before='{seal}' ;;
+	better_derive) enqueue "$job" table_name="$job" column_name=v column_type=text value='upper(name)' sync=derive index=hash hold_before='{seal}' ;;
+	esac
+	says "$job" '^held before seal'
+	steer "$job" "wanted = 'cancel'"
+done
+for job in better_fill better_index better_derive; do
+	wait_until 20 "the triggers of $job are gone" "SELECT count(*) = 0 FROM pg_trigger WHERE tgrelid = '$job'::regclass"
+	owner "INSERT INTO $job (id, name) SELECT g, 'm' || g FROM generate_series(501, 600) g; UPDATE $job SET v = NULL WHERE id <= 50"
+	steer "$job" "wanted = 'pause'"
+	says "$job" '^paused'
+	steer "$job" "hold_before = '{}', wanted = 'run'"
+done
+sql main "DROP TRIGGER zz_not_yet ON backfill.job; DROP FUNCTION public.not_yet()"
+for job in better_fill better_index better_derive; do
+	job_reaches "$job" "done" 30
+	expect_sql "$job: run goes on, and every row has its value" 600 "SELECT count(*) FROM $job WHERE v = upper(name)"
+done
+
 note "others depend on the column"
 table viewed
 enqueue viewed table_name=viewed column_name=v column_type=text value='upper(name)' sync=derive
