@@ -93,7 +93,7 @@ static void table_is_gone(struct builder *builder)
 	struct fault why = {0};
 
 	fault_set(&why, FAULT_JOB, "table %s is gone", builder->task->job.table_name);
-	fault_set_hint(&why, "If it was dropped on purpose, delete the job; nothing of it is left.");
+	fault_set_hint(&why, "If it was dropped on purpose, cancel the job; nothing of it is left.");
 	builder_end(builder, &why);
 	fault_clear(&why);
 }

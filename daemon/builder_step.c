@@ -122,8 +122,10 @@ static void others_depend(struct builder *builder, const struct fault *why)
 
 	fault_copy(&builder->why, why);
 	fault_set_hint(&builder->why,
-		"All else that the job had made is taken back. Drop what depends on column %s of %s, or make it do "
-		"without, then set wanted = 'run': rolling back goes on.",
+		"%sDrop what depends on column %s of %s, or make it do without, then set wanted = 'run': rolling "
+		"back "
+		"goes on.",
+		builder->step.kind == CHANGE_UNDO_COLUMN ? "All else that the job had made is taken back. " : "",
 		job->column_name, job->table_name);
 	builder_end(builder, &builder->why);
 }
@@ -131,7 +133,7 @@ static void others_depend(struct builder *builder, const struct fault *why)
 static void step_failed(struct builder *builder, const struct fault *why)
 {
 	tell(builder, "error", why->message, NULL, NULL);
-	if (builder->step.kind == CHANGE_UNDO_COLUMN && strcmp(why->sqlstate, DEPENDENT_OBJECTS) == 0) {
+	if (builder->stage == STAGE_ROLLING_BACK && strcmp(why->sqlstate, DEPENDENT_OBJECTS) == 0) {
 		others_depend(builder, why);
 		return;
 	}

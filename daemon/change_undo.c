@@ -92,10 +92,16 @@ bool change_next_undo_default(
 	return true;
 }
 
+/* Not another one of its name, made by somebody since. */
+static bool is_the_one_added(const struct job *job, const struct relation *relation)
+{
+	return job->added && (job->column_number == 0 || relation->column_number == job->column_number);
+}
+
 bool change_next_undo_column(
 	const struct job *job, const struct relation *relation, struct change_step *ret_step)
 {
-	if (!job->added || !relation->column_exists)
+	if (!relation->column_exists || !is_the_one_added(job, relation))
 		return false;
 	*ret_step = step_alter_column(CHANGE_UNDO_COLUMN, job, "DROP COLUMN", "");
 	return true;

@@ -69,8 +69,8 @@ static void got_row(void *owner, const struct reply *reply)
 
 	if (row)
 		fault_add_context(&filler->why, "%s", row);
-	fault_set_hint(&filler->why, "Mend the row, then set wanted = 'run'; or delete the job and insert it "
-								 "with another expression (a job's own cannot "
+	fault_set_hint(&filler->why, "Mend the row, then set wanted = 'run'; or cancel the job and "
+								 "insert another one with another expression (a job's own cannot "
 								 "be changed). Everything filled so far stays.");
 	free(row);
 	filler_fail(filler, &filler->why);
@@ -148,11 +148,11 @@ static void fail_for_good(struct filler *filler, const struct fault *why)
 	fault_copy(&filler->why, why);
 	if (strcmp(why->sqlstate, "42P01") == 0)
 		fault_set_hint(&filler->why,
-			"If the table was dropped, delete the job; if it was renamed, rename it back "
+			"If the table was dropped, cancel the job; if it was renamed, rename it back "
 			"and set wanted = 'run', or enqueue a job for its new name.");
 	else if (strcmp(why->sqlstate, "42703") == 0)
 		fault_set_hint(&filler->why,
-			"If the column was dropped, delete the job; if it was renamed, or another "
+			"If the column was dropped, cancel the job; if it was renamed, or another "
 			"that the value reads, rename it back and set wanted = 'run'.");
 	filler_fail(filler, &filler->why);
 }

@@ -90,7 +90,7 @@ static void got_size(void *owner, const struct reply *reply)
 	catalog_read(reply, task->relation.server_version, &task->relation);
 	if (!task->relation.exists) {
 		fault_set(&filling->why, FAULT_JOB, "table %s is gone", task->job.table_name);
-		fault_set_hint(&filling->why, "If it was dropped on purpose, delete the job.");
+		fault_set_hint(&filling->why, "If it was dropped on purpose, cancel the job.");
 		filling->events->done(filling->owner, &filling->why);
 		return;
 	}

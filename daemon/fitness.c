@@ -74,7 +74,7 @@ bool fitness_of_table(const struct job *job, const struct relation *relation, st
 	if (relation->exists)
 		return requester_may(job, relation, why);
 	fault_set(why, FAULT_JOB, "table %s is gone", job->table_name);
-	fault_set_hint(why, "If it was dropped, or did not come with the dump that the job came with, delete the "
+	fault_set_hint(why, "If it was dropped, or did not come with the dump that the job came with, cancel the "
 						"job; where it is "
 						"called otherwise now, ask for the column anew.");
 	return false;

@@ -263,8 +263,8 @@ bool plan_read_probe(const struct reply *reply, const struct plan_probe *probe, 
 		if (!why->hint && job->field && strcmp(why->sqlstate, "42804") == 0)
 			fault_set_hint(why, "Say what the value is in the document: to_jsonb('x'::text), '{}'::jsonb.");
 		if (!why->hint)
-			fault_set_hint(why,
-				"A job's expressions cannot be changed: delete this job and insert it with the right one.");
+			fault_set_hint(why, "A job's expressions cannot be changed: cancel this job and insert another "
+								"with the right one.");
 		/* An expression that does not even parse on an empty table fails the job, whatever its SQLSTATE. */
 		if (why->kind == FAULT_DATA)
 			why->kind = FAULT_JOB;

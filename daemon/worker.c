@@ -146,7 +146,7 @@ static void put_down(struct worker *worker)
 	task->session = NULL;
 	queue_release(task->control, task->job.id, task->job.epoch,
 		worker->held_at != STAGE_HOLD_NONE ? stage_hold_name(worker->held_at) : NULL,
-		task->relation.column_number, released, worker);
+		worker_column_number(worker), released, worker);
 }
 
 static void tell_ended(struct worker *worker)

@@ -63,6 +63,9 @@ void worker_open_session(struct worker *worker);
 /* False: goes on with worker_work() once it is. */
 bool worker_is_enlisted(struct worker *worker) MUST_USE;
 
+/* That of the job's own column, as far as it is known by now; 0: it is not. */
+int worker_column_number(struct worker *worker);
+
 /* What the stage asks for is begun. */
 void worker_work(struct worker *worker);
 

@@ -192,13 +192,22 @@ static void moved(void *owner, const struct fault *why)
 		worker_work(worker);
 }
 
+int worker_column_number(struct worker *worker)
+{
+	struct job *job = &worker->task.job;
+	int seen = worker->task.relation.column_number;
+
+	/* What is taken back by now may stand where the job's own column once stood. */
+	if (seen > 0 && (worker->goal == STAGE_DONE || job->column_number == 0))
+		job->column_number = seen;
+	return job->column_number;
+}
+
 static void start_move(struct worker *worker, enum stage to, const struct fault *why)
 {
 	struct task *task = &worker->task;
 	struct text kept = {0};
 
-	if (task->relation.column_number > 0)
-		task->job.column_number = task->relation.column_number;
 	if (to == STAGE_CANCELLED || to == STAGE_ROLLED_BACK)
 		change_kept(&task->job, &task->relation, to, &kept);
 	worker->move = move_new(task,
@@ -207,7 +216,7 @@ static void start_move(struct worker *worker, enum stage to, const struct fault 
 			.why = why,
 			.kept = kept.length > 0 ? text_is(&kept) : NULL,
 			.goal = worker->goal,
-			.column_number = task->relation.column_number,
+			.column_number = worker_column_number(worker),
 		},
 		moved, worker);
 	text_free(&kept);

@@ -64,6 +64,10 @@ BEGIN
 	NEW.adopted := backfill.job_check_column(NEW);
 	PERFORM backfill.job_check_limits(NEW);
 	PERFORM backfill.job_check_wishes(NEW);
+	-- Two that are inserted at once would not see each other, and each would wait for the other for ever.
+	IF NEW.name IS NOT NULL AND cardinality(NEW.depends_on) > 0 THEN
+		PERFORM pg_advisory_xact_lock(hashtextextended('backfill depends_on', 0));
+	END IF;
 	PERFORM backfill.job_check_circle(NEW);
 	PERFORM backfill.job_check_unique(NEW);
 	NEW.foreign_key := backfill.job_check_foreign_key(NEW);

@@ -14,7 +14,7 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'object_in_use',
 			MESSAGE = 'schema backfill has live jobs',
 			DETAIL = live,
-			HINT = 'Let them finish, or delete those that failed, then run backfilld --uninstall again.';
+			HINT = 'Let them finish, or cancel them (roll_back takes away what they have made, too), then run backfilld --uninstall again.';
 	END IF;
 	SET LOCAL client_min_messages = warning;
 	DROP SCHEMA backfill CASCADE;

@@ -201,6 +201,14 @@ no_depend "itself" 22023 "job 'x' depends on itself" x '{y,x}'
 no_depend "a circle of two" 42P17 "job 'nobody' would wait for itself.*nobody -> one -> nobody.*Leave 'one' out" nobody '{one}'
 no_depend "a circle of three" 42P17 "three -> one -> two -> three" three '{zero,one}'
 no_depend "the shortest circle is told" 42P17 "three -> two -> three" three '{one,two}'
+for name in first second; do
+	session_open "$name" main -U shop_owner
+done
+session_do first "BEGIN; INSERT INTO backfill.job (name, table_name, column_name, column_type, depends_on) VALUES ('chicken', 'orders', 'd7', 'int', '{egg}')" >/dev/null
+session_send second "INSERT INTO backfill.job (name, table_name, column_name, column_type, depends_on) VALUES ('egg', 'orders', 'd8', 'int', '{chicken}')"
+session_waits second
+session_do first "COMMIT" >/dev/null
+expect_match "depends_on: a circle of two that are inserted at once" 'egg -> chicken -> egg' "$(session_answer second)"
 taken "no circle, but two ways" "name, table_name, column_name, column_type, depends_on" "'other', 'orders', 'v', 'int', '{one,two}'" "{one,two}" depends_on
 sql -U backfilld main "UPDATE backfill.job SET stage = 'done' WHERE name = 'two'"
 taken "what is done keeps nobody waiting" "name, table_name, column_name, column_type, depends_on" "'three', 'orders', 'v', 'int', '{two}'" "{two}" depends_on

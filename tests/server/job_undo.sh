@@ -108,7 +108,38 @@ again viewed
 job_ends viewed rolled_back 20
 expect_equal "... and it goes on once nobody does" "$(shape viewed | grep -c "column v")" 0
 
+table pointed_at
+enqueue pointed_at table_name=pointed_at column_name=v column_type=text value='upper(name)' is_unique=true
+job_reaches pointed_at "done" 20
+owner "CREATE TABLE points (v text REFERENCES pointed_at (v))"
+steer pointed_at "wanted = 'roll_back'"
+job_ends pointed_at failed 20
+expect_failed "a foreign key to it, too" pointed_at rolling_back 'points_v_fkey on table points depends.*2BP01.Drop what depends on column v'
+owner "DROP TABLE points"
+again pointed_at
+job_ends pointed_at rolled_back 20
+
 note "a column that somebody else has made"
+for job in replaced replaced_twice; do
+	table "$job"
+	enqueue "$job" table_name="$job" column_name=v column_type=text value='upper(name)'
+	job_reaches "$job" "done" 20
+	owner "ALTER TABLE $job DROP COLUMN v; ALTER TABLE $job ADD COLUMN v int NOT NULL DEFAULT 7"
+done
+session_open lock_replaced main -U shop_owner
+session_do lock_replaced "BEGIN; LOCK TABLE replaced_twice IN ACCESS SHARE MODE" >/dev/null
+steer replaced "wanted = 'roll_back'"
+steer replaced_twice "wanted = 'roll_back'"
+job_ends replaced rolled_back 20
+sleep 0.5
+steer replaced_twice "wanted = 'pause'"
+session_close lock_replaced
+steer replaced_twice "wanted = 'roll_back'"
+job_ends replaced_twice rolled_back 20
+for job in replaced replaced_twice; do
+	expect_sql "$job: in the place of the job's own it is not dropped" 3500 "SELECT sum(v) FROM $job"
+	expect_match "... which the history says" 'column v was not added by the job and stays' "$(kept "$job")"
+done
 table foreign_column
 enqueue foreign_column table_name=foreign_column column_name=v column_type=text value='upper(name)' hold_before='{add}'
 says foreign_column '^held before add'

@@ -25,8 +25,8 @@ static void which_table_a_job_may_work_on(void **state)
 			"who asked for the job no longer has the privileges of shop_owner, the owner of table "
 			"public.users",
 			"42501", "GRANT shop_owner to"},
-		{"dropped", false, false, "table public.users is gone", "", "delete the job"},
-		{"dropped, and nobody knows more", false, true, "table public.users is gone", "", "delete the job"},
+		{"dropped", false, false, "table public.users is gone", "", "cancel the job"},
+		{"dropped, and nobody knows more", false, true, "table public.users is gone", "", "cancel the job"},
 	};
 
 	(void)state;
