@@ -8,6 +8,7 @@ DECLARE
 	reached CONSTANT text := CASE WHEN OLD.stage IN ('failed', 'cancelled') THEN coalesce(OLD.resume_stage, 'queued') ELSE OLD.stage END;
 	untouched CONSTANT boolean := NOT claimed AND reached IN ('queued', 'planning');
 	verdict text;
+	later bigint;
 BEGIN
 	NEW.changed_by := current_user;
 	NEW.wanted := coalesce(NEW.wanted, OLD.wanted);
@@ -33,6 +34,17 @@ BEGIN
 		WHEN verdict = 'undo' AND untouched THEN 'end'
 		WHEN verdict IN ('stop', 'undo') AND claimed THEN 'take'
 		ELSE verdict END;
+
+	IF verdict = 'undo' THEN
+		SELECT max(j.id) INTO later FROM backfill.job j
+		 WHERE j.table_oid = OLD.table_oid AND j.column_name = OLD.column_name AND j.id > OLD.id AND j.stage = 'done';
+		IF later IS NOT NULL THEN
+			RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+				MESSAGE = format('job %s cannot be rolled back under job %s', OLD.id, later),
+				DETAIL = format('%s made what job %s, which is done, has built upon.', who, later),
+				HINT = format('First: UPDATE backfill.job SET wanted = ''roll_back'' WHERE id = %s;', later), COLUMN = 'wanted';
+		END IF;
+	END IF;
 
 	IF verdict NOT IN ('take', 'pass', 'refuse') THEN
 		NEW.stage := CASE verdict

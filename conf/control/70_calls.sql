@@ -79,8 +79,10 @@ BEGIN
 			DETAIL = format('It was called with %L.', older_than),
 			HINT = 'SELECT backfill.purge(''30 days''); deletes jobs that ended longer ago than that.';
 	END IF;
-	DELETE FROM backfill.job
-	 WHERE stage IN ('done', 'cancelled', 'rolled_back') AND finished_at < clock_timestamp() - older_than;
+	-- What a live job waits for stays: gone, it would be waited for for ever.
+	DELETE FROM backfill.job b
+	 WHERE b.stage IN ('done', 'cancelled', 'rolled_back') AND b.finished_at < clock_timestamp() - older_than
+	   AND NOT EXISTS (SELECT FROM backfill.job d WHERE b.name = ANY (d.depends_on) AND d.stage NOT IN ('done', 'cancelled', 'rolled_back'));
 	GET DIAGNOSTICS jobs = ROW_COUNT;
 	RETURN jobs;
 END $$;

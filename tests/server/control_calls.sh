@@ -103,6 +103,9 @@ daemon_writes "stage = 'sealing'"
 expect_error "a live job stays" 55000 "job $job is live and cannot be deleted.*stage sealing.*cancel" -U shop_owner "DELETE FROM backfill.job"
 daemon_writes "stage = 'done', finished_at = now() - interval '2 days'"
 other=$(enqueue shop_owner other orders w text)
+after=$(sql -U shop_owner main "INSERT INTO backfill.job (name, table_name, column_name, column_type, depends_on) VALUES ('after', 'orders', 'x', 'text', '{main}') RETURNING id")
+expect_sql "purge leaves what a live job waits for" 0 -U shop_owner "SELECT backfill.purge('1 day')"
+sql -U shop_owner main "UPDATE backfill.job SET wanted = 'cancel' WHERE id = $after; DELETE FROM backfill.job WHERE id = $after"
 expect_sql "purge takes what ended long ago" 1 -U shop_owner "SELECT backfill.purge('1 day')"
 expect_sql "and nothing else" "$other" "SELECT id FROM backfill.job"
 expect_error "purge needs an age" 22023 'purge\(\) needs an age.*30 days' -U shop_owner "SELECT backfill.purge(NULL)"

@@ -97,3 +97,9 @@ expect_error "nor one that was rolled back" 23505 "has a live job already" -U sh
 sql -U shop_owner main "UPDATE backfill.job SET wanted = 'cancel' WHERE id = $other"
 expect_sql "once that one has ended it can" planning -U shop_owner "UPDATE backfill.job SET wanted = 'run' WHERE id = $job RETURNING stage"
 expect_error "then the other cannot" 23505 "job $job \"main\", in stage planning.*backfill.status WHERE id = $job" -U shop_owner "UPDATE backfill.job SET wanted = 'run' WHERE id = $other"
+
+# Two ended jobs on one column: what the later one has built upon stays until that is taken back
+sql -U backfilld main "UPDATE backfill.job SET stage = 'done', finished_at = now() WHERE id IN ($job, $other)"
+expect_error "the earlier one is not rolled back under the later" 55000 "job $job cannot be rolled back under job $other.*wanted = 'roll_back' WHERE id = $other" \
+	-U shop_owner "UPDATE backfill.job SET wanted = 'roll_back' WHERE id = $job"
+expect_sql "the later one is" rolling_back -U shop_owner "UPDATE backfill.job SET wanted = 'roll_back' WHERE id = $other RETURNING stage"
