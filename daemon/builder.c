@@ -6,6 +6,7 @@
 #include "daemon/culprit.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define SESSION_AGAIN_MS 250
 /* A step is not taken more often than this where the catalogue still lacks it: it may be undone once or
@@ -147,6 +148,20 @@ static void looked_for_culprit(void *owner, const struct reply *reply)
 	free(row);
 }
 
+/* By now all that the job made on the column is gone. */
+static void would_go_along(struct builder *builder)
+{
+	const struct task *task = builder->task;
+
+	fault_set(&builder->why, FAULT_JOB, "column %s of %s has %s, which the job has not made",
+		task->job.column_name, task->job.table_name, task->relation.column_users);
+	memcpy(builder->why.sqlstate, "2BP01", sizeof(builder->why.sqlstate));
+	fault_set_hint(&builder->why, "DROP COLUMN would take that along: all else that the job had made is "
+								  "taken back. Drop it, then set wanted = "
+								  "'run': rolling back goes on.");
+	builder_end(builder, &builder->why);
+}
+
 static void got_catalogue(void *owner, const struct reply *reply)
 {
 	struct builder *builder = owner;
@@ -173,6 +188,10 @@ static void got_catalogue(void *owner, const struct reply *reply)
 	builder->waited_since_ms = clock_ms();
 	if (builder->why.kind != FAULT_NONE && !drops_leftover(&builder->step)) {
 		builder_end(builder, &builder->why);
+		return;
+	}
+	if (builder->step.kind == CHANGE_UNDO_COLUMN && task->relation.column_users) {
+		would_go_along(builder);
 		return;
 	}
 	if (culprit_wanted_before(builder->step.kind))

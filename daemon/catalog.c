@@ -101,6 +101,7 @@ static void read_column(const struct reply *reply, struct relation *relation)
 	relation->column_now = text_of(reply, "column_now");
 	relation->column_indexed = reply_bool(reply, 0, 0, "column_indexed");
 	relation->column_generated = reply_bool(reply, 0, 0, "column_generated");
+	relation->column_users = text_of(reply, "column_users");
 	relation->column_type = text_of(reply, "column_type");
 	relation->column_default = text_of(reply, "column_default");
 	relation->column_not_null = reply_bool(reply, 0, 0, "column_not_null");

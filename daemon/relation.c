@@ -71,6 +71,7 @@ void relation_clear(struct relation *relation)
 	free(relation->column_now);
 	free(relation->column_type);
 	free(relation->column_default);
+	free(relation->column_users);
 	free(relation->not_null_unvalidated);
 	for (size_t i = 0; i < relation->members_count; i++)
 		clear_member(&relation->members[i]);

@@ -75,8 +75,9 @@ struct relation {
 	int column_number; /* pg_attribute.attnum; 0: there is none */
 	char *column_now; /* quoted: what the column is called that the job has seen there; NULL: as ever, or gone
 					   */
-	bool column_generated;      /* generated or identity: cannot be filled */
-	char *column_type;          /* format_type() */
+	bool column_generated; /* generated or identity: cannot be filled */
+	char *column_users; /* indexes and constraints on it, ours among them while they are there; NULL: none */
+	char *column_type;  /* format_type() */
 	char *column_default;       /* pg_get_expr(); NULL: none */
 	bool column_not_null;       /* enforced and validated */
 	char *not_null_unvalidated; /* 18: quoted name of a NOT VALID not-null; NULL: none */

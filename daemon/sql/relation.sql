@@ -65,6 +65,21 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS table_name,
           FROM pg_catalog.pg_attribute r
          WHERE r.attrelid = c.oid AND r.attnum = $9 AND r.attname <> $2 AND NOT r.attisdropped) AS column_now,
        coalesce(a.attgenerated <> '' OR a.attidentity <> '', false) AS column_generated,
+       -- DROP COLUMN would take these along without a word
+       (SELECT pg_catalog.string_agg(o.what, ', ' ORDER BY o.what)
+          FROM (SELECT pg_catalog.format('index %I', i.relname) AS what
+                  FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
+                 WHERE x.indrelid = c.oid
+                   AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = x.indexrelid AND k.conrelid = c.oid)
+                   AND (a.attnum = ANY (x.indkey)
+                     OR EXISTS (SELECT FROM pg_catalog.pg_depend e
+                                 WHERE e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.objid = x.indexrelid
+                                   AND e.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.refobjid = c.oid
+                                   AND e.refobjsubid = a.attnum))
+                UNION ALL
+                SELECT pg_catalog.format('constraint %I', k.conname)
+                  FROM pg_catalog.pg_constraint k
+                 WHERE k.conrelid = c.oid AND k.contype IN ('c', 'f', 'p', 'u', 'x') AND a.attnum = ANY (k.conkey)) o) AS column_users,
        pg_catalog.format_type(a.atttypid, a.atttypmod) AS column_type,
        pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS column_default,
        coalesce(a.attnotnull, false)

@@ -119,6 +119,20 @@ owner "DROP TABLE points"
 again pointed_at
 job_ends pointed_at rolled_back 20
 
+table indexed_by
+enqueue indexed_by table_name=indexed_by column_name=v column_type=text value='upper(name)' check_expr="v <> ''" index=btree
+job_reaches indexed_by "done" 20
+owner "CREATE INDEX mine ON indexed_by (id) WHERE v IS NOT NULL; ALTER TABLE indexed_by ADD CONSTRAINT also_mine CHECK (v <> 'x')"
+steer indexed_by "wanted = 'roll_back'"
+job_ends indexed_by failed 20
+expect_failed "an index or a constraint of somebody else's on it does not go along" indexed_by rolling_back \
+	'column v of public.indexed_by has constraint also_mine, index mine, which the job has not made.*2BP01.*Drop it'
+expect_sql "... they are there, the job's own are not" "also_mine|mine" "SELECT (SELECT string_agg(conname, ',') FROM pg_constraint WHERE conrelid = 'indexed_by'::regclass AND contype = 'c'),
+	(SELECT string_agg(indexrelid::regclass::text, ',') FROM pg_index WHERE indrelid = 'indexed_by'::regclass AND NOT indisprimary)"
+owner "DROP INDEX mine; ALTER TABLE indexed_by DROP CONSTRAINT also_mine"
+again indexed_by
+job_ends indexed_by rolled_back 20
+
 note "a column that somebody else has made"
 for job in replaced replaced_twice; do
 	table "$job"
