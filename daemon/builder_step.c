@@ -166,6 +166,12 @@ static void end_lone(struct builder *builder)
 	builder->lone = NULL;
 }
 
+/* A partition may have joined: what it lacks comes first, or the server scans it under this lock. */
+static bool adopts(const struct change_step *step)
+{
+	return step->kind == CHANGE_REFERENCE_ADOPT;
+}
+
 static void took_step(void *owner, const struct reply *reply)
 {
 	struct builder *builder = owner;
@@ -179,7 +185,7 @@ static void took_step(void *owner, const struct reply *reply)
 		return;
 	}
 	if (why && task_may_retry(why)) {
-		back_off(builder, why, look_at_holders);
+		back_off(builder, why, adopts(&builder->step) ? builder_wait : look_at_holders);
 		return;
 	}
 	if (why) {
