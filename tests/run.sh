@@ -149,7 +149,7 @@ if [[ -z $QUICK ]]; then
 	fi
 	# Warnings were errors in the builds above; here the sanitizers' own instructions make gcc suspect what is not.
 	# Some of the many points are enough there.
-	export CRASH_EVERY=5
+	export CRASH_EVERY=9
 	if CC=gcc build sanitized -Db_sanitize=address,undefined -Dwerror=false; then
 		for name in "${SUITES[@]}"; do
 			if [[ $name != style ]]; then
