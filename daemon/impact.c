@@ -31,6 +31,9 @@
 /* Times what it does beside the fill; less is the coming and going of its users. */
 #define CATCHES_UP 1.17
 #define BESIDE_LEAST_S 3.0
+/* Who executes for less of the time has no backlog to catch up with: from window to window then. */
+#define BUSY 0.2
+#define LIGHT_CLIMB 1.5
 /* From pause to pause, while that was never seen, and since it was. */
 #define BOLD_CLIMB 2.0
 #define WARY_CLIMB 1.05
@@ -152,6 +155,7 @@ static void learn_baseline(struct impact *impact, const struct done *done, int64
 	impact->innovation = innovation;
 	impact->baselines++;
 	impact->baseline_at_ms = now_ms;
+	impact->busy = done->active_ms / 1000.0 / done->seconds;
 	if (isinf(impact->duty))
 		impact->duty = FIRST_DUTY;
 	judge_duty(impact, done);
@@ -173,7 +177,8 @@ static void steer(struct impact *impact, int most_percent)
 	double duty = AIM * most_percent / 100.0 / fmax(slope, LEAST_SLOPE);
 
 	if (!isinf(impact->duty))
-		duty = fmin(duty, impact->harmless * impact->climb);
+		duty =
+			fmin(duty, impact->busy >= BUSY ? impact->harmless * impact->climb : impact->duty * LIGHT_CLIMB);
 	impact->duty = fmax(duty, LEAST_DUTY);
 	if (impact->duty > HARDLY_USED * used && used > 0.5)
 		impact->duty = INFINITY;

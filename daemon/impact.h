@@ -21,7 +21,8 @@
  * Time is counted from when the server begins to execute. That statements wait for a processor before, or
  * pile up in the application, no counter shows; but then the application does more in a pause than beside
  * the fill: it catches up. Where it does more than a sixth more, duty is halved. It never rises to more than
- * twice what a pause has shown to be harmless, and by no more than a twentieth where once it was not.
+ * twice what a pause has shown to be harmless, and by no more than a twentieth where once it was not. This is
+ * for an application that executes for a fifth of the time or more.
  *
  * Source of the idea: a PI controller with an online baseline estimator, as DB2's util_impact_lim has it
  * (American Control Conference 2004). Backends hand in their counters once a second (PGSTAT_MIN_INTERVAL), so
@@ -60,6 +61,7 @@ struct impact {
 	struct impact_window window;
 	double baseline_ms;     /* mean time of a transaction without us; 0: not known */
 	int64_t baseline_at_ms; /* clock when it was learnt */
+	double busy;            /* sessions of the application that execute at one time, without us */
 	double harmless;        /* duty that a pause has shown to be so */
 	double climb;           /* duty is at most so many times that */
 	double percent;         /* NAN: cannot be measured */
