@@ -9,29 +9,17 @@
 cluster_start main
 daemon_install
 sql -U shop_owner main "CREATE TABLE t (id int PRIMARY KEY, body text); INSERT INTO t SELECT g, 'x' FROM generate_series(1, 2000) g; ANALYZE t"
-binary=$(daemon_binary)
-config=$(daemon_config)
 SECONDS_MOST=${SECONDS_MOST:-20}
 end=$((SECONDS + SECONDS_MOST))
-kills=0
 jobs=0
 while ((SECONDS < end)); do
 	jobs=$((jobs + 1))
 	sql -U shop_owner main "INSERT INTO backfill.job (name, table_name, column_name, column_type, value, default_expr, not_null)
 		VALUES ('j$jobs', 't', 'c$jobs', 'text', 'upper(body)', '''new''', true)"
-	until [[ $(sql main "SELECT stage FROM backfill.job WHERE name = 'j$jobs'") == "done" ]]; do
-		become_server "$binary" --config "$config" </dev/null >>"$WORK/killed.log" 2>&1 &
-		echo $! >"$WORK/pids/killed"
-		sleep 0.0$((RANDOM % 10))$((RANDOM % 10)) # the moment is the point
-		kill -KILL $! 2>/dev/null || true
-		wait $! 2>/dev/null || true
-		kills=$((kills + 1))
-		lease_lapses
-		((SECONDS < end + 10)) || give_up "job j$jobs gets done between kills" "$(sql main "SELECT stage, waiting_for, error FROM backfill.job WHERE name = 'j$jobs'")"
-	done
+	kill_until "j$jobs" "done"
 done
-note "$kills kills in $jobs jobs"
-check "there were kills ($kills) and jobs ($jobs)" test "$kills" -gt "$jobs"
+note "$KILLS kills in $jobs jobs"
+check "there were kills ($KILLS) and jobs ($jobs)" test "$KILLS" -gt "$jobs"
 expect_sql "no job failed" 0 "SELECT count(*) FROM backfill.job WHERE stage <> 'done'"
 wrong=""
 for ((i = 1; i <= jobs; i++)); do

@@ -6,6 +6,7 @@
 #	numbers_job NAME [COLUMNS VALUES]    a job whose value is volatile and takes its time: a row filled twice would show
 #	numbers_right              every row has a value, each its own, and was updated once
 #	lease_lapses               as if the holder had been gone for as long as a lease lasts
+#	kill_until NAME STAGE      starts the daemon and kills it at some moment, until the job is there; counts in KILLS
 #	filled_beyond ROWS         waits until more rows than that are filled and committed
 #	job_says NAME REGEX SECONDS   waits until waiting_for matches
 #	backends [REGEX]           server processes of the daemon whose application_name matches
@@ -44,6 +45,25 @@ numbers_right() {
 
 lease_lapses() {
 	sql main "UPDATE backfill.claim SET lease_until = pg_catalog.clock_timestamp() - interval '1 s'"
+}
+
+KILLS=0
+kill_until() {
+	local end=$((SECONDS + 60)) longest=60 delay binary config
+	binary=$(daemon_binary)
+	config=$(daemon_config)
+	until [[ $(sql main "SELECT stage FROM backfill.job WHERE name = '$1'") == "$2" ]]; do
+		become_server "$binary" --config "$config" </dev/null >>"$WORK/killed.log" 2>&1 &
+		echo $! >"$WORK/pids/killed"
+		delay=$((30 + RANDOM % longest)) # the moment is the point; a busy machine needs longer to get anywhere
+		longest=$((longest * 5 / 4))
+		sleep "$(printf '0.%03d' $((delay > 999 ? 999 : delay)))"
+		kill -KILL $! 2>/dev/null || true
+		wait $! 2>/dev/null || true
+		KILLS=$((KILLS + 1))
+		lease_lapses
+		((SECONDS < end)) || give_up "job $1 is $2 between kills" "$(sql main "SELECT stage, waiting_for, error FROM backfill.job WHERE name = '$1'")"
+	done
 }
 
 filled_beyond() {

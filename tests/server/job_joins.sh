@@ -103,6 +103,10 @@ expect_done handmade
 expect_sql "is not taken for the job's" "aside_h_idx, aside_h_idx1" \
 	"SELECT string_agg(indexrelid::regclass::text, ', ' ORDER BY indexrelid::regclass::text) FROM pg_index WHERE indrelid = 'aside'::regclass"
 steer handmade "wanted = 'roll_back'"
+job_ends handmade failed 20
+expect_failed "roll back does not drop it" handmade rolling_back 'has index aside_h_idx, which the job has not made'
+sql -U shop_owner main "DROP INDEX aside_h_idx"
+again handmade
 job_ends handmade rolled_back 20
 
 # ---- a name that is taken after it was chosen

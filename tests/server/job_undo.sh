@@ -175,24 +175,6 @@ ok "there is nothing to take back"
 
 note "the daemon is killed meanwhile"
 daemon_stop
-binary=$(daemon_binary)
-config=$(daemon_config)
-kills=0
-kill_until() { # NAME STAGE
-	local end=$((SECONDS + 60)) longest=60 delay
-	until [[ $(sql main "SELECT stage FROM backfill.job WHERE name = '$1'") == "$2" ]]; do
-		become_server "$binary" --config "$config" </dev/null >>"$WORK/killed.log" 2>&1 &
-		echo $! >"$WORK/pids/killed"
-		delay=$((30 + RANDOM % longest)) # the moment is the point; a busy machine needs longer to get anywhere
-		longest=$((longest * 5 / 4))
-		sleep "$(printf '0.%03d' $((delay > 999 ? 999 : delay)))"
-		kill -KILL $! 2>/dev/null || true
-		wait $! 2>/dev/null || true
-		kills=$((kills + 1))
-		lease_lapses
-		((SECONDS < end)) || give_up "job $1 is $2 between kills" "$(sql main "SELECT stage, waiting_for, error FROM backfill.job WHERE name = '$1'")"
-	done
-}
 for number in 1 2 3; do
 	for wish in cancel roll_back; do
 		job=killed_${wish}_$number
