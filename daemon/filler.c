@@ -53,29 +53,20 @@ static void lost(void *owner, const struct fault *why)
 
 static const struct session_events session_events = {.opened = opened, .lost = lost};
 
-/* A daemon that died must not leave a batch running for long. */
-static struct script *greeting(void)
-{
-	struct script *script = script_new();
-
-	script_add(script, "SELECT pg_catalog.set_config('client_connection_check_interval', '1s', false)");
-	return script;
-}
-
 struct filler *filler_new(
 	struct filler_shared *shared, int number, const struct filler_events *events, void *owner)
 {
 	struct filler *filler = memory_new(sizeof(*filler));
 	struct task *task = shared->task;
-	char *name = memory_textf("backfilld job %" PRId64 " filler %d", task->job.id, number);
+	char *as = memory_textf("filler %d", number);
 
 	*filler = (struct filler){
 		.shared = shared, .task = task, .number = number, .events = events, .owner = owner, .patience = 1};
 	filler->timer = loop_timer_new(task->loop, go_on, filler);
-	filler->session = session_new(task->loop, task->conninfo, name, greeting(), &session_events, filler);
+	filler->session = task_connect(task, as, &session_events, filler);
 	sizer_start(&filler->first_pass, FIRST_BATCH_PAGES, filler_pages_most(filler), task->job.knobs.batch_ms);
 	filler->later_passes = filler->first_pass;
-	free(name);
+	free(as);
 	return filler;
 }
 

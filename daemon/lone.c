@@ -159,13 +159,11 @@ static void look(void *owner)
 struct lone *lone_new(struct task *task, const char *sql, const char *what, lone_done *done, void *owner)
 {
 	struct lone *lone = memory_new(sizeof(*lone));
-	char *name = memory_textf("backfilld job %lld alone", (long long)task->job.id);
 
 	*lone = (struct lone){
 		.task = task, .sql = memory_text(sql), .what = memory_text(what), .done = done, .owner = owner};
 	lone->timer = loop_timer_new(task->loop, look, lone);
-	lone->session = session_new(task->loop, task->conninfo, name, NULL, &session_events, lone);
-	free(name);
+	lone->session = task_connect(task, "alone", &session_events, lone);
 	return lone;
 }
 

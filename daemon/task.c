@@ -1,5 +1,9 @@
 #include "daemon/task.h"
 
+#include "common/memory.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool task_may_retry(const struct fault *why)
@@ -31,6 +35,19 @@ void task_wait_for(struct task *task, const char *sentence_or_null)
 		return;
 	text_clear(&task->waiting_for);
 	text_add(&task->waiting_for, sentence);
+}
+
+struct session *task_connect(
+	const struct task *task, const char *as, const struct session_events *events, void *owner)
+{
+	char *name = memory_textf("backfilld job %" PRId64 "%s%s", task->job.id, as ? " " : "", as ? as : "");
+	struct script *greeting = script_new();
+	struct session *session;
+
+	script_add(greeting, "SELECT pg_catalog.set_config('client_connection_check_interval', '1s', false)");
+	session = session_new(task->loop, task->conninfo, name, greeting, events, owner);
+	free(name);
+	return session;
 }
 
 struct log_about task_about(const struct task *task)

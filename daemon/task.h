@@ -46,6 +46,14 @@ void task_wish(const struct task *task, int fillers, int64_t now_ms, struct pace
 /* Says what the task waits for; NULL: it moves. */
 void task_wait_for(struct task *task, const char *sentence_or_null);
 
+/*
+ * A session of the worker login, to be freed; `as` tells it from the job's others: "filler 2"; NULL: it plans
+ * and changes the catalogue. The server ends what it does within a second when its daemon has died. `events`
+ * as in session_new().
+ */
+struct session *task_connect(
+	const struct task *task, const char *as, const struct session_events *events, void *owner) MUST_USE;
+
 /* The job as fields of a log line; on loan as the task is. */
 struct log_about task_about(const struct task *task) MUST_USE;
 

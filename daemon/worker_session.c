@@ -115,22 +115,12 @@ static void lost(void *owner, const struct fault *why)
 
 static const struct session_events session_events = {.opened = opened, .lost = lost};
 
-static struct script *greeting(void)
-{
-	struct script *script = script_new();
-
-	script_add(script, "SELECT pg_catalog.set_config('client_connection_check_interval', '1s', false)");
-	return script;
-}
-
 void worker_open_session(struct worker *worker)
 {
 	struct task *task = &worker->task;
-	char *name = memory_textf("backfilld job %" PRId64, task->job.id);
 
 	task->conninfo = options_login_conninfo(worker->context->database, task->relation.owner);
-	task->session = session_new(task->loop, task->conninfo, name, greeting(), &session_events, worker);
-	free(name);
+	task->session = task_connect(task, NULL, &session_events, worker);
 }
 
 static void enlisted(void *owner, const struct fault *why)

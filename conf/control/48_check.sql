@@ -1,8 +1,31 @@
+-- A job of which nothing is known yet: a new one, or one that was rolled back and starts again.
+CREATE OR REPLACE FUNCTION backfill.job_unbegun(job backfill.job) RETURNS backfill.job
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	job.rows_filled := 0;
+	job.rows_estimate := NULL;
+	job.blocks_done := 0;
+	job.blocks_total := NULL;
+	job.rows_per_s := NULL;
+	job.eta := NULL;
+	job.forecast := NULL;
+	job.released := '{}';
+	job.object_names := '{}';
+	job.had := '{}';
+	job.helped := 0;
+	job.last_helped_at := NULL;
+	job.helped_by := NULL;
+	job.helped_unread := NULL;
+	job.held_since := NULL;
+	RETURN job;
+END $$;
+
 -- Second look at a new row: who asks, and may they? Trusts nothing of the first but two oids, and judges these.
 -- SECURITY INVOKER, so that current_user is the submitter.
 CREATE OR REPLACE FUNCTION backfill.job_check() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+	NEW := backfill.job_unbegun(NEW);
 	NEW.requested_by := current_user;
 	NEW.requested_at := clock_timestamp();
 	NEW.changed_by := current_user;
@@ -11,12 +34,6 @@ BEGIN
 	NEW.error := NULL;
 	NEW.error_code := NULL;
 	NEW.error_hint := NULL;
-	NEW.rows_filled := 0;
-	NEW.rows_estimate := NULL;
-	NEW.blocks_done := 0;
-	NEW.blocks_total := NULL;
-	NEW.rows_per_s := NULL;
-	NEW.eta := NULL;
 	NEW.lag_ms := NULL;
 	NEW.throttled_ms := 0;
 	NEW.started_at := NULL;
@@ -24,21 +41,12 @@ BEGIN
 	NEW.finished_at := NULL;
 	NEW.holder := NULL;
 	NEW.epoch := 0;
-	NEW.forecast := NULL;
 	NEW.exact_type := NULL;
 	NEW.adopted := false;
 	NEW.fast_default := false;
 	NEW.volatile_value := false;
 	NEW.held_at := NULL;
-	NEW.released := '{}';
 	NEW.resume_stage := NULL;
-	NEW.object_names := '{}';
-	NEW.had := '{}';
-	NEW.helped := 0;
-	NEW.last_helped_at := NULL;
-	NEW.helped_by := NULL;
-	NEW.helped_unread := NULL;
-	NEW.held_since := NULL;
 	NEW.born_in := 'backfill.job'::regclass;
 
 	-- null asks for nothing special

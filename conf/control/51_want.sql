@@ -76,23 +76,9 @@ BEGIN
 		END IF;
 	WHEN 'again' THEN
 		-- job_forget does the same for the tables beside it
+		NEW := backfill.job_unbegun(NEW);
 		NEW.adopted := EXISTS (SELECT FROM pg_attribute a
 		                        WHERE a.attrelid = OLD.table_oid AND a.attname = OLD.column_name AND NOT a.attisdropped);
-		NEW.released := '{}';
-		NEW.object_names := '{}';
-		NEW.had := '{}';
-		NEW.rows_filled := 0;
-		NEW.rows_estimate := NULL;
-		NEW.blocks_done := 0;
-		NEW.blocks_total := NULL;
-		NEW.rows_per_s := NULL;
-		NEW.eta := NULL;
-		NEW.forecast := NULL;
-		NEW.helped := 0;
-		NEW.last_helped_at := NULL;
-		NEW.helped_by := NULL;
-		NEW.helped_unread := NULL;
-		NEW.held_since := NULL;
 	WHEN 'refuse' THEN
 		RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
 			MESSAGE = format('wanted = %s is not possible for a job in stage %s', NEW.wanted, OLD.stage),

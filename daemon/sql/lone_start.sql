@@ -6,5 +6,4 @@ SELECT pg_catalog.set_config('search_path', $2, false),
        pg_catalog.set_config('idle_in_transaction_session_timeout', '0', false),
        pg_catalog.set_config('row_security', 'off', false),
        pg_catalog.set_config('standard_conforming_strings', 'on', false),
-       pg_catalog.set_config('client_connection_check_interval', '1s', false),
        pg_catalog.set_config('role', $1, false)

@@ -24,15 +24,7 @@ done
 
 ROWS=1000000
 RATE=500
-OPTIONS=()
-for option in "$@"; do
-	if [[ $option == --full ]]; then
-		ROWS=10000000
-	else
-		OPTIONS+=("$option")
-	fi
-done
-bench_options "rows=ROWS rate=RATE" "${OPTIONS[@]}"
+bench_options "rows=ROWS rate=RATE full" "$@"
 script_guard
 
 KINDS=()

@@ -21,15 +21,7 @@ TOP=$(cd "$(dirname "$0")/../.." && pwd)
 
 ROWS=1000000
 WORKERS=2
-OPTIONS=()
-for option in "$@"; do
-	if [[ $option == --full ]]; then
-		ROWS=10000000
-	else
-		OPTIONS+=("$option")
-	fi
-done
-bench_options "rows=ROWS workers=WORKERS" "${OPTIONS[@]}"
+bench_options "rows=ROWS workers=WORKERS full" "$@"
 script_guard
 
 SIZES=($((ROWS / 100)) $((ROWS / 10)) "$ROWS")

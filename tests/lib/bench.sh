@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What the benchmarks share. Sourced with $TOP set; brings the other libraries along.
 #
-#	bench_options "NAME=VARIABLE…" OPTION…    `--name NUMBER` sets $VARIABLE
+#	bench_options "NAME=VARIABLE…" OPTION…    `--name NUMBER` sets $VARIABLE; `--full`, where full is among the names, ROWS to 10,000,000
 #	bench_server ROWS [SETTING=VALUE…] a server "main" as in service, with public.source of that many rows, and backfilld installed;
 #	                                   it syncs as PostgreSQL does by default, and its WAL files are there to be reused
 #	bench_fresh INDEXES [ROWS]         public.bench, a copy of source (or its first ROWS) with that many secondary indexes (0 to 3):
@@ -42,7 +42,10 @@ bench_options() {
 	shift
 	while (($# > 0)); do
 		name=${1#--}
-		if [[ " $known " =~ " $name="([A-Z]+)" " && $1 == --* ]]; then
+		if [[ $1 == --full && " $known " == *" full "* ]]; then
+			# shellcheck disable=SC2034 # the callers' name for it
+			ROWS=10000000
+		elif [[ " $known " =~ " $name="([A-Z]+)" " && $1 == --* ]]; then
 			variable=${BASH_REMATCH[1]}
 			script_number "$@"
 			printf -v "$variable" '%s' "$2"
