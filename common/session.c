@@ -235,6 +235,11 @@ size_t session_open_questions(const struct session *session)
 	return session->waiting + (session->current && !session->current->is_greeting ? 1 : 0);
 }
 
+int64_t session_asked(const struct session *session)
+{
+	return (int64_t)session->asked;
+}
+
 bool session_is_open(const struct session *session)
 {
 	return session->state == SESSION_OPEN;

@@ -75,6 +75,9 @@ void session_forget(struct session *session, const void *owner);
 /* Questions asked and not yet answered. */
 size_t session_open_questions(const struct session *session) MUST_USE;
 
+/* Questions asked, ever. */
+int64_t session_asked(const struct session *session) MUST_USE;
+
 bool session_is_open(const struct session *session) MUST_USE;
 
 /* Of the connection as it stands; 0 or NULL while there is none. */

@@ -133,7 +133,7 @@ static void sampled(void *owner)
 
 	struct signals signals = *monitor_signals(director->monitor);
 
-	signals.traffic.ours += watcher_looks(director->watcher);
+	signals.traffic.ours += watcher_looks(director->watcher) + session_asked(director->control);
 	pace_sample(director->pace, &signals, clock_ms());
 }
 

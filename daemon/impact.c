@@ -42,6 +42,8 @@
 #define DRIFTING_WEIGHT 0.7
 /* It is another application now. */
 #define ANOTHER 0.6
+/* Times what is promised. */
+#define DOUBTFUL 1.5
 
 void impact_start(struct impact *impact, int64_t now_ms)
 {
@@ -83,7 +85,7 @@ static struct done since_window(
 		.transactions = (double)(traffic->transactions - window->traffic.transactions) -
 						(double)(traffic->ours - window->traffic.ours) -
 						(double)(own->transactions - window->own.transactions),
-		.active_ms = traffic->active_ms - window->traffic.active_ms - own_ms,
+		.active_ms = traffic->active_ms - window->traffic.active_ms,
 		.steered_ms = own_ms - (own->unsteered_ms - window->own.unsteered_ms),
 		.ours = (double)(traffic->ours - window->traffic.ours) +
 				(double)(own->transactions - window->own.transactions),
@@ -207,12 +209,15 @@ static void judge_baseline(struct impact *impact, const struct done *done, int64
 		give_up_measuring(impact, now_ms);
 }
 
-/* More often while little is known, and while duty would rise if it might. */
-static int64_t baseline_every_ms(const struct impact *impact)
+/* More often while little is known, while duty would rise if it might, and while there is more impact than
+ * may be: it may be another application's. */
+static int64_t baseline_every_ms(const struct impact *impact, int most_percent)
 {
 	bool climbs = impact->duty > CLIMBS_FROM * impact->harmless * impact->climb;
+	bool doubtful = impact->percent > DOUBTFUL * most_percent;
 
-	return climbs || impact->baselines < BASELINES_FIRST ? BASELINE_FIRST_EVERY_MS : BASELINE_EVERY_MS;
+	return climbs || doubtful || impact->baselines < BASELINES_FIRST ? BASELINE_FIRST_EVERY_MS
+																	 : BASELINE_EVERY_MS;
 }
 
 static void judge_window(struct impact *impact, const struct done *done, int most_percent, int64_t now_ms)
@@ -231,7 +236,7 @@ static void judge_window(struct impact *impact, const struct done *done, int mos
 	case IMPACT_RUNNING:
 		if (!enough(impact, done))
 			give_up_measuring(impact, now_ms);
-		else if (now_ms - impact->baseline_at_ms > baseline_every_ms(impact))
+		else if (now_ms - impact->baseline_at_ms > baseline_every_ms(impact, most_percent))
 			enter(impact, IMPACT_BASELINE, now_ms);
 		else
 			learn_impact(impact, done, most_percent);

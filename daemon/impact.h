@@ -1,8 +1,10 @@
 /*
  * impact: the promise that the application is slowed by no more than max_impact per cent.
  *
- * The server counts each database's transactions and the time that its sessions were executing; less our own
- * batches that gives the application's time. What a transaction takes without us (the baseline) is learnt in
+ * The server counts each database's transactions and the time that its sessions were executing. Of ours it
+ * counts no time worth mentioning: each message of a pipeline starts the clock of the session's state anew
+ * (pgstat_report_activity()), so of a whole transaction only the last statement is counted, and that is a
+ * COMMIT (tests/server/pace_signals.sh). What a transaction takes without us (the baseline) is learnt in
  * short pauses of the fill and kept fresh. While batches run, sums over the last half minute or so say
  *
  *	impact = application's time / (its transactions × baseline) - 1

@@ -51,8 +51,8 @@ struct signals_traffic {
 	int64_t counted_ms;   /* clock when the counters were read; 0: never */
 	int connection;       /* by which: over another one it may be another server that counts */
 	int64_t transactions; /* committed and rolled back */
-	int64_t ours; /* of these, what the daemon's own looking (monitor, watcher) has made since it started */
-	double active_ms;      /* time that sessions spent executing statements */
+	int64_t ours;         /* of these, those of monitor, watcher and control login since the daemon started */
+	double active_ms;     /* time that sessions spent executing statements */
 	int64_t busy_sessions; /* sessions of others that were executing at that moment */
 };
 

@@ -20,7 +20,7 @@ usage() {
 		Lag is measured without the daemon: where WAL was on the primary and is on the standby, 40 times a second. The limited
 		replica gets a whole job, also from a backfilld that does not look at it: from the first batch until it has replayed
 		that, it is busy all the time, and the same job beside the same application cannot be there any sooner.
-		Status 1 when a requirement is missed.
+		Jobs have max_impact = 0: only the replica holds them back. Status 1 when a requirement is missed.
 	TEXT
 }
 
@@ -163,7 +163,7 @@ measure() {
 	alone-*) sleep "$DURATION" ;;
 	*-limited) whole_job "$2" ;;
 	*)
-		bench_fill_for "$DURATION" workers "$WORKERS"
+		bench_fill_for "$DURATION" workers "$WORKERS" max_impact 0
 		record "$name" speed "$(calculate "$(bench_rows_filled) / $DURATION")"
 		;;
 	esac
@@ -187,7 +187,7 @@ measure() {
 # whole_job WITH: one fill, until the limited replica has replayed all of it.
 whole_job() {
 	local until behind begun
-	bench_fill_for 1 workers "$WORKERS"
+	bench_fill_for 1 workers "$WORKERS" max_impact 0
 	bench_await "fill-$BENCH_JOBS"
 	IFS='|' read -r until behind < <(sql main "SELECT pg_catalog.pg_current_wal_flush_lsn(),
 		pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_flush_lsn(), replay_lsn) FROM pg_catalog.pg_stat_replication")

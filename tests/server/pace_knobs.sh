@@ -8,7 +8,6 @@
 . "$TOP/tests/server/job_lib.sh"
 
 job_world shared_buffers=4MB # small windows, so that there is one for each worker
-daemon_option defaults.max_impact 0
 # Each batch notes under which limits it runs: those of the job's row, as the daemon has them.
 sql -U shop_owner main "
 	CREATE TABLE slow (id int PRIMARY KEY, name text, pad text); INSERT INTO slow SELECT g, 'n' || g, repeat('x', 60) FROM generate_series(1, 150000) g;

@@ -18,6 +18,12 @@ daemon_start
 numbers_job numbers
 wait_until 20 "some rows are filled" "SELECT sum(rows_filled) > 0 FROM backfill.bookmark"
 
+# What impact.h builds on. A row takes a millisecond at least.
+counted="(SELECT pg_stat_get_db_active_time(oid) FROM pg_database WHERE datname = 'shop')"
+IFS='|' read -r rows before < <(sql main "SELECT sum(rows_filled), $counted FROM backfill.bookmark")
+wait_until 20 "2000 more are" "SELECT sum(rows_filled) >= $rows + 2000 FROM backfill.bookmark"
+expect_sql "the server does not count batches among the time that sessions are active" t "SELECT $counted - $before < 500"
+
 throttle "RETURN QUERY SELECT true, 'the books are being closed'::text;"
 waits "the operator's query holds the fill and says why" "throttle_query holds it: the books are being closed"
 expect_equal "which is no fault of the query" 0 "$(said 'signal lost' throttle_query)"

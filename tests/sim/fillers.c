@@ -9,6 +9,8 @@
 #define BATCH_NOISE 0.1
 /* A batch may begin so long after the reason against it arose: one pulse and what it takes to judge it. */
 #define LATE_MS (100 + 250)
+/* All that the server counts of a batch (impact.h). */
+#define COMMIT_COUNTS_MS 0.05
 /* Its own statement and bookmark. */
 #define BATCH_BYTES 300.0
 
@@ -109,7 +111,7 @@ static void end_batch(struct filler *filler, int64_t now_ms)
 
 	plant->pages_since += filler->batch_pages;
 	job->pages += filler->batch_pages;
-	application_count(filler->application, &filler->session, plant->ms, 1, filler->batch_ms);
+	application_count(filler->application, &filler->session, plant->ms, 1, COMMIT_COUNTS_MS);
 	sizer_learn(sizer_now(filler), filler->batch_pages, filler->batch_ms, batch.wal_bytes, now_ms);
 	if (filler->rival)
 		rival_spend(filler->rival, filler->batch_wal);

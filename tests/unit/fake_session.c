@@ -361,6 +361,11 @@ size_t session_open_questions(const struct session *session)
 	return count;
 }
 
+int64_t session_asked(const struct session *session)
+{
+	return (int64_t)session->asked;
+}
+
 bool session_is_open(const struct session *session)
 {
 	return session->open;

@@ -51,7 +51,7 @@ static void scene_begin(struct scene *scene, int most_percent)
 static void scene_reset(struct scene *scene)
 {
 	scene->transactions = -(double)scene->looking - (double)scene->own.transactions;
-	scene->active_ms = -scene->own.active_ms;
+	scene->active_ms = 0.0;
 }
 
 static void scene_look(struct scene *scene)
@@ -60,7 +60,7 @@ static void scene_look(struct scene *scene)
 		.counted_ms = scene->now_ms,
 		.transactions = (int64_t)scene->transactions + scene->looking + scene->own.transactions,
 		.ours = scene->looking,
-		.active_ms = scene->active_ms + scene->own.active_ms,
+		.active_ms = scene->active_ms,
 	};
 
 	impact_sample(&scene->impact, &traffic, &scene->own, scene->most_percent, scene->now_ms);

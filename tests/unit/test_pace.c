@@ -74,7 +74,6 @@ static void step_job(struct scene *scene, struct job *job)
 	if (job->executes) {
 		pace_spend(job->share, &job->batch, scene->now_ms);
 		scene->signals.written += (uint64_t)job->batch.wal_bytes;
-		scene->active_ms += job->batch.ms;
 		scene->transactions += 1.0;
 		job->executed_ms += job->batch.ms;
 	}
