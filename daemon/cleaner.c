@@ -85,7 +85,7 @@ static void vacuumed(void *owner, const struct reply *reply)
 		tell(cleaner, "vacuum", "index entries of moved rows are taken away", duration_ms);
 }
 
-bool cleaner_consider(struct cleaner *cleaner, struct member *table, bool gentle)
+bool cleaner_consider(struct cleaner *cleaner, struct member *table, double part)
 {
 	struct task *task = cleaner->task;
 
@@ -100,7 +100,7 @@ bool cleaner_consider(struct cleaner *cleaner, struct member *table, bool gentle
 	table->rows_moved = 0;
 	cleaner->since_ms = clock_ms();
 	tell(cleaner, "intent", "take away the index entries of moved rows", -1);
-	vacuum_ask(task->session, &task->relation, cleaner->table, gentle, vacuumed, cleaner);
+	vacuum_ask(task->session, &task->relation, cleaner->table, part, vacuumed, cleaner);
 	return true;
 }
 

@@ -30,10 +30,10 @@ char *vacuum_statement(const char *table) MUST_USE;
 
 /*
  * Asked on a session that does nothing else meanwhile. A table that is being vacuumed or altered is passed
- * over. It yields the processor as autovacuum does: `gentle`, at its speed, otherwise ten times as fast; it
- * truncates nothing, so it never asks for a stronger lock.
+ * over. `part`: of the time in which it is at work, the rest it sleeps as autovacuum does; it truncates
+ * nothing, so it never asks for a stronger lock.
  */
-void vacuum_ask(struct session *session, const struct relation *relation, const char *table, bool gentle,
+void vacuum_ask(struct session *session, const struct relation *relation, const char *table, double part,
 	session_answer *answer, void *owner);
 
 #endif
