@@ -2,7 +2,10 @@
 -- column; $3, $4: our triggers for INSERT and UPDATE, $5: the comment in their function; $6 to $9: names of the job's index, UNIQUE,
 -- CHECK and foreign key on its table, as chosen in planning; $10: the job.
 -- An index that is attached to the job's is the job's, whatever it is called: the server gives one to each partition that is
--- made or attached later. Joined: it has become one of the tree behind the job's last walk over it.
+-- made or attached later. So is one that the job has said it would build, by the name it had then: the table may have another by
+-- now. One that is invalid and that the job had not said it would build before it came is somebody else's, being built or left
+-- behind.
+-- Joined: it has become one of the tree behind the job's last walk over it.
 -- A partition that is being detached is none of them any more.
 WITH RECURSIVE tree (oid, parent_oid, depth) AS (
 	SELECT c.oid, 0::oid, 0 FROM pg_catalog.pg_class c WHERE c.oid = $1
@@ -14,9 +17,16 @@ WITH RECURSIVE tree (oid, parent_oid, depth) AS (
 ), attached (oid, tail) AS (
 	SELECT c.oid, CASE c.relname WHEN $6::text THEN 'idx' ELSE 'key' END
 	  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-	 WHERE i.indrelid = $1 AND c.relname IN ($6::text, $7::text)
+	 WHERE i.indrelid = $1 AND c.relkind = 'I' AND c.relname IN ($6::text, $7::text)
 	UNION
 	SELECT i.inhrelid, a.tail FROM attached a JOIN pg_catalog.pg_inherits i ON i.inhparent = a.oid
+), built (name, tail, age) AS (
+	SELECT pg_catalog.replace(pg_catalog.substring(e.statement, 'CONCURRENTLY "((?:[^"]|"")+)" ON '), '""', '"'),
+	       CASE WHEN pg_catalog.starts_with(e.statement, 'CREATE INDEX') THEN 'idx' ELSE 'key' END, pg_catalog.age(e.xmin)
+	  FROM backfill.event e
+	 WHERE e.job_id = $10 AND e.kind = 'intent' AND e.statement ~ '^CREATE (UNIQUE )?INDEX CONCURRENTLY '
+	   AND e.id > coalesce((SELECT pg_catalog.max(r.id) FROM backfill.event r
+	                         WHERE r.job_id = $10 AND r.kind = 'stage' AND r.stage = 'rolled_back'), 0)
 )
 SELECT m.oid, m.parent_oid,
        pg_catalog.format('%I.%I', n.nspname, c.relname) AS name,
@@ -62,14 +72,18 @@ SELECT m.oid, m.parent_oid,
 	SELECT i.indexrelid, i.indisvalid, x.relname, x.relispartition
 	  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
 	  LEFT JOIN attached a ON a.oid = x.oid AND a.tail = 'idx'
-	 WHERE i.indrelid = c.oid AND (x.relname = name.index OR a.oid IS NOT NULL)
-	 ORDER BY a.oid IS NULL LIMIT 1) ix ON true
+	  LEFT JOIN built b ON b.name = x.relname AND b.tail = 'idx' AND b.age >= pg_catalog.age(x.xmin)
+	 WHERE i.indrelid = c.oid
+	   AND (a.oid IS NOT NULL OR b.name IS NOT NULL OR x.relname = name.index AND (i.indisvalid OR x.relkind = 'I'))
+	 ORDER BY a.oid IS NULL, b.name IS NULL LIMIT 1) ix ON true
   LEFT JOIN LATERAL (
 	SELECT i.indexrelid, i.indisvalid, x.relname, x.relispartition
 	  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
 	  LEFT JOIN attached a ON a.oid = x.oid AND a.tail = 'key'
-	 WHERE i.indrelid = c.oid AND (x.relname = name.unique OR a.oid IS NOT NULL)
-	 ORDER BY a.oid IS NULL LIMIT 1) ux ON true
+	  LEFT JOIN built b ON b.name = x.relname AND b.tail = 'key' AND b.age >= pg_catalog.age(x.xmin)
+	 WHERE i.indrelid = c.oid
+	   AND (a.oid IS NOT NULL OR b.name IS NOT NULL OR x.relname = name.unique AND (i.indisvalid OR x.relkind = 'I'))
+	 ORDER BY a.oid IS NULL, b.name IS NULL LIMIT 1) ux ON true
   LEFT JOIN pg_catalog.pg_constraint ck ON ck.conrelid = c.oid AND ck.contype = 'c' AND ck.conname = $8
   LEFT JOIN pg_catalog.pg_constraint fk ON fk.conrelid = c.oid AND fk.contype = 'f' AND fk.conname = $9
   LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = $2 AND a.attnum > 0 AND NOT a.attisdropped

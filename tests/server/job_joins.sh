@@ -119,4 +119,17 @@ expect_failed "what to do about it is said" robbed indexing '"parent_w_idx" alre
 sql -U shop_owner main "ALTER INDEX parent_w_idx RENAME TO aside_idx"
 again robbed
 job_reaches robbed "done" 20
+
+# ---- ... by an index of the job's own table that somebody else has tried to build
+enqueue broken table_name=parent column_name=x column_type=int value=1 index=btree hold_before='{fill}'
+wait_until 20 "broken is held" "SELECT held_at = 'fill', stage FROM backfill.job WHERE name = 'broken'"
+sql -U shop_owner main "INSERT INTO parent VALUES (1)"
+expect_error "somebody's index fails, and stays invalid" 23505 'parent_x_idx' -U shop_owner "CREATE UNIQUE INDEX CONCURRENTLY parent_x_idx ON parent (id)"
+proceed broken >/dev/null
+job_ends broken failed 20
+expect_failed "it is not dropped as if the job had left it" broken indexing '"parent_x_idx" already exists.*rename that'
+expect_sql "... it is still there" 1 "SELECT count(*) FROM pg_index WHERE indexrelid = 'parent_x_idx'::regclass AND NOT indisvalid"
+sql -U shop_owner main "DROP INDEX parent_x_idx"
+again broken
+job_reaches broken "done" 20
 daemon_stop

@@ -82,6 +82,28 @@ again named
 job_reaches named "done" 20
 filled "named so again it goes on" named
 
+note "a partition is renamed while its index is built"
+owner "CREATE TABLE leaves (id int, name text) PARTITION BY RANGE (id);
+	CREATE TABLE leaves_1 PARTITION OF leaves FOR VALUES FROM (0) TO (1000);
+	CREATE TABLE leaves_2 PARTITION OF leaves FOR VALUES FROM (1000) TO (2000);
+	INSERT INTO leaves SELECT g, 'n' || g FROM generate_series(0, 1999) g"
+session_open old main -U shop_app
+session_do old "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1" >/dev/null
+enqueue leaves table_name=leaves column_name=v column_type=text value='upper(name)' index=btree
+says leaves '^to build the index'
+session_open renamer main -U shop_owner
+session_send renamer "ALTER TABLE leaves_1 RENAME TO leaves_one"
+session_waits renamer
+sql main "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONCURRENTLY%leaves_1%'" >/dev/null
+session_answer renamer >/dev/null
+session_close renamer
+session_do old "COMMIT" >/dev/null
+session_close old
+job_reaches leaves "done" 30
+expect_sql "it has one index, like the others, and none is left invalid" "2|t|2" "
+	SELECT count(*), bool_and(i.indisvalid), count(DISTINCT i.indrelid) FROM pg_inherits h JOIN pg_index i ON i.indrelid = h.inhrelid WHERE h.inhparent = 'leaves'::regclass"
+filled "... and every row its value" leaves
+
 note "the column is renamed"
 table writes
 enqueue writes table_name=writes column_name=v column_type=text value='upper(name)' hold_before='{seal}'
