@@ -1,3 +1,9 @@
+-- Whether the triggers of a job that is done go on keeping its column up to date: only its row can take them back.
+CREATE OR REPLACE FUNCTION backfill.job_keeps(job backfill.job) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT job.sync = 'derive' AND EXISTS (SELECT FROM pg_trigger t WHERE t.tgname ~ ('^~backfill_' || job.id || '_'))
+$$;
+
 -- A job is deleted only when it has ended: a failed one is live, and what it has made would be nobody's.
 CREATE OR REPLACE FUNCTION backfill.job_spare() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -10,6 +16,12 @@ BEGIN
 			                CASE OLD.stage WHEN 'failed' THEN 'only this row knows what it has made so far' ELSE 'a daemon goes on from this row' END),
 			HINT = format('Let it finish, or end it first: UPDATE backfill.job SET wanted = ''cancel'' WHERE id = %s; '
 			              '(''roll_back'' takes away what it has made, too).', OLD.id);
+	END IF;
+	IF backfill.job_keeps(OLD) THEN
+		RAISE WARNING USING
+			MESSAGE = format('the triggers of job %s stay, without a job that could take them back', OLD.id),
+			DETAIL = format('They go on keeping column %I of table %s up to date.', OLD.column_name, OLD.table_name),
+			HINT = format('To be rid of them: DROP FUNCTION …backfill_derive_%s() CASCADE.', OLD.id);
 	END IF;
 	RETURN OLD;
 END $$;

@@ -6,6 +6,11 @@ WITH RECURSIVE tree (oid) AS (
 	SELECT $1::oid
 	UNION
 	SELECT i.inhrelid FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid AND NOT i.inhdetachpending
+), own (oid, attnum, place) AS ( -- the column, wherever it goes with that of the table
+	SELECT t.oid, a.attnum, CASE WHEN t.oid <> $1 THEN pg_catalog.format(' of %s', t.oid::pg_catalog.regclass) ELSE '' END
+	  FROM tree t
+	  JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attname = $2 AND a.attnum > 0 AND NOT a.attisdropped
+	 WHERE t.oid = $1 OR NOT a.attislocal
 )
 SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS table_name,
        pg_catalog.quote_ident(n.nspname) AS schema_name,
@@ -65,21 +70,24 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS table_name,
           FROM pg_catalog.pg_attribute r
          WHERE r.attrelid = c.oid AND r.attnum = $9 AND r.attname <> $2 AND NOT r.attisdropped) AS column_now,
        coalesce(a.attgenerated <> '' OR a.attidentity <> '', false) AS column_generated,
-       -- DROP COLUMN would take these along without a word
+       -- DROP COLUMN would take these along without a word; what partitions have of an index of their parent goes with that
        (SELECT pg_catalog.string_agg(o.what, ', ' ORDER BY o.what)
-          FROM (SELECT pg_catalog.format('index %I', i.relname) AS what
-                  FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
-                 WHERE x.indrelid = c.oid
-                   AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = x.indexrelid AND k.conrelid = c.oid)
-                   AND (a.attnum = ANY (x.indkey)
+          FROM (SELECT pg_catalog.format('index %I', i.relname) || o.place AS what
+                  FROM own o
+                  JOIN pg_catalog.pg_index x ON x.indrelid = o.oid
+                  JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
+                 WHERE NOT i.relispartition
+                   AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = x.indexrelid AND k.conrelid = o.oid)
+                   AND (o.attnum = ANY (x.indkey)
                      OR EXISTS (SELECT FROM pg_catalog.pg_depend e
                                  WHERE e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.objid = x.indexrelid
-                                   AND e.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.refobjid = c.oid
-                                   AND e.refobjsubid = a.attnum))
+                                   AND e.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.refobjid = o.oid
+                                   AND e.refobjsubid = o.attnum))
                 UNION ALL
-                SELECT pg_catalog.format('constraint %I', k.conname)
-                  FROM pg_catalog.pg_constraint k
-                 WHERE k.conrelid = c.oid AND k.contype IN ('c', 'f', 'p', 'u', 'x') AND a.attnum = ANY (k.conkey)) o) AS column_users,
+                SELECT pg_catalog.format('constraint %I', k.conname) || o.place
+                  FROM own o
+                  JOIN pg_catalog.pg_constraint k ON k.conrelid = o.oid
+                 WHERE k.contype IN ('c', 'f', 'p', 'u', 'x') AND k.coninhcount = 0 AND o.attnum = ANY (k.conkey)) o) AS column_users,
        pg_catalog.format_type(a.atttypid, a.atttypmod) AS column_type,
        pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS column_default,
        coalesce(a.attnotnull, false)

@@ -133,6 +133,27 @@ owner "DROP INDEX mine; ALTER TABLE indexed_by DROP CONSTRAINT also_mine"
 again indexed_by
 job_ends indexed_by rolled_back 20
 
+owner "CREATE TABLE parted (id int, name text) PARTITION BY RANGE (id); CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (1000);
+	INSERT INTO parted SELECT g, 'n' || g FROM generate_series(1, 500) g"
+enqueue parted table_name=parted column_name=v column_type=text value='upper(name)' index=btree check_expr="v <> ''"
+job_reaches parted "done" 20
+owner "CREATE INDEX mine_1 ON parted_1 (v); ALTER TABLE parted_1 ADD CONSTRAINT also_mine_1 CHECK (v <> 'x')"
+steer parted "wanted = 'roll_back'"
+job_ends parted failed 20
+expect_failed "... nor what one partition alone has" parted rolling_back \
+	'column v of public.parted has constraint also_mine_1 of public.parted_1, index mine_1 of public.parted_1, which the job has not made.*2BP01'
+owner "DROP INDEX mine_1; ALTER TABLE parted_1 DROP CONSTRAINT also_mine_1"
+again parted
+job_ends parted rolled_back 20
+
+note "a job whose triggers go on outlives a purge"
+table kept
+enqueue kept table_name=kept column_name=v column_type=text value='upper(name)' sync=derive
+job_reaches kept "done" 20
+expect_sql "it is not purged" "t|1" "SELECT backfill.purge('0') > 0, (SELECT count(*) FROM backfill.job WHERE name = 'kept')"
+expect_match "deleting it says what stays" 'WARNING:.*the triggers of job [0-9]+ stay.*keeping column v of table public.kept up to date.*DROP FUNCTION' \
+	"$(sql -U shop_owner main "DELETE FROM backfill.job WHERE name = 'kept'" 2>&1)"
+
 note "a column that somebody else has made"
 for job in replaced replaced_twice; do
 	table "$job"
