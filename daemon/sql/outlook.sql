@@ -36,7 +36,7 @@ WITH RECURSIVE tree (oid) AS (
 	              coalesce(a.usename::text, 'the server'), a.pid, coalesce(', ' || nullif(a.application_name, ''), ''),
 	              pg_catalog.date_trunc('second', pg_catalog.clock_timestamp() - a.xact_start))
 	  FROM pg_catalog.pg_stat_activity a
-	 WHERE a.datname = pg_catalog.current_database() AND a.xact_start < pg_catalog.clock_timestamp() - interval '1 minute'
+	 WHERE a.datname = pg_catalog.current_database() AND a.xact_start < pg_catalog.clock_timestamp() - interval '10 s'
 	   AND (a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL) AND a.backend_type = 'client backend'
 	 ORDER BY a.xact_start
 	 LIMIT 3)
@@ -44,7 +44,7 @@ WITH RECURSIVE tree (oid) AS (
 	SELECT 5, pg_catalog.format('prepared transaction %I is open since %s: end it (COMMIT PREPARED, or roll it back)', x.gid,
 	              pg_catalog.date_trunc('second', pg_catalog.clock_timestamp() - x.prepared))
 	  FROM pg_catalog.pg_prepared_xacts x
-	 WHERE x.database = pg_catalog.current_database() AND x.prepared < pg_catalog.clock_timestamp() - interval '1 minute'
+	 WHERE x.database = pg_catalog.current_database() AND x.prepared < pg_catalog.clock_timestamp() - interval '10 s'
 	UNION ALL
 	SELECT 6, pg_catalog.format('an autovacuum against wraparound works on it (pid %s) and does not give way: changes of the table wait until it is through', a.pid)
 	  FROM tree

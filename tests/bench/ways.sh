@@ -12,7 +12,8 @@ usage() {
 		secondary indexes and once with the primary key only: vacuumed, frozen, in cache, autovacuum off, after a checkpoint.
 		Key ranges are driven by a procedure in the server that commits each, with synchronous_commit = off as backfilld does.
 		The rewrite is ALTER TABLE … ADD COLUMN … DEFAULT with a volatile function that is cheap and of the same width; nobody
-		can read the table meanwhile. Seconds of backfilld are from its first batch to the end of its last sweep. Status 1 when
+		can read the table meanwhile. The bound is what no UPDATE can beat: half of each page is free, so that every row stays in
+		its page and no index is touched, and two connections take half of the table each. Seconds of backfilld are from its first batch to the end of its last sweep. Status 1 when
 		a requirement is missed.
 	TEXT
 }
@@ -26,22 +27,29 @@ ROUNDS=3
 bench_options "rows=ROWS rounds=ROUNDS" "$@"
 script_guard
 
-WAYS=(update keys1000 keys10000 rewrite one two)
+WAYS=(update keys1000 keys10000 rewrite bound one two)
 declare -A TITLES=(
 	[update]="one UPDATE" [keys1000]="key ranges of 1,000" [keys10000]="key ranges of 10,000"
-	[rewrite]="*rewrite, the table locked*" [one]="backfilld, 1 worker" [two]="backfilld, 2 workers"
+	[rewrite]="*rewrite, the table locked*" [bound]="*two UPDATEs, all rows in place*" [one]="backfilld, 1 worker" [two]="backfilld, 2 workers"
 )
 
-# timed WAY STATEMENT
+# timed WAY SYNCHRONOUS_COMMIT STATEMENT…: the statements at the same time, each through a connection of its own.
 timed() {
-	local before after begun ended
+	local name=$1 options="-c client_min_messages=warning -c synchronous_commit=$2" before after begun ended statement connection connections=()
+	shift 2
 	read -ra before < <(bench_sizes)
 	begun=$EPOCHREALTIME
-	PGOPTIONS="-c synchronous_commit=${3:-on}" sql -U shop_owner main "$2"
+	for statement in "$@"; do
+		PGOPTIONS=$options psql_at main -U shop_owner -Atqc "$statement" &
+		connections+=($!)
+	done
+	for connection in "${connections[@]}"; do
+		wait "$connection"
+	done
 	ended=$EPOCHREALTIME
 	read -ra after < <(bench_sizes)
-	record "$1" seconds "$(calculate "$ended - $begun")"
-	record_sizes "$1" "${before[@]}" "${after[@]}"
+	record "$name" seconds "$(calculate "$ended - $begun")"
+	record_sizes "$name" "${before[@]}" "${after[@]}"
 }
 
 # run INDEXES WAY ROUND
@@ -53,10 +61,11 @@ run() {
 		sql -U shop_owner main "$add"
 	fi
 	case $way in
-	update) timed "$name" "UPDATE public.bench SET v = upper(email)" ;;
+	update) timed "$name" on "UPDATE public.bench SET v = upper(email)" ;;
 	keys1000) keys "$name" 1000 ;;
 	keys10000) keys "$name" 10000 ;;
-	rewrite) timed "$name" "$add DEFAULT pg_catalog.repeat('v', 32 + (0 * pg_catalog.random())::int)" ;;
+	rewrite) timed "$name" on "$add DEFAULT pg_catalog.repeat('v', 32 + (0 * pg_catalog.random())::int)" ;;
+	bound) bound "$name" ;;
 	one) bench_fill "$name" 1 ;;
 	two) bench_fill "$name" 2 ;;
 	esac
@@ -67,7 +76,20 @@ run() {
 }
 
 keys() {
-	timed "$1" "CALL public.fill_keys($2)" off
+	timed "$1" off "CALL public.fill_keys($2)"
+}
+
+bound() {
+	local half
+	sql -U shop_owner main <<-SQL
+		ALTER TABLE public.bench SET (fillfactor = 45);
+		VACUUM FULL public.bench;
+		VACUUM (ANALYZE, FREEZE) public.bench;
+	SQL
+	sql main "CHECKPOINT"
+	half="'($(sql main "SELECT pg_relation_size('public.bench') / current_setting('block_size')::bigint / 2"),0)'::tid"
+	timed "$1" off "UPDATE public.bench SET v = upper(email) WHERE ctid < $half" "UPDATE public.bench SET v = upper(email) WHERE ctid >= $half"
+	record "$1" in_place "$(sql main "SELECT 100.0 * n_tup_hot_upd / n_tup_upd FROM pg_stat_user_tables WHERE relname = 'bench'")"
 }
 
 times_as_fast() {
@@ -115,6 +137,9 @@ echo
 require "times as fast as the rewrite, 2 workers, three indexes" "$(times_as_fast "3 two" "3 rewrite")" at-least 1
 require "times as fast as the rewrite, 2 workers, primary key only" "$(times_as_fast "0 two" "0 rewrite")" at-least 1
 require "times as fast as one UPDATE, 2 workers, three indexes" "$(times_as_fast "3 two" "3 update")" at-least 3
+for indexes in 3 0; do
+	require "rows that stayed in their page, in %, of the bound, $((indexes + 1)) indexes" "$(median "$indexes bound" in_place)" at-least 99
+done
 for way in one two; do
 	require "part of one UPDATE's WAL, ${TITLES[$way]}, three indexes" "$(wal_part "3 $way" "3 update")" at-most 0.6
 	for indexes in 3 0; do

@@ -7,7 +7,7 @@
 # shellcheck source=tests/server/job_lib.sh
 . "$TOP/tests/server/job_lib.sh"
 
-STAGES=(queued planning adding filling sealing analyzing failed "done" cancelled rolling_back rolled_back)
+STAGES=(queued planning adding filling indexing sealing analyzing failed "done" cancelled rolling_back rolled_back)
 WISHES=(run pause cancel roll_back)
 
 job_world
@@ -42,6 +42,7 @@ make_job() {
 	planning) how=(value='upper(name)' not_null=true hold_before='{add}') ;;
 	adding | cancelled | rolled_back) how=(value='upper(name)' not_null=true hold_before='{fill}') ;;
 	filling) how=(value='slowly(name)' not_null=true batch_ms=50 hold_before='{fill}') ;;
+	indexing) how=(value='upper(name)' not_null=true index=btree) ;;
 	sealing) how=(value='upper(name)' not_null=true hold_before='{seal}') ;;
 	analyzing) how=(default_expr="'D'" hold_before='{seal}') ;;
 	failed) how=(value="nullif(upper(name), 'N7')" not_null=true) ;;
@@ -112,6 +113,7 @@ gets_there() { # STAGE WISH
 	queued) in_stage "$job" '^not before' ;;
 	planning) in_stage "$job" '^held before add' ;;
 	adding) in_stage "$job" '^held before fill' ;;
+	indexing) in_stage "$job" '^to build the index' ;; # it waits for an old snapshot
 	failed | "done") job_ends "$job" "$1" 20 ;;
 	filling) job_says "$job" '^held before fill' ;; # it fills when its wish comes
 	sealing | analyzing)
@@ -142,6 +144,8 @@ cells make_table
 daemon_start
 session_open locker main -U shop_owner
 session_do locker "BEGIN" >/dev/null
+session_open old main -U shop_app
+session_do old "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1" >/dev/null
 
 note "each job gets to its stage"
 cells make_job
@@ -160,7 +164,7 @@ cells_wish() {
 	esac
 }
 cells cells_wish
-for stage in queued planning adding filling sealing analyzing; do
+for stage in queued planning adding filling indexing sealing analyzing; do
 	is_paused "$stage.pause"
 done
 is_paused rolling_back.pause
@@ -185,13 +189,14 @@ expect_sql "what is locked waits to be taken back" "adding, rolling_back" "SELEC
 
 note "... and where it leads"
 session_do locker "COMMIT" >/dev/null
-for stage in queued planning adding filling sealing analyzing failed; do
+session_do old "COMMIT" >/dev/null
+for stage in queued planning adding filling indexing sealing analyzing failed; do
 	is_cancelled "$stage.cancel"
 done
-for stage in queued planning adding filling sealing analyzing failed "done" cancelled rolling_back; do
+for stage in queued planning adding filling indexing sealing analyzing failed "done" cancelled rolling_back; do
 	is_rolled_back "$stage.roll_back"
 done
-for stage in filling sealing analyzing; do
+for stage in filling indexing sealing analyzing; do
 	job_ends "$stage.run" "done" 20
 	ok "$stage.run: it goes on"
 done
