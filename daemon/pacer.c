@@ -14,6 +14,8 @@
 /* Of what was written a second ago, while it climbs so fast. */
 #define FIRST_WHEN_USED 0.3
 #define PROBE_WHEN_USED 0.8
+/* After an overload, while the replicas keep up. */
+#define RAMP_PROBE 1.25
 /* Nobody is believed to do much more than it has shown: another replica may have been what was in the way. */
 #define PROBE_AHEAD 1.1
 #define BACKLOG_AT 0.5
@@ -223,6 +225,12 @@ static double slowest_report_ms(const struct pacer *pacer)
 	return slowest_ms;
 }
 
+/* Then its backlog shows early enough whether it is too much. */
+static bool keeps_up(const struct pacer *pacer)
+{
+	return pacer->replicas_count > 0 && !pacer->strained;
+}
+
 static void judge_ramp(struct pacer *pacer, const struct judgement *now)
 {
 	if (isinf(pacer->ramp))
@@ -233,7 +241,7 @@ static void judge_ramp(struct pacer *pacer, const struct judgement *now)
 				climb(pacer->ramp, FIRST_PROBE, now->seconds * PROBE_EVERY_MS / slowest_report_ms(pacer));
 		return;
 	}
-	pacer->ramp = climb(pacer->ramp, PROBE, now->seconds);
+	pacer->ramp = climb(pacer->ramp, keeps_up(pacer) ? RAMP_PROBE : PROBE, now->seconds);
 	if (pacer->ramp > 2.0 * pacer->before) {
 		pacer->ramp = INFINITY;
 		pacer->before = 0.0;

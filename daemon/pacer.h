@@ -9,7 +9,7 @@
  * holds its backlog at half of the target; while it keeps up and the allowance is used, the capacity is
  * probed upwards, by 6 % each 250 ms (at the very start from 8 MB/s, by 50 %), never beyond 1.1 times what
  * was written. The least of all replicas counts. After an overload (the gate had to close) the fills start at
- * half of what they had and climb the same way.
+ * half of what they had and climb, by 25 % while the replicas keep up and by 6 % otherwise.
  *
  * A replica's report is judged when it comes. Between two reports nothing new is known, until one is overdue:
  * then it stands still. What it is behind while next to nothing is written is the network's delay, not its

@@ -93,7 +93,9 @@ suite() {
 	fi
 	heading "$name, $label"
 	rm -f "$log"
-	meson test -C "$folder" --no-rebuild --suite "$name" --print-errorlogs -t "$times" --logbase "$(basename "$log" .json)" "$@" || true
+	# Tests on servers wait for half of their time.
+	meson test -C "$folder" --no-rebuild --suite "$name" --print-errorlogs -t "$times" --num-processes $(($(nproc) * 3 / 2)) \
+		--logbase "$(basename "$log" .json)" "$@" || true
 	{
 		read -r passed failed skipped
 		while read -r complaint; do
