@@ -9,11 +9,14 @@
 
 /* After a vacuum that gave way to somebody who waited for the table. */
 #define AGAIN_AFTER_MS 10000
+/* One may have come before the vacuum began. */
+#define CANCEL_AGAIN_MS 1000
 
 struct cleaner {
 	struct task *task;
 	bool busy;
 	bool stopped; /* the one under way is to end */
+	int64_t cancelled_ms;
 	int64_t since_ms;
 	uint32_t oid;       /* of the table that it is about */
 	char *table;        /* its name */
@@ -93,6 +96,8 @@ bool cleaner_consider(struct cleaner *cleaner, struct member *table, double part
 		return false;
 	if (table->rows <= 0 || (double)table->rows_moved < VACUUM_AFTER_SHARE * table->rows)
 		return false;
+	/* Before 15 the time of the one before is told only now. */
+	pace_disturb(task->pace);
 	cleaner->busy = true;
 	cleaner->oid = table->oid;
 	memory_set_text(&cleaner->table, table->name);
@@ -107,9 +112,10 @@ bool cleaner_consider(struct cleaner *cleaner, struct member *table, double part
 /* Nothing else of the job's is at work when this is called. */
 void cleaner_stop(struct cleaner *cleaner)
 {
-	if (!cleaner->busy || cleaner->stopped)
+	if (!cleaner->busy || (cleaner->stopped && clock_ms() - cleaner->cancelled_ms < CANCEL_AGAIN_MS))
 		return;
 	cleaner->stopped = true;
+	cleaner->cancelled_ms = clock_ms();
 	queue_cancel_batches(cleaner->task->control, &cleaner->task->job);
 }
 

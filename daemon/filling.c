@@ -135,7 +135,7 @@ static void filler_moved(void *owner, struct member *table)
 	if (filling->stopping || filling->shared.course.stuck || filling->walk.sweep > 0 || last)
 		return;
 	pace_read(filling->shared.share, &pace);
-	if (cleaner_consider(filling->cleaner, table, pace.duty >= 0.0 ? VACUUM_PART * pace.duty : 1.0))
+	if (cleaner_consider(filling->cleaner, table, pace.time >= 0.0 ? VACUUM_PART * pace.time : 1.0))
 		team_disturb(&filling->team);
 }
 

@@ -44,6 +44,8 @@
 #define ANOTHER 0.6
 /* Times what is promised. */
 #define DOUBTFUL 1.5
+/* Of a baseline: more than its noise. */
+#define NOTABLE 0.1
 
 void impact_start(struct impact *impact, int64_t now_ms)
 {
@@ -139,6 +141,17 @@ static void judge_duty(struct impact *impact, const struct done *done)
 	impact->beside_s = impact->beside_transactions = 0.0;
 }
 
+/* What was summed up by the old baseline is told by the new one. */
+static void rebase(struct impact *impact, double baseline_ms)
+{
+	double all_ms = impact->best_ms + impact->extra_ms;
+
+	if (impact->baselines > 0)
+		impact->best_ms *= baseline_ms / impact->baseline_ms;
+	impact->extra_ms = all_ms - impact->best_ms;
+	impact->baseline_ms = baseline_ms;
+}
+
 /* Noise goes to and fro; what goes on in one direction is a drift, and is followed faster. */
 static void learn_baseline(struct impact *impact, const struct done *done, int64_t now_ms)
 {
@@ -153,7 +166,8 @@ static void learn_baseline(struct impact *impact, const struct done *done, int64
 		impact->climb = BOLD_CLIMB;
 		impact->harmless = FIRST_DUTY;
 	}
-	impact->baseline_ms += weight * (seen_ms - impact->baseline_ms);
+	impact->assured = !impact->assured && fabs(innovation) < NOTABLE;
+	rebase(impact, impact->baseline_ms + weight * (seen_ms - impact->baseline_ms));
 	impact->innovation = innovation;
 	impact->baselines++;
 	impact->baseline_at_ms = now_ms;
@@ -209,15 +223,20 @@ static void judge_baseline(struct impact *impact, const struct done *done, int64
 		give_up_measuring(impact, now_ms);
 }
 
-/* More often while little is known, while duty would rise if it might, and while there is more impact than
- * may be: it may be another application's. */
+/* Is there so much impact that the baseline may be another application's? */
+static bool is_doubtful(const struct impact *impact, int most_percent)
+{
+	return !impact->assured && impact->percent > DOUBTFUL * most_percent;
+}
+
+/* More often while little is known, while duty would rise if it might, and in doubt. */
 static int64_t baseline_every_ms(const struct impact *impact, int most_percent)
 {
 	bool climbs = impact->duty > CLIMBS_FROM * impact->harmless * impact->climb;
-	bool doubtful = impact->percent > DOUBTFUL * most_percent;
 
-	return climbs || doubtful || impact->baselines < BASELINES_FIRST ? BASELINE_FIRST_EVERY_MS
-																	 : BASELINE_EVERY_MS;
+	return climbs || is_doubtful(impact, most_percent) || impact->baselines < BASELINES_FIRST
+			   ? BASELINE_FIRST_EVERY_MS
+			   : BASELINE_EVERY_MS;
 }
 
 static void judge_window(struct impact *impact, const struct done *done, int most_percent, int64_t now_ms)

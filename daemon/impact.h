@@ -1,11 +1,13 @@
 /*
  * impact: the promise that the application is slowed by no more than max_impact per cent.
  *
- * The server counts each database's transactions and the time that its sessions were executing. Of ours it
- * counts no time worth mentioning: each message of a pipeline starts the clock of the session's state anew
- * (pgstat_report_activity()), so of a whole transaction only the last statement is counted, and that is a
- * COMMIT (tests/server/pace_signals.sh). What a transaction takes without us (the baseline) is learnt in
- * short pauses of the fill and kept fresh. While batches run, sums over the last half minute or so say
+ * The server counts each database's transactions and the time that its sessions were executing. Of our
+ * batches it counts no time worth mentioning: each message of a pipeline starts the clock of the session's
+ * state anew (pgstat_report_activity()), so of a whole transaction only the last statement is counted, and
+ * that is a COMMIT that waits for nobody, unless synchronous_commit says so (tests/server/pace_signals.sh).
+ * What single statements of ours take is counted when they end: long ones disturb the window. What a
+ * transaction takes without us (the baseline) is learnt in short pauses of the fill and kept fresh. While
+ * batches run, sums over the last half minute or so say
  *
  *	impact = application's time / (its transactions × baseline) - 1
  *	slope  = (impact × seconds + 0.5) / (seconds of batches + 1)
@@ -69,6 +71,7 @@ struct impact {
 	double percent;         /* NAN: cannot be measured */
 	double duty;            /* INFINITY: no limit */
 	bool disturbed;         /* something else of ours ran: this window tells nothing */
+	bool assured;           /* the last baseline was asked for in doubt, and told nothing new */
 	double innovation;      /* of the last baseline, as a share of it */
 	int baselines;          /* learnt so far */
 	/* Of the time in which batches may run, what is older counting less. */

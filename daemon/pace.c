@@ -347,5 +347,6 @@ void pace_read(const struct pace_share *share, struct pace_view *ret_view)
 		.share = or_none(share->wal.bucket.rate),
 		.impact = pace->impact.percent,
 		.duty = or_none(pace->impact.duty),
+		.time = or_none(share->time.bucket.rate / 1000.0),
 	};
 }

@@ -11,7 +11,7 @@
 /* Credits that take as long as a sleep: 8 us each where the table is in cache (a million rows with four
  * indexes: 70,000 credits, 0.55 s), and a sleep of 2 ms lasts 2.1. */
 #define LIMIT_AT_HALF 260.0
-#define LIMIT_LEAST 3.0
+#define LIMIT_LEAST 10.0
 #define LIMIT_MOST 2000.0
 #define DEADLINE_MS (INT64_C(7) * 24 * 3600 * 1000)
 

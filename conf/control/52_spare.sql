@@ -1,7 +1,7 @@
 -- Whether the triggers of a job that is done go on keeping its column up to date: only its row can take them back.
 CREATE OR REPLACE FUNCTION backfill.job_keeps(job backfill.job) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-	SELECT job.sync = 'derive' AND EXISTS (SELECT FROM pg_trigger t WHERE t.tgname ~ ('^~backfill_' || job.id || '_'))
+	SELECT job.sync = 'derive' AND EXISTS (SELECT FROM pg_proc p WHERE p.proname = ('backfill_derive_' || job.id)::name)
 $$;
 
 -- A job is deleted only when it has ended: a failed one is live, and what it has made would be nobody's.
@@ -21,7 +21,8 @@ BEGIN
 		RAISE WARNING USING
 			MESSAGE = format('the triggers of job %s stay, without a job that could take them back', OLD.id),
 			DETAIL = format('They go on keeping column %I of table %s up to date.', OLD.column_name, OLD.table_name),
-			HINT = format('To be rid of them: DROP FUNCTION …backfill_derive_%s() CASCADE.', OLD.id);
+			HINT = format('To be rid of them: DROP FUNCTION %s CASCADE.',
+				(SELECT string_agg(p.oid::regprocedure::text, ', ') FROM pg_proc p WHERE p.proname = ('backfill_derive_' || OLD.id)::name));
 	END IF;
 	RETURN OLD;
 END $$;

@@ -1,10 +1,9 @@
 -- The tables of the tree under table $1, itself first, then by depth: partitions at any depth, inheritance children. $2: the job's
 -- column; $3, $4: our triggers for INSERT and UPDATE, $5: the comment in their function; $6 to $9: names of the job's index, UNIQUE,
 -- CHECK and foreign key on its table, as chosen in planning; $10: the job.
--- An index that is attached to the job's is the job's, whatever it is called: the server gives one to each partition that is
--- made or attached later. So is one that the job has said it would build, by the name it had then: the table may have another by
--- now. One that is invalid and that the job had not said it would build before it came is somebody else's, being built or left
--- behind.
+-- An index is the job's when it came after the job had said that it would make one of that name (an intent that has not ended
+-- otherwise since), or when it is attached to one that is the job's: the server gives one to each partition that is made or attached
+-- later. What the table is called by now does not matter, nor does what else has the name.
 -- Joined: it has become one of the tree behind the job's last walk over it.
 -- A partition that is being detached is none of them any more.
 WITH RECURSIVE tree (oid, parent_oid, depth) AS (
@@ -14,19 +13,33 @@ WITH RECURSIVE tree (oid, parent_oid, depth) AS (
 	  FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid AND NOT i.inhdetachpending
 ), member AS (
 	SELECT DISTINCT ON (t.oid) t.oid, t.parent_oid, t.depth FROM tree t ORDER BY t.oid, t.depth, t.parent_oid
-), attached (oid, tail) AS (
-	SELECT c.oid, CASE c.relname WHEN $6::text THEN 'idx' ELSE 'key' END
-	  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-	 WHERE i.indrelid = $1 AND c.relkind = 'I' AND c.relname IN ($6::text, $7::text)
-	UNION
-	SELECT i.inhrelid, a.tail FROM attached a JOIN pg_catalog.pg_inherits i ON i.inhparent = a.oid
-), built (name, tail, age) AS (
-	SELECT pg_catalog.replace(pg_catalog.substring(e.statement, 'CONCURRENTLY "((?:[^"]|"")+)" ON '), '""', '"'),
-	       CASE WHEN pg_catalog.starts_with(e.statement, 'CREATE INDEX') THEN 'idx' ELSE 'key' END, pg_catalog.age(e.xmin)
+), said (id, kind, age, tail, name) AS (
+	SELECT e.id, e.kind, pg_catalog.age(e.xmin), CASE WHEN pg_catalog.starts_with(e.statement, 'CREATE INDEX') THEN 'idx' ELSE 'key' END,
+	       pg_catalog.replace(pg_catalog.substring(e.statement,
+	           '^(?:CREATE (?:UNIQUE )?INDEX (?:CONCURRENTLY )?|ALTER TABLE ONLY .* ADD CONSTRAINT )"((?:[^"]|"")+)" (?:ON ONLY|UNIQUE \()'), '""', '"')
 	  FROM backfill.event e
-	 WHERE e.job_id = $10 AND e.kind = 'intent' AND e.statement ~ '^CREATE (UNIQUE )?INDEX CONCURRENTLY '
+	 WHERE e.job_id = $10 AND e.kind IN ('intent', 'statement', 'error')
 	   AND e.id > coalesce((SELECT pg_catalog.max(r.id) FROM backfill.event r
 	                         WHERE r.job_id = $10 AND r.kind = 'stage' AND r.stage = 'rolled_back'), 0)
+), made (oid, tail) AS (
+	SELECT l.oid, l.tail
+	  FROM (SELECT DISTINCT ON (x.oid) x.oid, s.tail, s.kind
+	          FROM member m
+	          JOIN pg_catalog.pg_index i ON i.indrelid = m.oid
+	          JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+	          JOIN said s ON s.name = x.relname::text AND s.age >= pg_catalog.age(x.xmin)
+	         ORDER BY x.oid, s.id DESC) l
+	 WHERE l.kind IN ('intent', 'statement')
+), attached (oid, tail) AS (
+	SELECT c.oid, m.tail FROM made m JOIN pg_catalog.pg_class c ON c.oid = m.oid AND c.relkind = 'I'
+	UNION
+	SELECT i.inhrelid, a.tail FROM attached a JOIN pg_catalog.pg_inherits i ON i.inhparent = a.oid
+), own (table_oid, tail, indexrelid, indisvalid, relname, relispartition) AS (
+	SELECT DISTINCT ON (i.indrelid, o.tail) i.indrelid, o.tail, i.indexrelid, i.indisvalid, x.relname, x.relispartition
+	  FROM (SELECT oid, tail, false AS attached FROM made UNION ALL SELECT oid, tail, true FROM attached) o
+	  JOIN pg_catalog.pg_index i ON i.indexrelid = o.oid
+	  JOIN pg_catalog.pg_class x ON x.oid = o.oid
+	 ORDER BY i.indrelid, o.tail, o.attached DESC
 )
 SELECT m.oid, m.parent_oid,
        pg_catalog.format('%I.%I', n.nspname, c.relname) AS name,
@@ -68,22 +81,8 @@ SELECT m.oid, m.parent_oid,
 	            ELSE backfill.member_name(m.oid, c.relname::text, $2, pg_catalog.substring($6, '_(idx[0-9]*)$')) END AS index,
 	       CASE WHEN m.parent_oid = 0 THEN $7
 	            ELSE backfill.member_name(m.oid, c.relname::text, $2, pg_catalog.substring($7, '_(key[0-9]*)$')) END AS unique) name
-  LEFT JOIN LATERAL (
-	SELECT i.indexrelid, i.indisvalid, x.relname, x.relispartition
-	  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
-	  LEFT JOIN attached a ON a.oid = x.oid AND a.tail = 'idx'
-	  LEFT JOIN built b ON b.name = x.relname AND b.tail = 'idx' AND b.age >= pg_catalog.age(x.xmin)
-	 WHERE i.indrelid = c.oid
-	   AND (a.oid IS NOT NULL OR b.name IS NOT NULL OR x.relname = name.index AND (i.indisvalid OR x.relkind = 'I'))
-	 ORDER BY a.oid IS NULL, b.name IS NULL LIMIT 1) ix ON true
-  LEFT JOIN LATERAL (
-	SELECT i.indexrelid, i.indisvalid, x.relname, x.relispartition
-	  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
-	  LEFT JOIN attached a ON a.oid = x.oid AND a.tail = 'key'
-	  LEFT JOIN built b ON b.name = x.relname AND b.tail = 'key' AND b.age >= pg_catalog.age(x.xmin)
-	 WHERE i.indrelid = c.oid
-	   AND (a.oid IS NOT NULL OR b.name IS NOT NULL OR x.relname = name.unique AND (i.indisvalid OR x.relkind = 'I'))
-	 ORDER BY a.oid IS NULL, b.name IS NULL LIMIT 1) ux ON true
+  LEFT JOIN own ix ON ix.table_oid = c.oid AND ix.tail = 'idx'
+  LEFT JOIN own ux ON ux.table_oid = c.oid AND ux.tail = 'key'
   LEFT JOIN pg_catalog.pg_constraint ck ON ck.conrelid = c.oid AND ck.contype = 'c' AND ck.conname = $8
   LEFT JOIN pg_catalog.pg_constraint fk ON fk.conrelid = c.oid AND fk.contype = 'f' AND fk.conname = $9
   LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = $2 AND a.attnum > 0 AND NOT a.attisdropped

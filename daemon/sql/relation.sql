@@ -10,7 +10,9 @@ WITH RECURSIVE tree (oid) AS (
 	SELECT t.oid, a.attnum, CASE WHEN t.oid <> $1 THEN pg_catalog.format(' of %s', t.oid::pg_catalog.regclass) ELSE '' END
 	  FROM tree t
 	  JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attname = $2 AND a.attnum > 0 AND NOT a.attisdropped
-	 WHERE t.oid = $1 OR NOT a.attislocal
+	 WHERE t.oid = $1
+	    OR NOT a.attislocal
+	   AND a.attinhcount = (SELECT pg_catalog.count(*) FROM pg_catalog.pg_inherits i JOIN tree p ON p.oid = i.inhparent WHERE i.inhrelid = t.oid)
 )
 SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS table_name,
        pg_catalog.quote_ident(n.nspname) AS schema_name,

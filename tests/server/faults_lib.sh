@@ -49,13 +49,13 @@ lease_lapses() {
 
 KILLS=0
 kill_until() {
-	local end=$((SECONDS + 60)) longest=60 delay binary config
+	local end=$((SECONDS + 60)) longest=90 delay binary config
 	binary=$(daemon_binary)
 	config=$(daemon_config)
 	until [[ $(sql main "SELECT stage FROM backfill.job WHERE name = '$1'") == "$2" ]]; do
 		become_server "$binary" --config "$config" </dev/null >>"$WORK/killed.log" 2>&1 &
 		echo $! >"$WORK/pids/killed"
-		delay=$((30 + RANDOM % longest)) # the moment is the point; a busy machine needs longer to get anywhere
+		delay=$((RANDOM % longest)) # the moment is the point; a busy machine needs longer to get anywhere
 		longest=$((longest * 5 / 4))
 		sleep "$(printf '0.%03d' $((delay > 999 ? 999 : delay)))"
 		kill -KILL $! 2>/dev/null || true
