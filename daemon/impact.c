@@ -7,7 +7,7 @@
 #define WINDOW_MS 1900 /* two surveys */
 #define QUIET_WINDOW_MS 3900
 #define LEAST_PER_S 40.0
-#define LEAST_ACTIVE_MS_PER_S 10.0 /* a hundredth of a core: less than that is somebody who looks on */
+#define LEAST_ACTIVE_MS_PER_S 40.0 /* less than that is somebody who looks on: another daemon, at 30 */
 #define BASELINE_EVERY_MS 60000
 #define BASELINES_FIRST 4
 #define BASELINE_FIRST_EVERY_MS 12000

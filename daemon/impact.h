@@ -17,10 +17,10 @@
  * the time), and the slope by how much a batch that executes slows the application, thought to be 0.5 before
  * a second of batches was seen. Sums, not single windows: sessions hand in their counters once a second, ours
  * too, and what belongs to one second is told in the next; in a sum only its ends are wrong. While fewer than
- * 40 transactions a second run, or they execute for less than a hundredth of the time, it cannot be measured:
- * then duty is not limited, and the other signals are all there is. When an application falls silent duty
- * doubles from window to window, since it may be back the next moment; one that shows itself beside a fill at
- * full speed is believed after a second when it does ten times as much as is asked for.
+ * 40 transactions a second run, or they execute for less than a twenty-fifth of the time, it cannot be
+ * measured: then duty is not limited, and the other signals are all there is. When an application falls
+ * silent duty doubles from window to window, since it may be back the next moment; one that shows itself
+ * beside a fill at full speed is believed after a second when it does ten times as much as is asked for.
  *
  * Time is counted from when the server begins to execute. That statements wait for a processor before, or
  * pile up in the application, no counter shows; but then the application does more in a pause than beside

@@ -13,8 +13,8 @@ usage() {
 		Key ranges are driven by a procedure in the server that commits each, with synchronous_commit = off as backfilld does.
 		The rewrite is ALTER TABLE … ADD COLUMN … DEFAULT with a volatile function that is cheap and of the same width; nobody
 		can read the table meanwhile. The bound is what no UPDATE can beat: half of each page is free, so that every row stays in
-		its page and no index is touched, and two connections take half of the table each. Seconds of backfilld are from its first batch to the end of its last sweep. Status 1 when
-		a requirement is missed.
+		its page and no index is touched, and two connections take half of the table each. Seconds of backfilld are from its first
+		batch to the end of its last sweep. Status 1 when a requirement is missed.
 	TEXT
 }
 

@@ -25,7 +25,6 @@ crash_world() {
 	local config
 	cluster_start main "$@"
 	daemon_option jobs_at_once 1
-	daemon_option defaults.max_impact 0
 	daemon_option poll_ms 50
 	daemon_install
 	CRASH_BINARY=$(daemon_binary)

@@ -53,8 +53,9 @@ sql -U shop_owner main "CREATE TABLE a (id int PRIMARY KEY, body text); CREATE T
 	INSERT INTO backfill.job (name, table_name, column_name, column_type, value)
 	VALUES ('a1', 'a', 'c1', 'text', 'slowly(body)'), ('a2', 'a', 'c2', 'text', 'slowly(body)'), ('b1', 'b', 'c1', 'text', 'slowly(body)'), ('b2', 'b', 'c2', 'text', 'slowly(body)')"
 most=0
+end=$((SECONDS + 60))
 until [[ $(sql main "SELECT count(*) FROM backfill.job WHERE name ~ '^[ab][12]$' AND stage = 'done'") == 4 ]]; do
-	((SECONDS < 60)) || give_up "four jobs are done by two daemons" "$(sql main "SELECT name, stage, waiting_for, error FROM backfill.job")"
+	((SECONDS < end)) || give_up "four jobs are done by two daemons" "$(sql main "SELECT name, stage, waiting_for, error FROM backfill.job")"
 	holders=$(sql main "SELECT count(DISTINCT holder) FROM backfill.claim")
 	most=$((holders > most ? holders : most))
 done

@@ -21,7 +21,6 @@ job_world() {
 	cluster_start main "$@"
 	daemon_option jobs_at_once 4
 	daemon_option poll_ms 100
-	daemon_option defaults.max_impact 0 # the applications of these tests want their jobs done; pace_* look at the pace
 	daemon_install
 	sql main "SET client_min_messages = error; GRANT backfill_user TO shop_app"
 }

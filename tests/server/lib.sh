@@ -31,6 +31,9 @@ TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=tests/lib/shop.sh
 . "$TOP/tests/lib/shop.sh"
 
+# Tests want their jobs done, whatever else they do meanwhile; pace_impact looks at the application.
+daemon_option defaults.max_impact 0
+
 # expect_sql WHAT EXPECTED [-n CLUSTER] [-U USER] SQL: the answer, columns separated by |, rows by line ends.
 expect_sql() {
 	local what=$1 expected=$2 name=$CLUSTER options=() seen

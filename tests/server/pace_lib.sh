@@ -14,7 +14,6 @@ slow_numbers() {
 	sql -U shop_owner main "CREATE OR REPLACE FUNCTION public.draw() RETURNS bigint LANGUAGE plpgsql AS
 		\$\$ BEGIN PERFORM pg_catalog.pg_sleep(0.001); RETURN pg_catalog.nextval('public.drawn'); END \$\$"
 	daemon_option defaults.batch_ms 20
-	daemon_option defaults.max_impact 0
 }
 
 moves_on() {
