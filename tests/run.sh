@@ -93,9 +93,7 @@ suite() {
 	fi
 	heading "$name, $label"
 	rm -f "$log"
-	# Tests on servers wait for half of their time.
-	meson test -C "$folder" --no-rebuild --suite "$name" --print-errorlogs -t "$times" --num-processes $(($(nproc) * 3 / 2)) \
-		--logbase "$(basename "$log" .json)" "$@" || true
+	meson test -C "$folder" --no-rebuild --suite "$name" --print-errorlogs -t "$times" --logbase "$(basename "$log" .json)" "$@" || true
 	{
 		read -r passed failed skipped
 		while read -r complaint; do
@@ -152,7 +150,7 @@ if [[ -z $QUICK ]]; then
 	fi
 	# Warnings were errors in the builds above; here the sanitizers' own instructions make gcc suspect what is not.
 	# Some of the many points are enough there.
-	export CRASH_EVERY=9
+	export CRASH_EVERY=15
 	if CC=gcc build sanitized -Db_sanitize=address,undefined -Dwerror=false; then
 		for name in "${SUITES[@]}"; do
 			if [[ $name != style ]]; then
