@@ -8,7 +8,7 @@
 . "$TOP/tests/server/job_lib.sh"
 
 job_world
-daemon_option defaults.max_impact 10
+daemon_option defaults.max_impact 2
 sql -U shop_owner main "CREATE TABLE busy (id int PRIMARY KEY, name text, hits int NOT NULL DEFAULT 0);
 	INSERT INTO busy (id, name) SELECT g, 'n' || g FROM generate_series(1, 400000) g; ANALYZE busy; GRANT SELECT, UPDATE ON busy TO shop_app"
 daemon_start
@@ -19,7 +19,7 @@ traffic_start app 4 500 <<-'SQL'
 SQL
 enqueue careful table_name=busy column_name=v column_type=text value='upper(name)'
 wait_until 20 "it pauses" "SELECT count(*) > 0 FROM backfill.event WHERE kind = 'throttle on' AND detail ~ '^a short pause, to learn'"
-wait_until 20 "it is held back" "SELECT count(*) > 0 FROM backfill.event WHERE kind = 'throttle on' AND detail ~ 'slowed by more than max_impact'"
+wait_until 60 "it is held back" "SELECT count(*) > 0 FROM backfill.event WHERE kind = 'throttle on' AND detail ~ 'slowed by more than max_impact'"
 wait_until 20 "the row tells the impact, and what it may have" "SELECT forecast ? 'impact_percent' AND (forecast->>'batches_at_once')::numeric < 1, forecast FROM backfill.job"
 ok "beside an application it goes no faster than max_impact allows, and says what it measures"
 steer careful "max_impact = 0"

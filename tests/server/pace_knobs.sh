@@ -104,7 +104,7 @@ wait_until 10 "it is taken up again" "SELECT count(*) = 2 FROM backfill.event WH
 expect_sql "progress has not fallen" t "SELECT blocks_done::numeric / blocks_total >= $progress FROM backfill.job"
 before=$(filled)
 steer slow "daily_window = to_char(now() - interval '1 hour', 'HH24:MI-') || to_char(now() + interval '1 hour', 'HH24:MI') || ' UTC', workers = 4"
-wait_until 3 "rows are filled again" "SELECT sum(rows_filled) > $before FROM backfill.bookmark"
+wait_until 10 "rows are filled again" "SELECT sum(rows_filled) > $before FROM backfill.bookmark"
 ok "inside the window it goes on at once"
 job_reaches slow "done" 60
 expect_sql "each row has its value" 0 "SELECT count(*) FROM slow WHERE v IS DISTINCT FROM upper(name)"
