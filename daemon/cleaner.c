@@ -15,8 +15,7 @@
 struct cleaner {
 	struct task *task;
 	bool busy;
-	bool stopped; /* the one under way is to end */
-	int64_t cancelled_ms;
+	int64_t stopped_ms; /* when the one under way was told to end; 0: it was not */
 	int64_t since_ms;
 	uint32_t oid;       /* of the table that it is about */
 	char *table;        /* its name */
@@ -72,9 +71,10 @@ static void vacuumed(void *owner, const struct reply *reply)
 	struct cleaner *cleaner = owner;
 	const struct fault *why = reply_fault(reply);
 	int64_t duration_ms = clock_ms() - cleaner->since_ms;
-	bool stopped = cleaner->stopped;
+	bool stopped = cleaner->stopped_ms != 0;
 
-	cleaner->busy = cleaner->stopped = false;
+	cleaner->busy = false;
+	cleaner->stopped_ms = 0;
 	pace_disturb(cleaner->task->pace); /* its time is among the application's now */
 	if (why && why->kind == FAULT_BUSY && stopped) {
 		tell(cleaner, "vacuum", "ended early: the fill is over, autovacuum does the rest", duration_ms);
@@ -112,10 +112,9 @@ bool cleaner_consider(struct cleaner *cleaner, struct member *table, double part
 /* Nothing else of the job's is at work when this is called. */
 void cleaner_stop(struct cleaner *cleaner)
 {
-	if (!cleaner->busy || (cleaner->stopped && clock_ms() - cleaner->cancelled_ms < CANCEL_AGAIN_MS))
+	if (!cleaner->busy || (cleaner->stopped_ms != 0 && clock_ms() - cleaner->stopped_ms < CANCEL_AGAIN_MS))
 		return;
-	cleaner->stopped = true;
-	cleaner->cancelled_ms = clock_ms();
+	cleaner->stopped_ms = clock_ms();
 	queue_cancel_batches(cleaner->task->control, &cleaner->task->job);
 }
 

@@ -80,7 +80,6 @@ static struct done since_window(
 	const struct impact *impact, const struct signals_traffic *traffic, const struct impact_own *own)
 {
 	const struct impact_window *window = &impact->window;
-	double own_ms = own->active_ms - window->own.active_ms;
 
 	return (struct done){
 		.seconds = (double)(traffic->counted_ms - window->traffic.counted_ms) / 1000.0,
@@ -88,7 +87,7 @@ static struct done since_window(
 						(double)(traffic->ours - window->traffic.ours) -
 						(double)(own->transactions - window->own.transactions),
 		.active_ms = traffic->active_ms - window->traffic.active_ms,
-		.steered_ms = own_ms - (own->unsteered_ms - window->own.unsteered_ms),
+		.steered_ms = own->steered_ms - window->own.steered_ms,
 		.ours = (double)(traffic->ours - window->traffic.ours) +
 				(double)(own->transactions - window->own.transactions),
 	};

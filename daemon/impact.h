@@ -41,8 +41,7 @@
 /* What our batches have added to the counters, ever. */
 struct impact_own {
 	int64_t transactions;
-	double active_ms;
-	double unsteered_ms; /* of that, by jobs that do not look: they are a part of the application's world */
+	double steered_ms; /* time of batches; jobs that do not look are a part of the application's world */
 };
 
 enum impact_phase {

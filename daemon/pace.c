@@ -302,8 +302,7 @@ void pace_spend(struct pace_share *share, const struct pace_batch *batch, int64_
 	struct pace *pace = share->pace;
 
 	pace->own_bytes += batch->wal_bytes;
-	pace->own.active_ms += batch->ms;
-	pace->own.unsteered_ms += pace_looks(share) ? 0.0 : batch->ms;
+	pace->own.steered_ms += pace_looks(share) ? batch->ms : 0.0;
 	pace->own.transactions++;
 	spend(share, &share->wal, (double)batch->wal_bytes, now_ms);
 	spend(share, &share->time, batch->ms, now_ms);

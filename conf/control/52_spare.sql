@@ -1,7 +1,8 @@
--- Whether the triggers of a job that is done go on keeping its column up to date: only its row can take them back.
-CREATE OR REPLACE FUNCTION backfill.job_keeps(job backfill.job) RETURNS boolean
+-- The function by whose triggers a job goes on keeping its column up to date, which only its row can take back; null: there is none.
+CREATE OR REPLACE FUNCTION backfill.job_keeps(job backfill.job) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-	SELECT job.sync = 'derive' AND EXISTS (SELECT FROM pg_proc p WHERE p.proname = ('backfill_derive_' || job.id)::name)
+	SELECT string_agg(p.oid::regprocedure::text, ', ') FROM pg_proc p
+	 WHERE job.sync = 'derive' AND p.proname = ('backfill_derive_' || job.id)::name
 $$;
 
 -- A job is deleted only when it has ended: a failed one is live, and what it has made would be nobody's.
@@ -17,12 +18,11 @@ BEGIN
 			HINT = format('Let it finish, or end it first: UPDATE backfill.job SET wanted = ''cancel'' WHERE id = %s; '
 			              '(''roll_back'' takes away what it has made, too).', OLD.id);
 	END IF;
-	IF backfill.job_keeps(OLD) THEN
+	IF backfill.job_keeps(OLD) IS NOT NULL THEN
 		RAISE WARNING USING
 			MESSAGE = format('the triggers of job %s stay, without a job that could take them back', OLD.id),
 			DETAIL = format('They go on keeping column %I of table %s up to date.', OLD.column_name, OLD.table_name),
-			HINT = format('To be rid of them: DROP FUNCTION %s CASCADE.',
-				(SELECT string_agg(p.oid::regprocedure::text, ', ') FROM pg_proc p WHERE p.proname = ('backfill_derive_' || OLD.id)::name));
+			HINT = format('To be rid of them: DROP FUNCTION %s CASCADE.', backfill.job_keeps(OLD));
 	END IF;
 	RETURN OLD;
 END $$;

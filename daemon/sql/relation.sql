@@ -6,6 +6,16 @@ WITH RECURSIVE tree (oid) AS (
 	SELECT $1::oid
 	UNION
 	SELECT i.inhrelid FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid AND NOT i.inhdetachpending
+), using_index (oid, indexrelid) AS (
+	SELECT i.indrelid, i.indexrelid
+	  FROM tree t
+	  JOIN pg_catalog.pg_index i ON i.indrelid = t.oid
+	  JOIN pg_catalog.pg_attribute x ON x.attrelid = t.oid AND x.attname = $2 AND x.attnum > 0 AND NOT x.attisdropped
+	 WHERE x.attnum = ANY (i.indkey)
+	    OR EXISTS (SELECT FROM pg_catalog.pg_depend e
+	                WHERE e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.objid = i.indexrelid
+	                  AND e.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.refobjid = t.oid
+	                  AND e.refobjsubid = x.attnum)
 ), own (oid, attnum, place) AS ( -- the column, wherever it goes with that of the table
 	SELECT t.oid, a.attnum, CASE WHEN t.oid <> $1 THEN pg_catalog.format(' of %s', t.oid::pg_catalog.regclass) ELSE '' END
 	  FROM tree t
@@ -27,14 +37,7 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS table_name,
           FROM (SELECT pg_catalog.count(*) AS indexes
                   FROM tree t JOIN pg_catalog.pg_index x ON x.indrelid = t.oid AND NOT x.indisprimary
                  GROUP BY t.oid) AS i) AS secondary_indexes,
-       EXISTS (SELECT FROM tree t
-                 JOIN pg_catalog.pg_index i ON i.indrelid = t.oid
-                 JOIN pg_catalog.pg_attribute x ON x.attrelid = t.oid AND x.attname = $2 AND x.attnum > 0 AND NOT x.attisdropped
-                WHERE x.attnum = ANY (i.indkey)
-                   OR EXISTS (SELECT FROM pg_catalog.pg_depend e
-                               WHERE e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.objid = i.indexrelid
-                                 AND e.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.refobjid = t.oid
-                                 AND e.refobjsubid = x.attnum)) AS column_indexed,
+       EXISTS (SELECT FROM using_index) AS column_indexed,
        (SELECT pg_catalog.string_agg(DISTINCT pg_catalog.quote_ident(t.tgname), ', ')
           FROM tree JOIN pg_catalog.pg_trigger t ON t.tgrelid = tree.oid
          WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype::int & 16 <> 0
@@ -73,23 +76,18 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS table_name,
          WHERE r.attrelid = c.oid AND r.attnum = $9 AND r.attname <> $2 AND NOT r.attisdropped) AS column_now,
        coalesce(a.attgenerated <> '' OR a.attidentity <> '', false) AS column_generated,
        -- DROP COLUMN would take these along without a word; what partitions have of an index of their parent goes with that
-       (SELECT pg_catalog.string_agg(o.what, ', ' ORDER BY o.what)
+       (SELECT pg_catalog.string_agg(u.what, ', ' ORDER BY u.what)
           FROM (SELECT pg_catalog.format('index %I', i.relname) || o.place AS what
                   FROM own o
-                  JOIN pg_catalog.pg_index x ON x.indrelid = o.oid
+                  JOIN using_index x ON x.oid = o.oid
                   JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
                  WHERE NOT i.relispartition
                    AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = x.indexrelid AND k.conrelid = o.oid)
-                   AND (o.attnum = ANY (x.indkey)
-                     OR EXISTS (SELECT FROM pg_catalog.pg_depend e
-                                 WHERE e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.objid = x.indexrelid
-                                   AND e.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND e.refobjid = o.oid
-                                   AND e.refobjsubid = o.attnum))
                 UNION ALL
                 SELECT pg_catalog.format('constraint %I', k.conname) || o.place
                   FROM own o
                   JOIN pg_catalog.pg_constraint k ON k.conrelid = o.oid
-                 WHERE k.contype IN ('c', 'f', 'p', 'u', 'x') AND k.coninhcount = 0 AND o.attnum = ANY (k.conkey)) o) AS column_users,
+                 WHERE k.contype IN ('c', 'f', 'p', 'u', 'x') AND k.coninhcount = 0 AND o.attnum = ANY (k.conkey)) u) AS column_users,
        pg_catalog.format_type(a.atttypid, a.atttypmod) AS column_type,
        pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS column_default,
        coalesce(a.attnotnull, false)

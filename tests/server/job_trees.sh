@@ -153,7 +153,7 @@ sql -U shop_owner main "
 	INSERT INTO growing SELECT g, 'A' || g || '@x.Y' FROM generate_series(0, 999) g;
 	INSERT INTO growing_1 SELECT g, 'A' || g || '@x.Y' FROM generate_series(0, 3999) g;
 	ANALYZE moving, growing, growing_1"
-enqueue moving table_name=moving column_name=v column_type=text value="slowly(email)" not_null=true batch_ms=20 max_impact=0 hold_before='{fill,seal}'
+enqueue moving table_name=moving column_name=v column_type=text value="slowly(email)" not_null=true batch_ms=20 hold_before='{fill,seal}'
 wait_until 20 "job moving is held" "SELECT held_at = 'fill', stage FROM backfill.job WHERE name = 'moving'"
 traffic_start moving 2 100 <<-SQL
 	\set id random(0, 5999)
@@ -161,7 +161,7 @@ traffic_start moving 2 100 <<-SQL
 	INSERT INTO public.moving (id, email) VALUES (:id, 'C' || :id);
 	DELETE FROM public.moving WHERE id = :id + 1;
 SQL
-enqueue growing table_name=growing column_name=v column_type=text value="slowly(email)" batch_ms=20 max_impact=0
+enqueue growing table_name=growing column_name=v column_type=text value="slowly(email)" batch_ms=20
 sql -U shop_owner main "SELECT backfill.proceed($(job_id moving))" >/dev/null
 wait_until 20 "the fill is under way" "SELECT sum(rows_filled) > 500, sum(rows_filled) FROM backfill.bookmark WHERE job_id = $(job_id moving)"
 sql -U shop_owner main "

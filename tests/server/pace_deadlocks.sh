@@ -104,7 +104,7 @@ round() {
 	for ((number = 1; number <= 10 && $(observer_count) < $2; number++)); do
 		for table in {1..3}; do
 			enqueue "$1$number$table" table_name="accounts$table" column_name="$1$number" column_type=text value='slowly(email)' sync=fill \
-				not_null=true workers=2 batch_ms=300 max_impact=0
+				not_null=true workers=2 batch_ms=300
 		done
 		for table in {1..3}; do
 			job_reaches "$1$number$table" "done" 60

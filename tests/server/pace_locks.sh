@@ -21,7 +21,7 @@ sql main "GRANT pg_read_all_stats TO shop_owner" # to see when a batch has begun
 daemon_start
 
 # A batch of this value takes far longer than anybody should wait.
-enqueue parcels table_name=parcels column_name=label column_type=text value='slowly(body)' sync=fill batch_ms=2000 max_impact=0 hold_before='{seal}'
+enqueue parcels table_name=parcels column_name=label column_type=text value='slowly(body)' sync=fill batch_ms=2000 hold_before='{seal}'
 job_reaches parcels filling 20
 wait_until 20 "a window is being filled" "SELECT count(*) = 1 FROM backfill.bookmark WHERE window_to > window_from"
 

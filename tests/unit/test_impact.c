@@ -75,7 +75,7 @@ static void scene_second(struct scene *scene, double per_s, double each_ms, doub
 	scene->active_ms += per_s * each_ms;
 	scene->looking += 12;
 	if (!impact_pauses(&scene->impact)) {
-		scene->own.active_ms += 1000.0 * batches;
+		scene->own.steered_ms += 1000.0 * batches;
 		scene->own.transactions += (int64_t)(10 * batches);
 	}
 	scene_look(scene);
