@@ -162,6 +162,17 @@ void progress_tell(
 	text_free(&json);
 }
 
+void progress_end(
+	struct progress *progress, struct task *task, const struct filling_progress *filled, int64_t now_ms)
+{
+	struct filling_progress last = *filled;
+
+	last.throttled = false;
+	progress_tell(progress, task, &last, now_ms);
+	progress->throttled_before_ms = throttled_ms(progress);
+	progress->throttled_measured_ms = 0;
+}
+
 void progress_describe(const struct job *job, const struct filling_progress *filled, struct text *line)
 {
 	text_addf(

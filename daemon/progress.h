@@ -3,7 +3,7 @@
  *
  * Throttling is told when it changes, not when it is next looked at: the row's throttled_ms, and in the
  * history `throttle on` (detail: why) and `throttle off` (detail: why it was on; duration_ms: for how long).
- * Each on has its off: whoever puts the fill down ends the throttle, too (progress_throttle() with NULL).
+ * Each on has its off: whoever puts the fill down ends the throttle, too (progress_end()).
  */
 #ifndef BACKFILLD_DAEMON_PROGRESS_H
 #define BACKFILLD_DAEMON_PROGRESS_H
@@ -19,8 +19,8 @@ struct progress {
 	int64_t open_ms;               /* the forecast's clock: it stands while the job's daily window is shut */
 	int64_t noted_ms;              /* when that was last looked at; 0: not yet */
 	int64_t rows_estimate;         /* -1: not known */
-	int64_t throttled_before_ms;   /* as the row had it when the job was claimed */
-	int64_t throttled_measured_ms; /* by the filling: also waits too short for an event */
+	int64_t throttled_before_ms;   /* as the row had it when the job was claimed, and by fillings since */
+	int64_t throttled_measured_ms; /* by this filling: also waits too short for an event */
 	int64_t throttled_since_ms;    /* of the reason below */
 	struct text throttle_reason;   /* empty: not throttled */
 };
@@ -39,6 +39,10 @@ void progress_throttle(
 /* Writes the row, without waiting for an answer. `filled`: of the filling; NULL while there is none, which
  * ends a throttle. */
 void progress_tell(
+	struct progress *progress, struct task *task, const struct filling_progress *filled, int64_t now_ms);
+
+/* The last word of a filling: ends a throttle, and what held it back stays counted when another one comes. */
+void progress_end(
 	struct progress *progress, struct task *task, const struct filling_progress *filled, int64_t now_ms);
 
 /* Adds where the job is, for the status line. `filled`: NULL while there is no filling. */

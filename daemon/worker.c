@@ -54,8 +54,12 @@ struct worker *worker_new(const struct worker_context *context, const struct que
 
 void worker_end_parts(struct worker *worker)
 {
-	if (worker->filling)
-		progress_throttle(&worker->progress, &worker->task, NULL, clock_ms());
+	struct filling_progress filled;
+
+	if (worker->filling) {
+		filling_read_progress(worker->filling, &filled);
+		progress_end(&worker->progress, &worker->task, &filled, clock_ms());
+	}
 	planner_free(worker->planner);
 	builder_free(worker->builder);
 	filling_free(worker->filling);
