@@ -62,6 +62,11 @@ void script_add_parse(struct script *script, const char *sql)
 	add(script, memory_text(sql))->parse_only = true;
 }
 
+void script_add_prepared(struct script *script, const char *sql)
+{
+	add(script, memory_text(sql))->prepared = true;
+}
+
 /* Takes `value`. */
 static void bind(struct script *script, char *value)
 {

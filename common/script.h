@@ -17,6 +17,8 @@ struct script_statement {
 	char **values; /* NULL elements are SQL NULL */
 	size_t values_count;
 	bool parse_only; /* the server parses and analyzes it, nothing is executed */
+	bool prepared;   /* the server keeps it */
+	int commands;    /* that it is sent as: 2 where it is parsed first; known once it is sent */
 };
 
 struct script {
@@ -34,6 +36,10 @@ void script_addf(struct script *script, const char *format, ...) PRINTF_LIKE(2, 
 
 /* The same, only parsed and described by the server. */
 void script_add_parse(struct script *script, const char *sql);
+
+/* One that comes again and again: parsed once for each connection, and planned a few times only. Its text is
+ * always the same, and what it calls is named with its schema: the first one's search_path is everybody's. */
+void script_add_prepared(struct script *script, const char *sql);
 
 /* The next parameter ($1, $2, …) of the statement added last. */
 void script_bind(struct script *script, const char *text_or_null);

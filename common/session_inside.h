@@ -35,6 +35,7 @@
 #define BACKOFF_MAX_MS 5000
 /* A connection that stood this long was a good one: the next begins with the shortest backoff. */
 #define STEADY_MS 1000
+#define PREPARED_NAME_SIZE 40
 
 enum session_state {
 	SESSION_RESTING,   /* until `patience` calls */
@@ -74,6 +75,9 @@ struct session {
 	int watched; /* descriptor of `watch` */
 	bool must_roll_back;
 	struct fault parting; /* what the server said when it closed */
+	char **prepared;      /* statements that the server keeps, on this connection, by number of their names */
+	size_t prepared_count;
+	size_t prepared_before; /* how many that were when the current question was sent */
 
 	struct question *current;
 	struct question *first;
@@ -133,6 +137,9 @@ void session_send(struct session *session, struct question *question);
 
 /* Sends the next question if none is being answered, and what libpq still holds back. */
 void session_carry_on(struct session *session);
+
+/* Of the statements that the server keeps, all but the first ones are not there. */
+void session_forget_prepared(struct session *session, size_t but);
 
 /* Reads what came in and answers what it completes. */
 void session_converse(struct session *session);

@@ -15,6 +15,7 @@ void session_close_connection(struct session *session)
 	session->watch = NULL;
 	PQfinish(session->conn);
 	session->conn = NULL;
+	session_forget_prepared(session, 0);
 }
 
 void session_watch(struct session *session, bool readable, bool writable)

@@ -101,17 +101,22 @@ static enum reply_progress take_success(struct reply *reply, const struct script
 /* One command of the pipeline is over. libpq would give NULL for ever on a connection that is gone. */
 static enum reply_progress step(struct reply *reply, const struct script *script)
 {
+	const struct script_statement *statement;
+
 	if (reply->rolling_back) {
 		reply->rolling_back = false;
 		return REPLY_MORE;
 	}
 	if (reply->statement >= reply->count)
 		return REPLY_BROKEN;
-	if (script->statements[reply->statement].parse_only && !reply->describing) {
-		reply->describing = true;
+	statement = &script->statements[reply->statement];
+	if (statement->commands == 2 && !reply->parsed) {
+		reply->parsed = true;
+		if (statement->prepared && reply->results[reply->statement])
+			reply->prepared++;
 		return REPLY_MORE;
 	}
-	reply->describing = false;
+	reply->parsed = false;
 	reply->statement++;
 	return REPLY_MORE;
 }

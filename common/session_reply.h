@@ -18,8 +18,9 @@ struct reply {
 	size_t failed_at;
 	/* Where the server has got to. */
 	bool rolling_back; /* at the ROLLBACK that went before the script */
-	bool describing;   /* at the second half of a statement that is only parsed */
+	bool parsed;       /* at the second command of a statement that was parsed first */
 	size_t statement;
+	size_t prepared; /* of the statements that the server was told to keep, how many it has: the first ones */
 };
 
 enum reply_progress {

@@ -1,21 +1,97 @@
 #include "common/session_inside.h"
 
-static bool send_statement(PGconn *conn, const struct script_statement *statement)
+#include "common/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- statements that the server keeps ---- */
+
+/* prepared_count where it was not sent yet. */
+static size_t find_prepared(const struct session *session, const char *sql)
 {
+	size_t at = 0;
+
+	while (at < session->prepared_count && strcmp(session->prepared[at], sql) != 0)
+		at++;
+	return at;
+}
+
+/* What it is called, and whether it must be parsed before. */
+static bool must_prepare(struct session *session, const char *sql, char (*ret_name)[PREPARED_NAME_SIZE])
+{
+	size_t at = find_prepared(session, sql);
+
+	snprintf(*ret_name, sizeof(*ret_name), "backfilld_%zu", at);
+	if (at < session->prepared_count)
+		return false;
+	session->prepared = memory_resize(session->prepared, (at + 1) * sizeof(session->prepared[0]));
+	session->prepared[session->prepared_count++] = memory_text(sql);
+	return true;
+}
+
+void session_forget_prepared(struct session *session, size_t but)
+{
+	while (session->prepared_count > but)
+		free(session->prepared[--session->prepared_count]);
+	if (but > 0)
+		return;
+	free(session->prepared);
+	session->prepared = NULL;
+}
+
+/* The server has thrown them away (DISCARD, a pooler), or what they read has other types now (an upgrade of
+ * our schema): under new names they are parsed anew. */
+static void doubt_prepared(struct session *session, const struct fault *why)
+{
+	static const char undefined[] = "26000", changed[] = "0A000";
+
+	if (strcmp(why->sqlstate, undefined) != 0 && strcmp(why->sqlstate, changed) != 0)
+		return;
+	for (size_t i = 0; i < session->prepared_count; i++)
+		session->prepared[i][0] = '\0';
+}
+
+/* ---- sending ---- */
+
+static bool send_prepared(struct session *session, struct script_statement *statement)
+{
+	char name[PREPARED_NAME_SIZE];
+
+	statement->commands = 1;
+	if (must_prepare(session, statement->sql, &name)) {
+		statement->commands = 2;
+		if (!PQsendPrepare(session->conn, name, statement->sql, 0, NULL))
+			return false;
+	}
+	return PQsendQueryPrepared(session->conn, name, (int)statement->values_count,
+		(const char *const *)statement->values, NULL, NULL, 0);
+}
+
+static bool send_statement(struct session *session, struct script_statement *statement)
+{
+	PGconn *conn = session->conn;
+
+	if (statement->prepared)
+		return send_prepared(session, statement);
+	statement->commands = statement->parse_only ? 2 : 1;
 	if (statement->parse_only)
 		return PQsendPrepare(conn, "", statement->sql, 0, NULL) && PQsendDescribePrepared(conn, "");
 	return PQsendQueryParams(conn, statement->sql, (int)statement->values_count, NULL,
 		(const char *const *)statement->values, NULL, NULL, 0);
 }
 
-static bool send_script(PGconn *conn, const struct script *script, bool roll_back_first)
+static bool send_script(struct session *session, struct script *script)
 {
+	PGconn *conn = session->conn;
+
 	if (!PQenterPipelineMode(conn))
 		return false;
-	if (roll_back_first && !PQsendQueryParams(conn, "ROLLBACK", 0, NULL, NULL, NULL, NULL, 0))
+	if (session->must_roll_back && !PQsendQueryParams(conn, "ROLLBACK", 0, NULL, NULL, NULL, NULL, 0))
 		return false;
 	for (size_t i = 0; i < script->count; i++)
-		if (!send_statement(conn, &script->statements[i]))
+		if (!send_statement(session, &script->statements[i]))
 			return false;
 	return PQpipelineSync(conn);
 }
@@ -24,7 +100,8 @@ void session_send(struct session *session, struct question *question)
 {
 	session->current = question;
 	reply_begin(&question->reply, question->script, session->must_roll_back);
-	if (!send_script(session->conn, question->script, session->must_roll_back)) {
+	session->prepared_before = session->prepared_count;
+	if (!send_script(session, question->script)) {
 		session_lose_broken(session);
 		return;
 	}
@@ -70,6 +147,8 @@ static void finish_question(struct session *session)
 
 	/* Early libpq 14 does not count an idle pipeline as idle, and would keep back what a server says then. */
 	PQexitPipelineMode(session->conn);
+	session_forget_prepared(session, session->prepared_before + question->reply.prepared);
+	doubt_prepared(session, &question->reply.why);
 	transaction = PQtransactionStatus(session->conn);
 	session->must_roll_back = transaction == PQTRANS_INERROR ||
 							  (question->reply.why.kind != FAULT_NONE && transaction == PQTRANS_INTRANS);

@@ -130,13 +130,13 @@ static void add_counting_fill(struct text *sql, const struct batch_order *order)
 
 static void add_before(struct script *script, const struct batch_order *order)
 {
-	script_add(script, sql_before);
+	script_add_prepared(script, sql_before);
 	script_bind_int(script, order->oid);
 }
 
 static void add_after(struct script *script, const struct batch_order *order)
 {
-	script_add(script, must_count(order) ? sql_after_counting : sql_after);
+	script_add_prepared(script, must_count(order) ? sql_after_counting : sql_after);
 	script_bind_int(script, order->oid);
 	script_bind_int(script, order->job->id);
 	script_bind_int(script, order->filler);
@@ -150,7 +150,7 @@ static void add_after(struct script *script, const struct batch_order *order)
 void batch_add_hand_in(struct script *script, int server_version)
 {
 	if (server_version >= HAND_IN_SINCE)
-		script_add(script, sql_hand_in);
+		script_add_prepared(script, sql_hand_in);
 }
 
 void batch_add(struct script *script, const struct batch_order *order)
@@ -174,7 +174,7 @@ void batch_add(struct script *script, const struct batch_order *order)
 	script_add(script, text_is(&sql));
 	add_after(script, order);
 	batch_add_hand_in(script, order->relation->server_version);
-	script_add(script, "COMMIT");
+	script_add_prepared(script, "COMMIT");
 	text_free(&sql);
 }
 

@@ -9,9 +9,9 @@ void pressure_ask(struct session *session, bool heartbeat, session_answer *answe
 {
 	struct script *script = script_new();
 
-	script_add(script, sql_pulse);
+	script_add_prepared(script, sql_pulse);
 	if (heartbeat)
-		script_add(script, sql_heartbeat);
+		script_add_prepared(script, sql_heartbeat);
 	session_ask(session, script, PRESSURE_DEADLINE_MS, answer, owner);
 }
 

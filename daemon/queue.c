@@ -10,7 +10,7 @@ struct script *queue_script(const char *sql)
 {
 	struct script *script = script_new();
 
-	script_add(script, sql);
+	script_add_prepared(script, sql);
 	return script;
 }
 

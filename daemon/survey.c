@@ -94,26 +94,26 @@ static void add_part(
 {
 	switch (part) {
 	case SURVEY_RIGHTS:
-		script_add(script, sql_survey_rights);
+		script_add_prepared(script, sql_survey_rights);
 		return;
 	case SURVEY_SLOTS:
-		script_add(script, sql_survey_slots);
+		script_add_prepared(script, sql_survey_slots);
 		return;
 	case SURVEY_ARCHIVER:
-		script_add(script, sql_survey_archiver);
+		script_add_prepared(script, sql_survey_archiver);
 		return;
 	case SURVEY_CHECKPOINTS:
-		script_add(
+		script_add_prepared(
 			script, server_version < CHECKPOINTER_SINCE ? sql_survey_checkpoints : sql_survey_checkpoints_17);
 		return;
 	case SURVEY_HORIZON:
-		script_add(script, sql_survey_horizon);
+		script_add_prepared(script, sql_survey_horizon);
 		return;
 	case SURVEY_TRAFFIC:
-		script_add(script, sql_survey_traffic);
+		script_add_prepared(script, sql_survey_traffic);
 		return;
 	case SURVEY_TABLES:
-		script_add(script, sql_survey_tables);
+		script_add_prepared(script, sql_survey_tables);
 		bind_tables(script, survey);
 		return;
 	case SURVEY_PARTS:

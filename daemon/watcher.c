@@ -130,7 +130,6 @@ static struct script *greeting(void)
 	script_add(script, "SET lock_timeout = '500ms'");
 	script_add(script, "SET search_path = pg_catalog, pg_temp");
 	script_add(script, "SET jit = off");
-	yield_prepare(script);
 	return script;
 }
 

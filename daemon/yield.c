@@ -10,16 +10,11 @@
 #define LOOK_DEADLINE_MS 3000
 #define TELL_DEADLINE_MS 10000
 
-void yield_prepare(struct script *greeting)
-{
-	script_addf(greeting, "PREPARE backfilld_waiters AS %s", sql_waiters);
-}
-
 void yield_look(struct session *session, session_answer *answer, void *owner)
 {
 	struct script *script = script_new();
 
-	script_add(script, "EXECUTE backfilld_waiters");
+	script_add_prepared(script, sql_waiters);
 	session_ask(session, script, LOOK_DEADLINE_MS, answer, owner);
 }
 

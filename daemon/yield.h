@@ -31,9 +31,6 @@ struct yield {
 	int64_t waiters;    /* so many waited for this session */
 };
 
-/* Adds to a session's greeting what yield_look() needs. */
-void yield_prepare(struct script *greeting);
-
 void yield_look(struct session *session, session_answer *answer, void *owner);
 
 /* Of a reply without fault: milliseconds until the next look is due. */
