@@ -1,6 +1,7 @@
 #include "daemon/ddl.h"
 
 #include "daemon/authority.h"
+#include "daemon/vacuum.h"
 #include "sql.h"
 
 #include <inttypes.h>
@@ -27,7 +28,9 @@ static const char *const sql_before = SQL_CLOCK ", pg_catalog.set_config('lock_t
 static const char *const sql_granted =
 	SQL_CLOCK ", pg_catalog.set_config('lock_timeout', " AUTHORITY_LOCK_TIMEOUT(
 		"$1") ", true),"
-			  " pg_catalog.set_config('statement_timeout', $2, true), " SQL_STILL_CALLED("$3", "$4");
+			  " pg_catalog.set_config('statement_timeout', $2, true),"
+			  " pg_catalog.set_config('vacuum_cost_delay', '" VACUUM_COST_DELAY "', true),"
+			  " pg_catalog.set_config('vacuum_cost_limit', $5, true), " SQL_STILL_CALLED("$3", "$4");
 static const char *const sql_after = SQL_CLOCK;
 
 static void bind_members(struct script *script, const struct relation *relation)
@@ -91,7 +94,7 @@ enum {
 };
 
 void ddl_ask(struct session *session, const struct job *job, const struct relation *relation,
-	const struct change_step *step, session_answer *answer, void *owner)
+	const struct change_step *step, double part, session_answer *answer, void *owner)
 {
 	struct script *script = script_new();
 	bool tree = relation->members_count > 1 && !step->only;
@@ -112,6 +115,7 @@ void ddl_ask(struct session *session, const struct job *job, const struct relati
 	script_bind_int(script, step->timeout_ms);
 	script_bind(script, job->table_name);
 	script_bind_int(script, job->table_oid);
+	script_bind_int(script, vacuum_cost_limit(part));
 	for (size_t i = 0; i < step->script->count; i++)
 		script_add(script, step->script->statements[i].sql);
 	script_add(script, sql_after);

@@ -32,9 +32,10 @@ void ddl_ask_holders(struct session *control, const struct job *job, const struc
 /* True and a sentence: who it is, and on which table of them. False: the way is free. */
 bool ddl_read_holders(const struct reply *reply, const struct job *job, struct text *ret_sentence) MUST_USE;
 
-/* Of a tree all tables are locked first, which together takes no longer than ddl_lock_timeout_ms either. */
+/* Of a tree all tables are locked first, which together takes no longer than ddl_lock_timeout_ms either.
+ * `part`: of the time in which an ANALYZE is at work, 0 … 1. */
 void ddl_ask(struct session *session, const struct job *job, const struct relation *relation,
-	const struct change_step *step, session_answer *answer, void *owner);
+	const struct change_step *step, double part, session_answer *answer, void *owner);
 
 /* Of a reply without fault. */
 void ddl_read(const struct reply *reply, const struct change_step *step, struct ddl_outcome *ret_outcome);

@@ -49,7 +49,7 @@
 
 void impact_start(struct impact *impact, int64_t now_ms)
 {
-	*impact = (struct impact){.phase_since_ms = now_ms, .percent = NAN, .duty = INFINITY};
+	*impact = (struct impact){.phase_since_ms = now_ms, .percent = NAN, .duty = FIRST_DUTY};
 }
 
 static void enter(struct impact *impact, enum impact_phase phase, int64_t now_ms)
@@ -282,6 +282,21 @@ static bool is_plain(const struct impact *impact, const struct done *done)
 		   enough_times(impact, done, PLAIN);
 }
 
+/* No full speed before it is known that nobody is at work, or by how much who is; whoever was seen once is.
+ */
+static void see_anybody(struct impact *impact, bool busy)
+{
+	impact->seen = impact->seen || busy;
+	impact->duty = impact->seen ? FIRST_DUTY : INFINITY;
+}
+
+/* Where they cannot be read nothing can be promised. */
+static void await_counters(struct impact *impact, int64_t now_ms)
+{
+	if (impact->phase == IMPACT_UNKNOWN && now_ms - impact->phase_since_ms > GLANCE_MS)
+		impact->duty = INFINITY;
+}
+
 void impact_sample(struct impact *impact, const struct signals_traffic *traffic, const struct impact_own *own,
 	int most_percent, int64_t now_ms)
 {
@@ -289,12 +304,17 @@ void impact_sample(struct impact *impact, const struct signals_traffic *traffic,
 
 	if (most_percent == 0) {
 		impact_start(impact, now_ms);
+		impact->duty = INFINITY;
 		return;
 	}
-	if (traffic->counted_ms == 0 || traffic->counted_ms == impact->window.traffic.counted_ms)
+	if (traffic->counted_ms == 0) {
+		await_counters(impact, now_ms);
 		return;
-	if (impact->phase == IMPACT_UNKNOWN && traffic->busy_sessions > 0)
-		impact->duty = FIRST_DUTY; /* somebody is at work: no full speed before it is known how much */
+	}
+	if (traffic->counted_ms == impact->window.traffic.counted_ms)
+		return;
+	if (impact->phase == IMPACT_UNKNOWN)
+		see_anybody(impact, traffic->busy_sessions > 0);
 	if (impact->window.since_ms == 0 || impact->disturbed) {
 		if (now_ms - impact->phase_since_ms >= settle_ms(impact->phase))
 			begin_window(impact, traffic, own, now_ms);

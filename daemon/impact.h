@@ -68,7 +68,8 @@ struct impact {
 	double harmless;        /* duty that a pause has shown to be so */
 	double climb;           /* duty is at most so many times that */
 	double percent;         /* NAN: cannot be measured */
-	double duty;            /* INFINITY: no limit */
+	double duty;            /* INFINITY: no limit; at first little, until nobody is seen at work */
+	bool seen;              /* somebody was at work before anything else was known */
 	bool disturbed;         /* something else of ours ran: this window tells nothing */
 	bool assured;           /* the last baseline was asked for in doubt, and told nothing new */
 	double innovation;      /* of the last baseline, as a share of it */

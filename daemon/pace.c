@@ -20,7 +20,7 @@
 /* Where the application leaves little of the time, a long batch would be a stall of many of its transactions,
  * and a short one of few: shorter than in proportion, so far as what a batch costs by itself (about 1 ms)
  * allows. */
-#define LEAST_BATCH_PART 0.03
+#define LEAST_BATCH_PART 0.01
 #define USUAL_WEIGHT 0.3
 #define FORGET_AFTER_MS 60000
 #define FORGET_SPEED 0.99 /* with each batch */
@@ -80,13 +80,14 @@ static void judge_gates(struct pace *pace, const struct signals *signals, int64_
 void pace_sample(struct pace *pace, const struct signals *signals, int64_t now_ms)
 {
 	int64_t judged_ms = pace->pacer.judged_ms;
+	double duty = pace->impact.duty;
 
 	pace->sampled_ms = now_ms;
 	pacer_sample(&pace->pacer, signals, pace->own_bytes, pace_least_target(pace), now_ms);
 	if (pace->shares)
 		impact_sample(&pace->impact, &signals->traffic, &pace->own, pace_least_impact(pace), now_ms);
 	judge_gates(pace, signals, now_ms);
-	if (pace->pacer.judged_ms != judged_ms)
+	if (pace->pacer.judged_ms != judged_ms || pace->impact.duty != duty)
 		pace_divide(pace, now_ms);
 }
 
@@ -131,7 +132,7 @@ struct pace_share *pace_join(struct pace *pace, const struct pace_wish *wish, in
 		fmin(wish->max_wal_rate > 0 ? (double)wish->max_wal_rate : INFINITY,
 			pace->shares_count == 1 ? pace->pacer.allowance : PACE_LEAST_DEMAND),
 		now_ms);
-	budget_set_rate(&share->time.bucket, INFINITY, now_ms);
+	budget_set_rate(&share->time.bucket, pace_looks(share) ? pace->impact.duty * 1000.0 : INFINITY, now_ms);
 	return share;
 }
 
@@ -316,6 +317,11 @@ void pace_spend(struct pace_share *share, const struct pace_batch *batch, int64_
 void pace_disturb(struct pace *pace)
 {
 	impact_disturb(&pace->impact);
+}
+
+double pace_part(const struct pace *pace)
+{
+	return fmin(pace->impact.duty, 1.0);
 }
 
 /* ---- what people may know ---- */

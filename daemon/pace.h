@@ -73,6 +73,10 @@ void pace_spend(struct pace_share *share, const struct pace_batch *batch, int64_
  * while. */
 void pace_disturb(struct pace *pace);
 
+/* The part of the time, 0 … 1, in which a statement that sleeps in between may be at work while no batch is.
+ */
+double pace_part(const struct pace *pace) MUST_USE;
+
 /* What holds the batches of this job back, as pace_ask() said last; NULL: nothing. */
 const char *pace_held_by(const struct pace_share *share) MUST_USE;
 

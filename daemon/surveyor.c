@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 #define SURVEY_EVERY_MS 1000
+/* The first ones come quicker: whether somebody is at work shows in none of them alone. */
+#define FIRST_SURVEYS 6
 /* Between one survey and the next, however long it took. */
 #define REST_MS 100
 
@@ -20,6 +22,7 @@ struct surveyor {
 	bool under_way;
 	int64_t asked_ms;
 	int64_t ended_ms;
+	int hurried; /* surveys that are still to come quickly */
 };
 
 static void begin(void *owner);
@@ -61,6 +64,7 @@ void surveyor_stop(struct surveyor *surveyor)
 
 void surveyor_hurry(struct surveyor *surveyor)
 {
+	surveyor->hurried = FIRST_SURVEYS;
 	if (surveyor->session && !surveyor->under_way)
 		loop_timer_after(surveyor->timer, 0);
 }
@@ -75,8 +79,11 @@ static void note(struct surveyor *surveyor, enum survey_part part, const struct 
 
 static void end(struct surveyor *surveyor)
 {
-	int64_t rest_ms = surveyor->asked_ms + SURVEY_EVERY_MS - clock_ms();
+	int64_t every_ms = surveyor->hurried > 0 ? REST_MS : SURVEY_EVERY_MS;
+	int64_t rest_ms = surveyor->asked_ms + every_ms - clock_ms();
 
+	if (surveyor->hurried > 0)
+		surveyor->hurried--;
 	surveyor->under_way = false;
 	surveyor->ended_ms = clock_ms();
 	loop_timer_after(surveyor->timer, rest_ms > REST_MS ? rest_ms : REST_MS);

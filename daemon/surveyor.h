@@ -27,7 +27,7 @@ void surveyor_start(struct surveyor *surveyor, struct session *session);
 /* To be called before the session is freed. */
 void surveyor_stop(struct surveyor *surveyor);
 
-/* The next one is taken now. */
+/* The next one is taken now, and some more soon after. */
 void surveyor_hurry(struct surveyor *surveyor);
 
 /* When the last one ended; 0: there was none since the start. */

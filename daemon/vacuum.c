@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #define SHORT_DEADLINE_MS 10000
-#define COST_DELAY "2ms"
 /* Credits that take as long as a sleep: 8 us each where the table is in cache (a million rows with four
  * indexes: 70,000 credits, 0.55 s), and a sleep of 2 ms lasts 2.1. */
 #define LIMIT_AT_HALF 260.0
@@ -35,8 +34,7 @@ char *vacuum_statement(const char *table)
 		"VACUUM (INDEX_CLEANUP ON, TRUNCATE OFF, PROCESS_TOAST OFF, PARALLEL 0, SKIP_LOCKED) %s", table);
 }
 
-/* With which it works for `part` of the time. */
-static int cost_limit(double part)
+int vacuum_cost_limit(double part)
 {
 	double limit = part < 1.0 ? LIMIT_AT_HALF * part / (1.0 - part) : LIMIT_MOST;
 
@@ -49,12 +47,12 @@ void vacuum_ask(struct session *session, const struct relation *relation, const 
 	struct script *script = script_new();
 	struct script *after = settings("none", "0", "200");
 	char *statement = vacuum_statement(table);
-	char *limit = memory_textf("%d", cost_limit(part));
+	char *limit = memory_textf("%d", vacuum_cost_limit(part));
 
 	script_add(script, statement);
 	free(statement);
 	batch_add_hand_in(after, relation->server_version);
-	session_ask(session, settings(relation->owner, COST_DELAY, limit), SHORT_DEADLINE_MS, NULL, NULL);
+	session_ask(session, settings(relation->owner, VACUUM_COST_DELAY, limit), SHORT_DEADLINE_MS, NULL, NULL);
 	free(limit);
 	session_ask(session, script, DEADLINE_MS, answer, owner);
 	session_ask(session, after, DEADLINE_MS, NULL, NULL);

@@ -25,6 +25,11 @@
 #define VACUUM_AFTER_SHARE 0.06
 #endif
 
+/* The vacuum_cost_limit with which VACUUM and ANALYZE are at work for `part` of the time, where they sleep
+ * for VACUUM_COST_DELAY after each. */
+#define VACUUM_COST_DELAY "2ms"
+int vacuum_cost_limit(double part) MUST_USE;
+
 /* The statement for a table (its name ready for SQL), for history; to be freed. */
 char *vacuum_statement(const char *table) MUST_USE;
 

@@ -125,7 +125,7 @@ static void a_step_is_one_pipeline_with_a_short_wait(void **state)
 		script_add(set->step.script, "ALTER one");
 		script_add(set->step.script, "ALTER two");
 		set->scene.ended = false;
-		ddl_ask(task->session, &task->job, &task->relation, &set->step, took, set);
+		ddl_ask(task->session, &task->job, &task->relation, &set->step, 0.5, took, set);
 		scene_run_to_end(&set->scene);
 		script = fake_last("ALTER");
 		assert_int_equal(script->count, AUTHORITY_STATEMENTS + 7);
@@ -136,6 +136,7 @@ static void a_step_is_one_pipeline_with_a_short_wait(void **state)
 		assert_string_equal(script->statements[script->count - 1].sql, "COMMIT");
 		assert_string_equal(fake_bound("'row_security'", 2), "200"); /* never without a lock_timeout */
 		assert_string_equal(fake_bound("'row_security'", 3), cases[i].statement_timeout);
+		assert_string_equal(script->statements[AUTHORITY_STATEMENTS + 2].values[4], "260"); /* half speed */
 		assert_int_equal(set->outcome.lock_wait_ms, 0);
 		change_step_clear(&set->step);
 	}
@@ -157,7 +158,7 @@ static void a_tree_is_locked_as_a_whole(void **state)
 	set->step =
 		(struct change_step){.script = script_new(), .lock_mode = "ACCESS EXCLUSIVE", .timeout_ms = 30000};
 	script_add(set->step.script, "ALTER one");
-	ddl_ask(task->session, &task->job, &task->relation, &set->step, took, set);
+	ddl_ask(task->session, &task->job, &task->relation, &set->step, 1.0, took, set);
 	scene_run_to_end(&set->scene);
 	script = fake_last("ALTER");
 	assert_string_equal(script->statements[AUTHORITY_STATEMENTS].values[1], "200");

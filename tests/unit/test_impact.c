@@ -33,6 +33,8 @@ struct scene {
 	double active_ms;
 	struct impact_own own;
 	int64_t looking; /* transactions of the daemon's own looking */
+	int64_t busy_sessions;
+	bool unreadable;
 	int most_percent;
 };
 
@@ -57,13 +59,20 @@ static void scene_reset(struct scene *scene)
 static void scene_look(struct scene *scene)
 {
 	struct signals_traffic traffic = {
-		.counted_ms = scene->now_ms,
+		.counted_ms = scene->unreadable ? 0 : scene->now_ms,
+		.busy_sessions = scene->busy_sessions,
 		.transactions = (int64_t)scene->transactions + scene->looking + scene->own.transactions,
 		.ours = scene->looking,
 		.active_ms = scene->active_ms,
 	};
 
 	impact_sample(&scene->impact, &traffic, &scene->own, scene->most_percent, scene->now_ms);
+}
+
+static void scene_look_soon(struct scene *scene)
+{
+	scene->now_ms += 100;
+	scene_look(scene);
 }
 
 /* A second of an application with so many transactions, each of so many milliseconds; batches execute on
@@ -86,7 +95,7 @@ static void scene_second(struct scene *scene, double per_s, double each_ms, doub
 struct stretch {
 	int seconds; /* so many alike; 0: the end */
 	double per_s, each_ms, batches;
-	enum { NOTHING, RESET, DISTURB, NOT_COUNTED } also; /* before the first of them */
+	enum { NOTHING, RESET, DISTURB, NOT_COUNTED, UNREADABLE, AT_WORK, SOON } also;
 };
 
 static void play(struct scene *scene, const struct stretch *stretch)
@@ -96,9 +105,13 @@ static void play(struct scene *scene, const struct stretch *stretch)
 			scene_reset(scene);
 		if (stretch->also == DISTURB)
 			impact_disturb(&scene->impact);
+		scene->busy_sessions = stretch->also == AT_WORK;
+		scene->unreadable = stretch->also == UNREADABLE;
 		for (int second = 0; second < stretch->seconds; second++) {
 			if (stretch->also == NOT_COUNTED)
 				scene->now_ms += 1000;
+			else if (stretch->also == SOON)
+				scene_look_soon(scene);
 			else
 				scene_second(scene, stretch->per_s, stretch->each_ms, stretch->batches);
 		}
@@ -114,7 +127,12 @@ static void what_phase_it_is_in(void **state)
 		double baseline_ms; /* 0: not known */
 		bool limited;
 	} cases[] = {
-		{"nothing was seen yet", {{0}}, IMPACT_UNKNOWN, 0, false},
+		{"nothing was seen yet: no full speed", {{0}}, IMPACT_UNKNOWN, 0, true},
+		{"nobody was at work at the first look", {{1, 0, 0, 0, NOTHING}}, IMPACT_UNKNOWN, 0, false},
+		{"somebody was", {{1, 100, 2, 0, AT_WORK}}, IMPACT_UNKNOWN, 0, true},
+		{"who was once seen at work is there, whatever the next look says",
+			{{1, 0, 0, 0, AT_WORK}, {1, 0, 0, 0, SOON}}, IMPACT_UNKNOWN, 0, true},
+		{"what cannot be counted limits nothing", {{3, 0, 0, 0, UNREADABLE}}, IMPACT_UNKNOWN, 0, false},
 		{"nor is anything known after one look", {{1, 100, 2, 0, NOTHING}}, IMPACT_UNKNOWN, 0, false},
 		{"nobody there", {{2, 0, 0, 0, NOTHING}}, IMPACT_QUIET, 0, false},
 		{"too few transactions to measure", {{20, 39, 2, 0.5, NOTHING}}, IMPACT_QUIET, 0, false},

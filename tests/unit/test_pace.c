@@ -13,7 +13,7 @@
 
 #include <math.h>
 
-#define STEP_MS 10
+#define STEP_MS 1
 #define BATCH_MS 100
 #define JOBS_MOST 2
 /* What a batch writes while it executes. */
