@@ -7,7 +7,7 @@
  *
  *	session.c	what others call; the queue, deadlines
  *	session_link.c	connecting, losing, resting
- *	session_talk.c	sending questions, reading results and notifications
+ *	session_talk.c	sending questions, reading results and notifications; statements that the server keeps
  *	session_hosts.c	host names and their addresses
  *	session_dial.c	connection parameters, and what a failed attempt means
  *	session_reply.c	the results of one question
@@ -35,7 +35,6 @@
 #define BACKOFF_MAX_MS 5000
 /* A connection that stood this long was a good one: the next begins with the shortest backoff. */
 #define STEADY_MS 1000
-#define PREPARED_NAME_SIZE 40
 
 enum session_state {
 	SESSION_RESTING,   /* until `patience` calls */

@@ -52,7 +52,22 @@ static bool ends_connection(const PGresult *result)
 	return !severity || strcmp(severity, "ERROR") != 0;
 }
 
-static enum reply_progress take_error(struct reply *reply, const PGresult *result)
+/* The server has thrown a statement away that it was to keep (DISCARD, a pooler), or what that reads has
+ * other types now (an upgrade of our schema). PostgreSQL translates the message, and has that code for much
+ * else. */
+static bool is_stale(const struct script_statement *statement, const PGresult *result)
+{
+	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *function = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
+
+	if (!statement->prepared || statement->commands != 1)
+		return false;
+	return strcmp(sqlstate, "26000") == 0 ||
+		   (strcmp(sqlstate, "0A000") == 0 && function && strcmp(function, "RevalidateCachedQuery") == 0);
+}
+
+static enum reply_progress take_error(
+	struct reply *reply, const struct script *script, const PGresult *result)
 {
 	bool broken = ends_connection(result);
 
@@ -61,7 +76,8 @@ static enum reply_progress take_error(struct reply *reply, const PGresult *resul
 	if (reply->why.kind == FAULT_NONE) {
 		reply_describe(result, &reply->why);
 		reply->failed_at = reply->statement;
-		if (broken)
+		if (broken ||
+			(reply->statement < reply->count && is_stale(&script->statements[reply->statement], result)))
 			reply->why.kind = FAULT_LINK;
 	}
 	return broken ? REPLY_BROKEN : REPLY_MORE;
@@ -150,7 +166,7 @@ enum reply_progress reply_take(struct reply *reply, const struct script *script,
 	case PGRES_PIPELINE_ABORTED:
 		break;
 	case PGRES_FATAL_ERROR:
-		progress = take_error(reply, result);
+		progress = take_error(reply, script, result);
 		break;
 	case PGRES_COPY_OUT:
 	case PGRES_COPY_IN:

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PREPARED_NAME_SIZE 40
+
 /* ---- statements that the server keeps ---- */
 
 /* prepared_count where it was not sent yet. */
@@ -39,18 +41,6 @@ void session_forget_prepared(struct session *session, size_t but)
 		return;
 	free(session->prepared);
 	session->prepared = NULL;
-}
-
-/* The server has thrown them away (DISCARD, a pooler), or what they read has other types now (an upgrade of
- * our schema): under new names they are parsed anew. */
-static void doubt_prepared(struct session *session, const struct fault *why)
-{
-	static const char undefined[] = "26000", changed[] = "0A000";
-
-	if (strcmp(why->sqlstate, undefined) != 0 && strcmp(why->sqlstate, changed) != 0)
-		return;
-	for (size_t i = 0; i < session->prepared_count; i++)
-		session->prepared[i][0] = '\0';
 }
 
 /* ---- sending ---- */
@@ -148,7 +138,6 @@ static void finish_question(struct session *session)
 	/* Early libpq 14 does not count an idle pipeline as idle, and would keep back what a server says then. */
 	PQexitPipelineMode(session->conn);
 	session_forget_prepared(session, session->prepared_before + question->reply.prepared);
-	doubt_prepared(session, &question->reply.why);
 	transaction = PQtransactionStatus(session->conn);
 	session->must_roll_back = transaction == PQTRANS_INERROR ||
 							  (question->reply.why.kind != FAULT_NONE && transaction == PQTRANS_INTRANS);
@@ -157,7 +146,8 @@ static void finish_question(struct session *session)
 		return;
 	}
 	if (question->reply.why.kind == FAULT_LINK) {
-		/* A standby, or a server on its way out: the asker is told to wait for the next connection. */
+		/* A standby, a server on its way out, or one that has lost what it was to keep: the asker is told to
+		 * wait for the next connection. */
 		session_lose(session, &question->reply.why);
 		return;
 	}

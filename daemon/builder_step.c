@@ -246,6 +246,6 @@ static void take_step(struct builder *builder)
 		take_lone_step(builder);
 		return;
 	}
-	ddl_ask(task->session, &task->job, &task->relation, &builder->step, pace_part(task->pace), took_step,
-		builder);
+	ddl_ask(task->session, &task->job, &task->relation, &builder->step,
+		pace_part(task->pace, task->job.knobs.max_impact > 0, clock_ms()), took_step, builder);
 }

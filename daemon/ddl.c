@@ -22,15 +22,16 @@
 
 /* $1: the job's own timeout. It is for the table's lock, while nothing else is held yet; in a deadlock there
  * is no part for it. The locks of a tree are waited for one after the other: what they take together is
- * limited as well ($2). */
+ * limited as well ($2). An ANALYZE sleeps in between ($5), unless somebody has set how it is to. */
 static const char *const sql_before = SQL_CLOCK ", pg_catalog.set_config('lock_timeout', $1, true),"
 												" pg_catalog.set_config('statement_timeout', $2, true)";
 static const char *const sql_granted =
 	SQL_CLOCK ", pg_catalog.set_config('lock_timeout', " AUTHORITY_LOCK_TIMEOUT(
 		"$1") ", true),"
 			  " pg_catalog.set_config('statement_timeout', $2, true),"
-			  " pg_catalog.set_config('vacuum_cost_delay', '" VACUUM_COST_DELAY "', true),"
-			  " pg_catalog.set_config('vacuum_cost_limit', $5, true), " SQL_STILL_CALLED("$3", "$4");
+			  " CASE WHEN pg_catalog.current_setting('vacuum_cost_delay') = '0' THEN"
+			  "   pg_catalog.set_config('vacuum_cost_delay', '" VACUUM_COST_DELAY "', true) ||"
+			  "   pg_catalog.set_config('vacuum_cost_limit', $5, true) END, " SQL_STILL_CALLED("$3", "$4");
 static const char *const sql_after = SQL_CLOCK;
 
 static void bind_members(struct script *script, const struct relation *relation)

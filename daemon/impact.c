@@ -15,6 +15,8 @@
 #define BASELINE_MOST_MS 4500
 #define AIM 0.8
 #define FIRST_DUTY 0.15
+/* One look that finds nobody says little: of a few sessions all may rest at a moment. */
+#define LOOKS 2
 /* While nothing is heard of an application that was there. */
 #define QUIET_CLIMB 2.0
 #define MOST_DUTY 1.0
@@ -49,7 +51,8 @@
 
 void impact_start(struct impact *impact, int64_t now_ms)
 {
-	*impact = (struct impact){.phase_since_ms = now_ms, .percent = NAN, .duty = FIRST_DUTY};
+	*impact =
+		(struct impact){.phase_since_ms = now_ms, .looked_ms = now_ms, .percent = NAN, .duty = FIRST_DUTY};
 }
 
 static void enter(struct impact *impact, enum impact_phase phase, int64_t now_ms)
@@ -284,10 +287,14 @@ static bool is_plain(const struct impact *impact, const struct done *done)
 
 /* No full speed before it is known that nobody is at work, or by how much who is; whoever was seen once is.
  */
-static void see_anybody(struct impact *impact, bool busy)
+static void look_for_anybody(struct impact *impact, const struct signals_traffic *traffic)
 {
-	impact->seen = impact->seen || busy;
-	impact->duty = impact->seen ? FIRST_DUTY : INFINITY;
+	if (traffic->counted_ms <= impact->looked_ms)
+		return;
+	impact->looked_ms = traffic->counted_ms;
+	impact->looks++;
+	impact->seen = impact->seen || traffic->busy_sessions > 0;
+	impact->duty = impact->seen || impact->looks < LOOKS ? FIRST_DUTY : INFINITY;
 }
 
 /* Where they cannot be read nothing can be promised. */
@@ -314,7 +321,7 @@ void impact_sample(struct impact *impact, const struct signals_traffic *traffic,
 	if (traffic->counted_ms == impact->window.traffic.counted_ms)
 		return;
 	if (impact->phase == IMPACT_UNKNOWN)
-		see_anybody(impact, traffic->busy_sessions > 0);
+		look_for_anybody(impact, traffic);
 	if (impact->window.since_ms == 0 || impact->disturbed) {
 		if (now_ms - impact->phase_since_ms >= settle_ms(impact->phase))
 			begin_window(impact, traffic, own, now_ms);

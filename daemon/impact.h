@@ -22,6 +22,9 @@
  * silent duty doubles from window to window, since it may be back the next moment; one that shows itself
  * beside a fill at full speed is believed after a second when it does ten times as much as is asked for.
  *
+ * At first nothing is known: duty is 0.15 until two surveys in a row have found no session of the application
+ * at work, and not limited where the counters cannot be read within a second.
+ *
  * Time is counted from when the server begins to execute. That statements wait for a processor before, or
  * pile up in the application, no counter shows; but then the application does more in a pause than beside
  * the fill: it catches up. Where it does more than a sixth more, duty is halved. It never rises to more than
@@ -69,7 +72,9 @@ struct impact {
 	double climb;           /* duty is at most so many times that */
 	double percent;         /* NAN: cannot be measured */
 	double duty;            /* INFINITY: no limit; at first little, until nobody is seen at work */
-	bool seen;              /* somebody was at work before anything else was known */
+	int64_t looked_ms;      /* surveys since then, while nothing else is known: */
+	int looks;              /* so many, */
+	bool seen;              /* and one found somebody at work */
 	bool disturbed;         /* something else of ours ran: this window tells nothing */
 	bool assured;           /* the last baseline was asked for in doubt, and told nothing new */
 	double innovation;      /* of the last baseline, as a share of it */

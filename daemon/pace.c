@@ -18,12 +18,15 @@
 #define BATCH_S 0.12
 #define LEAST_BATCH_BYTES (64.0 * 1024.0)
 /* Where the application leaves little of the time, a long batch would be a stall of many of its transactions,
- * and a short one of few: shorter than in proportion, so far as what a batch costs by itself (about 1 ms)
+ * and a short one of few: shorter than in proportion, so far as what a batch costs by itself (0.3 ms)
  * allows. */
 #define LEAST_BATCH_PART 0.01
 #define USUAL_WEIGHT 0.3
 #define FORGET_AFTER_MS 60000
 #define FORGET_SPEED 0.99 /* with each batch */
+/* Autovacuum's, by PostgreSQL's defaults: 200 credits, then 2 ms of sleep. */
+#define USUAL_PART 0.43
+#define LEAST_PART 0.2
 
 struct pace *pace_new(void)
 {
@@ -319,9 +322,13 @@ void pace_disturb(struct pace *pace)
 	impact_disturb(&pace->impact);
 }
 
-double pace_part(const struct pace *pace)
+double pace_part(const struct pace *pace, bool looks, int64_t now_ms)
 {
-	return fmin(pace->impact.duty, 1.0);
+	bool fresh = pace->shares || (pace->left_ms != 0 && now_ms - pace->left_ms <= FORGET_AFTER_MS);
+
+	if (!looks)
+		return 1.0;
+	return fresh ? fmin(fmax(pace->impact.duty, LEAST_PART), 1.0) : USUAL_PART;
 }
 
 /* ---- what people may know ---- */

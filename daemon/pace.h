@@ -73,9 +73,12 @@ void pace_spend(struct pace_share *share, const struct pace_batch *batch, int64_
  * while. */
 void pace_disturb(struct pace *pace);
 
-/* The part of the time, 0 … 1, in which a statement that sleeps in between may be at work while no batch is.
+/*
+ * The part of the time, 0 … 1, in which an ANALYZE that sleeps in between may be at work. `looks`: the job
+ * has a max_impact. What was learnt beside the fill counts for a minute; then it goes as autovacuum would.
+ * Never less than a fifth: it holds a lock and a snapshot meanwhile.
  */
-double pace_part(const struct pace *pace) MUST_USE;
+double pace_part(const struct pace *pace, bool looks, int64_t now_ms) MUST_USE;
 
 /* What holds the batches of this job back, as pace_ask() said last; NULL: nothing. */
 const char *pace_held_by(const struct pace_share *share) MUST_USE;

@@ -7,7 +7,7 @@
 
 #define SURVEY_EVERY_MS 1000
 /* The first ones come quicker: whether somebody is at work shows in none of them alone. */
-#define FIRST_SURVEYS 6
+#define FIRST_SURVEYS 10
 /* Between one survey and the next, however long it took. */
 #define REST_MS 100
 

@@ -1,5 +1,5 @@
 -- The function by whose triggers a job goes on keeping its column up to date, which only its row can take back; null: there is none.
-CREATE OR REPLACE FUNCTION backfill.job_keeps(job backfill.job) RETURNS text
+CREATE OR REPLACE FUNCTION backfill.job_kept_by(job backfill.job) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 	SELECT string_agg(p.oid::regprocedure::text, ', ') FROM pg_proc p
 	 WHERE job.sync = 'derive' AND p.proname = ('backfill_derive_' || job.id)::name
@@ -18,11 +18,11 @@ BEGIN
 			HINT = format('Let it finish, or end it first: UPDATE backfill.job SET wanted = ''cancel'' WHERE id = %s; '
 			              '(''roll_back'' takes away what it has made, too).', OLD.id);
 	END IF;
-	IF backfill.job_keeps(OLD) IS NOT NULL THEN
+	IF backfill.job_kept_by(OLD) IS NOT NULL THEN
 		RAISE WARNING USING
 			MESSAGE = format('the triggers of job %s stay, without a job that could take them back', OLD.id),
 			DETAIL = format('They go on keeping column %I of table %s up to date.', OLD.column_name, OLD.table_name),
-			HINT = format('To be rid of them: DROP FUNCTION %s CASCADE.', backfill.job_keeps(OLD));
+			HINT = format('To be rid of them: DROP FUNCTION %s CASCADE.', backfill.job_kept_by(OLD));
 	END IF;
 	RETURN OLD;
 END $$;

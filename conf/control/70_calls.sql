@@ -82,7 +82,7 @@ BEGIN
 	-- What a live job waits for stays: gone, it would be waited for for ever. So does what keeps its column up to date.
 	DELETE FROM backfill.job b
 	 WHERE b.stage IN ('done', 'cancelled', 'rolled_back') AND b.finished_at < clock_timestamp() - older_than
-	   AND backfill.job_keeps(b) IS NULL
+	   AND backfill.job_kept_by(b) IS NULL
 	   AND NOT EXISTS (SELECT FROM backfill.job d WHERE b.name = ANY (d.depends_on) AND d.stage NOT IN ('done', 'cancelled', 'rolled_back'));
 	GET DIAGNOSTICS jobs = ROW_COUNT;
 	RETURN jobs;

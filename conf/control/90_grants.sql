@@ -10,7 +10,7 @@ GRANT EXECUTE ON ROUTINE backfill.proceed, backfill.pause_all, backfill.resume_a
 	backfill.job_not_built, backfill.job_bad_knob, backfill.job_check_limits, backfill.job_check_table, backfill.job_check_type,
 	backfill.job_check_column, backfill.job_check_wishes, backfill.job_check_index, backfill.has_opclass, backfill.job_type,
 	backfill.job_check_unique, backfill.job_check_circle, backfill.job_check_foreign_key, backfill.foreign_key_read, backfill.job_check_alone,
-	backfill.job_unbegun, backfill.job_keeps,
+	backfill.job_unbegun, backfill.job_kept_by,
 	backfill.job_sketch, backfill.as_sql_fill, backfill.daily_window_read, backfill.daily_window_at,
 	backfill.daily_window_after, backfill.object_name, backfill.member_name TO backfill_user;
 GRANT INSERT (name, note, table_name, column_name, column_type, "collation", identity, default_expr, value, fill_where, field, sync,

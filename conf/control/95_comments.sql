@@ -221,7 +221,7 @@ BEGIN
 			('FUNCTION backfill.job_check_table', 'Internal: raises when the job''s table cannot take a column from this submitter.'),
 			('FUNCTION backfill.job_check_type', 'Internal: raises when a column of the job''s type cannot be added without a rewrite.'),
 			('FUNCTION backfill.job_check_column', 'Internal: raises when the job''s column does not fit its table; true when it is there already.'),
-			('FUNCTION backfill.job_keeps', 'Internal: the function by whose triggers a job still keeps its column up to date.'),
+			('FUNCTION backfill.job_kept_by', 'Internal: the function by whose triggers a job still keeps its column up to date.'),
 			('FUNCTION backfill.job_unbegun', 'Internal: the job without anything that the daemon has found out about it.'),
 			('FUNCTION backfill.job_check_alone', 'Internal: raises when another live job has the job''s column.'),
 			('FUNCTION backfill.job_check_index', 'Internal: the index that a job asks for, spelt out; raises when it cannot be built.'),

@@ -4,6 +4,10 @@
 
 /* Of the duty that would just be allowed, so much is to be used. */
 #define LEAST_PART_OF_DUTY 0.55
+/* A baseline of a hundred transactions is a few per cent wrong, and those are missing of the ten that are
+ * promised: 0.32 to 0.90 with eight seeds, as before the start was made careful (0.38 to 0.88). */
+#define LEAST_PART_OF_LITTLE 0.3
+#define LITTLE_PER_S 100
 
 /* Slope as it is at the end of the run. */
 static void not_needlessly_slow(struct scene *scene)
@@ -12,8 +16,9 @@ static void not_needlessly_slow(struct scene *scene)
 	const struct job_plan *job = &scenario->jobs[0];
 	double slope = curve_at(&scenario->application.slope, scenario->seconds);
 	double allowed = fmin(job->fillers, job->max_impact / 100.0 / slope);
+	bool little = curve_at(&scenario->application.per_s, scenario->seconds) < LITTLE_PER_S;
 
-	if (scene->figures.duty < LEAST_PART_OF_DUTY * allowed)
+	if (scene->figures.duty < (little ? LEAST_PART_OF_LITTLE : LEAST_PART_OF_DUTY) * allowed)
 		scene_complain(
 			scene, "%.3f batches executed on average, and %.3f were allowed", scene->figures.duty, allowed);
 }

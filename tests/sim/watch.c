@@ -79,6 +79,11 @@ static bool due(double *next_ms, double every_ms, double ms)
 	return true;
 }
 
+static double survey_every_ms(const struct watch *watch)
+{
+	return watch->next_survey_ms < WATCH_SURVEY_MS ? WATCH_FIRST_SURVEY_MS : WATCH_SURVEY_MS;
+}
+
 bool watch_step(struct watch *watch, bool *ret_survey)
 {
 	struct plant *plant = watch->plant;
@@ -87,7 +92,7 @@ bool watch_step(struct watch *watch, bool *ret_survey)
 	bool pulse = due(&watch->next_pulse_ms, WATCH_PULSE_MS, plant->ms) &&
 				 curve_at(&scenario->pulse_lost, plant->ms / 1e3) < 1;
 
-	*ret_survey = due(&watch->next_survey_ms, WATCH_SURVEY_MS, plant->ms) &&
+	*ret_survey = due(&watch->next_survey_ms, survey_every_ms(watch), plant->ms) &&
 				  curve_at(&scenario->survey_lost, plant->ms / 1e3) < 1;
 	if (due(&watch->next_heartbeat_ms, WATCH_HEARTBEAT_MS, plant->ms)) {
 		plant_write(plant, HEARTBEAT_BYTES, true);

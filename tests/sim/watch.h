@@ -13,6 +13,7 @@
 
 #define WATCH_PULSE_MS 100
 #define WATCH_SURVEY_MS 1000
+#define WATCH_FIRST_SURVEY_MS 100 /* within the first second */
 #define WATCH_HEARTBEAT_MS 250
 /* replica_grace_s of the config. */
 #define WATCH_GRACE_MS 60000

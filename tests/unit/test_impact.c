@@ -95,7 +95,7 @@ static void scene_second(struct scene *scene, double per_s, double each_ms, doub
 struct stretch {
 	int seconds; /* so many alike; 0: the end */
 	double per_s, each_ms, batches;
-	enum { NOTHING, RESET, DISTURB, NOT_COUNTED, UNREADABLE, AT_WORK, SOON } also;
+	enum { NOTHING, RESET, DISTURB, NOT_COUNTED, UNREADABLE, UNREADABLE_SOON, AT_WORK, SOON } also;
 };
 
 static void play(struct scene *scene, const struct stretch *stretch)
@@ -106,11 +106,11 @@ static void play(struct scene *scene, const struct stretch *stretch)
 		if (stretch->also == DISTURB)
 			impact_disturb(&scene->impact);
 		scene->busy_sessions = stretch->also == AT_WORK;
-		scene->unreadable = stretch->also == UNREADABLE;
+		scene->unreadable = stretch->also == UNREADABLE || stretch->also == UNREADABLE_SOON;
 		for (int second = 0; second < stretch->seconds; second++) {
 			if (stretch->also == NOT_COUNTED)
 				scene->now_ms += 1000;
-			else if (stretch->also == SOON)
+			else if (stretch->also == SOON || stretch->also == UNREADABLE_SOON)
 				scene_look_soon(scene);
 			else
 				scene_second(scene, stretch->per_s, stretch->each_ms, stretch->batches);
@@ -128,12 +128,14 @@ static void what_phase_it_is_in(void **state)
 		bool limited;
 	} cases[] = {
 		{"nothing was seen yet: no full speed", {{0}}, IMPACT_UNKNOWN, 0, true},
-		{"nobody was at work at the first look", {{1, 0, 0, 0, NOTHING}}, IMPACT_UNKNOWN, 0, false},
+		{"nobody was at work at the first look", {{1, 0, 0, 0, SOON}}, IMPACT_UNKNOWN, 0, true},
+		{"nor at the second", {{2, 0, 0, 0, SOON}}, IMPACT_UNKNOWN, 0, false},
 		{"somebody was", {{1, 100, 2, 0, AT_WORK}}, IMPACT_UNKNOWN, 0, true},
 		{"who was once seen at work is there, whatever the next look says",
-			{{1, 0, 0, 0, AT_WORK}, {1, 0, 0, 0, SOON}}, IMPACT_UNKNOWN, 0, true},
-		{"what cannot be counted limits nothing", {{3, 0, 0, 0, UNREADABLE}}, IMPACT_UNKNOWN, 0, false},
-		{"nor is anything known after one look", {{1, 100, 2, 0, NOTHING}}, IMPACT_UNKNOWN, 0, false},
+			{{1, 0, 0, 0, AT_WORK}, {4, 0, 0, 0, SOON}}, IMPACT_UNKNOWN, 0, true},
+		{"what cannot be counted limits nothing", {{1, 0, 0, 0, UNREADABLE}}, IMPACT_UNKNOWN, 0, false},
+		{"but not at once", {{5, 0, 0, 0, UNREADABLE_SOON}}, IMPACT_UNKNOWN, 0, true},
+		{"nor is anything known after one look", {{1, 100, 2, 0, NOTHING}}, IMPACT_UNKNOWN, 0, true},
 		{"nobody there", {{2, 0, 0, 0, NOTHING}}, IMPACT_QUIET, 0, false},
 		{"too few transactions to measure", {{20, 39, 2, 0.5, NOTHING}}, IMPACT_QUIET, 0, false},
 		{"too little of the server's time: somebody who looks on", {{20, 100, 0.09, 0.5, NOTHING}},

@@ -253,10 +253,33 @@ static void after_an_overload_it_starts_at_half(void **state)
 	}
 }
 
+static void an_analyze_goes_by_what_was_learnt_beside_the_fill(void **state)
+{
+	struct pace_wish looking = usual;
+	struct scene scene;
+
+	(void)state;
+	looking.max_impact = 10;
+	scene_begin(&scene);
+	assert_true(pace_part(scene.pace, true, scene.now_ms) == 0.43); /* nothing was: as autovacuum does */
+	assert_true(pace_part(scene.pace, false, scene.now_ms) == 1.0); /* max_impact = 0 */
+	add_job(&scene, &looking);
+	assert_true(
+		pace_part(scene.pace, true, scene.now_ms) == 0.2); /* not known yet: little, but not nothing */
+	run(&scene, 5);
+	assert_true(pace_part(scene.pace, true, scene.now_ms) == 1.0); /* an idle server */
+	pace_leave(scene.jobs[0].share);
+	scene.jobs_count = 0;
+	assert_true(pace_part(scene.pace, true, scene.now_ms + 59000) == 1.0);
+	assert_true(pace_part(scene.pace, true, scene.now_ms + 61000) == 0.43);
+	scene_end(&scene);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(beside_an_autovacuum_it_runs_at_half_speed),
+		cmocka_unit_test(an_analyze_goes_by_what_was_learnt_beside_the_fill),
 		cmocka_unit_test(a_job_that_does_not_look_is_none_of_those_that_do),
 		cmocka_unit_test(another_server_does_not_make_it_unlimited),
 		cmocka_unit_test(after_an_overload_it_starts_at_half),

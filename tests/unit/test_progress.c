@@ -154,6 +154,27 @@ static void a_report_tells_what_nobody_has_told(void **state)
 	assert_string_equal(fake_bound(ASK_EVENT, EVENT_MS), "300");
 }
 
+/* What a filling has measured to its end stays counted when another one begins at nothing. */
+static void the_end_of_a_filling_is_its_last_word(void **state)
+{
+	struct stage_set *set = *state;
+	struct filling_progress filled = half_way();
+
+	filled.throttled = true;
+	filled.throttle_reason = "replica r is 4 s behind";
+	filled.throttled_ms = 250;
+	tell(set, &filled, 100);
+	filled.throttled_ms = 600;
+	progress_end(&set->progress, &set->scene.task, &filled, 450);
+	assert_string_equal(fake_bound(ASK_EVENT, EVENT_KIND), "throttle off");
+	assert_string_equal(fake_bound(ASK_EVENT, EVENT_MS), "350");
+	assert_string_equal(fake_bound(ASK_REPORT, REPORT_THROTTLED_MS), "1600");
+	filled.throttled = false;
+	filled.throttled_ms = 30;
+	tell(set, &filled, 500);
+	assert_string_equal(fake_bound(ASK_REPORT, REPORT_THROTTLED_MS), "1630");
+}
+
 static void the_forecast_as_it_is_written(void **state)
 {
 	struct stage_set *set = *state;
@@ -239,6 +260,7 @@ int main(void)
 		CASE(which_reasons_are_the_same),
 		CASE(throttled_ms_is_what_the_filling_measured_and_earlier_ones),
 		CASE(a_report_tells_what_nobody_has_told),
+		CASE(the_end_of_a_filling_is_its_last_word),
 		CASE(the_forecast_as_it_is_written),
 		CASE(the_forecast_stands_while_the_window_is_shut),
 	};
