@@ -91,7 +91,7 @@ latencies() {
 	done | percentiles
 }
 
-# What the measurements come to: of each way count, mean, p50, p99, p999, max, executing, late_mean.
+# What the measurements come to: of each way count, mean, p50, p99, p999, max, executing, late_mean; of the halves alone, p99.
 evaluate() {
 	local way numbers measure measures=(count mean p50 p99 p999 max)
 	for way in alone fill keys; do
@@ -101,6 +101,10 @@ evaluate() {
 		done
 		read -r _ numbers _ < <(latencies "$way" 0 executing)
 		record "$way" executing "$numbers"
+	done
+	for way in alone1 alone2; do
+		read -ra numbers < <(latencies "$way")
+		record "$way" p99 "${numbers[3]}"
 	done
 	read -r _ numbers _ < <(latencies fill "$SETTLE")
 	record fill late_mean "$numbers"
@@ -135,6 +139,7 @@ report() {
 	table_row fill
 	table_row keys
 	echo
+	echo "Alone the p99 was $(calculate "$(last alone1 p99)" %.2f) before and $(calculate "$(last alone2 p99)" %.2f) after: that is how much it tells here."
 	echo "Measured for $(calculate "${TO[fill]} - ${FROM[fill]}" %.0f) s of $(last fill jobs) job(s), $(calculate "${TO[keys]} - ${FROM[keys]}" %.0f) s of key ranges."
 	bench_machine
 	echo

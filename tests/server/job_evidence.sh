@@ -56,7 +56,6 @@ expect_sql "the first one is an event, the others wait for a minute" "1 write ne
 sql main "UPDATE backfill.event SET at = at - interval '61 s' WHERE job_id = $job AND kind = 'evidence'"
 wait_until 10 "the next one" "SELECT count(*) = 2 FROM backfill.event WHERE job_id = $job AND kind = 'evidence'"
 expect_sql "after a minute the next one says how many by then" t "SELECT what ~ '^evidence: 5 writes needed the trigger''s help, the last at .* by checkout' FROM backfill.history('users') WHERE what ~ '5 writes'"
-sql main "UPDATE backfill.job SET last_helped_at = last_helped_at - interval '2 h 10 min' WHERE id = $job"
 expect_sql "hours are told as hours" "2 h 10 min|59 s|10 min|3 d 4 h" "SELECT backfill.in_words('2 h 10 min 59 s'), backfill.in_words('59.9 s'), backfill.in_words('10 min'), backfill.in_words('76 h')"
 
 note "nothing is written while nothing changes"
