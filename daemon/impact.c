@@ -8,6 +8,8 @@
 #define QUIET_WINDOW_MS 3900
 #define LEAST_PER_S 40.0
 #define LEAST_ACTIVE_MS_PER_S 40.0 /* less than that is somebody who looks on: another daemon, at 30 */
+/* Times what is enough, once a pause has found less than that. */
+#define ONCE_MORE 2.0
 #define BASELINE_EVERY_MS 60000
 #define BASELINES_FIRST 4
 #define BASELINE_FIRST_EVERY_MS 12000
@@ -114,7 +116,8 @@ static bool enough_times(const struct impact *impact, const struct done *done, d
 	if (impact->phase == IMPACT_UNKNOWN || impact->phase == IMPACT_QUIET)
 		least += done->ours / done->seconds / done->seconds;
 	/* While batches run a single window is not exact enough to tell so little from nothing. */
-	if (impact->phase != IMPACT_RUNNING && done->active_ms / done->seconds < LEAST_ACTIVE_MS_PER_S)
+	if (impact->phase != IMPACT_RUNNING &&
+		done->active_ms / done->seconds < LEAST_ACTIVE_MS_PER_S * (times > 1.0 ? ONCE_MORE : 1.0))
 		return false;
 	return done->transactions / done->seconds >= least;
 }
@@ -122,6 +125,13 @@ static bool enough_times(const struct impact *impact, const struct done *done, d
 static bool enough(const struct impact *impact, const struct done *done)
 {
 	return enough_times(impact, done, 1.0);
+}
+
+/* Beside the fill everything takes longer: who was enough there and not in the pause would be paused for
+ * again and again. */
+static bool enough_to_pause_for(const struct impact *impact, const struct done *done)
+{
+	return enough_times(impact, done, impact->paused_in_vain ? ONCE_MORE : 1.0);
 }
 
 /* Does the application do much more now that the fill pauses? */
@@ -171,6 +181,7 @@ static void learn_baseline(struct impact *impact, const struct done *done, int64
 	impact->assured = !impact->assured && fabs(innovation) < NOTABLE;
 	rebase(impact, impact->baseline_ms + weight * (seen_ms - impact->baseline_ms));
 	impact->innovation = innovation;
+	impact->paused_in_vain = false;
 	impact->baselines++;
 	impact->baseline_at_ms = now_ms;
 	impact->busy = done->active_ms / 1000.0 / done->seconds;
@@ -221,8 +232,10 @@ static void judge_baseline(struct impact *impact, const struct done *done, int64
 {
 	if (enough(impact, done))
 		learn_baseline(impact, done, now_ms);
-	else if (now_ms - impact->phase_since_ms > BASELINE_MOST_MS)
+	else if (now_ms - impact->phase_since_ms > BASELINE_MOST_MS) {
+		impact->paused_in_vain = true;
 		give_up_measuring(impact, now_ms);
+	}
 }
 
 /* Is there so much impact that the baseline may be another application's? */
@@ -246,7 +259,7 @@ static void judge_window(struct impact *impact, const struct done *done, int mos
 	switch (impact->phase) {
 	case IMPACT_UNKNOWN:
 	case IMPACT_QUIET:
-		if (enough(impact, done))
+		if (enough_to_pause_for(impact, done))
 			enter(impact, IMPACT_BASELINE, now_ms);
 		else
 			give_up_measuring(impact, now_ms);

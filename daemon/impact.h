@@ -76,6 +76,7 @@ struct impact {
 	int looks;              /* so many, */
 	bool seen;              /* and one found somebody at work */
 	bool disturbed;         /* something else of ours ran: this window tells nothing */
+	bool paused_in_vain;    /* the last pause found too few transactions to measure */
 	bool assured;           /* the last baseline was asked for in doubt, and told nothing new */
 	double innovation;      /* of the last baseline, as a share of it */
 	int baselines;          /* learnt so far */
