@@ -117,7 +117,7 @@ static bool enough_times(const struct impact *impact, const struct done *done, d
 		least += done->ours / done->seconds / done->seconds;
 	/* While batches run a single window is not exact enough to tell so little from nothing. */
 	if (impact->phase != IMPACT_RUNNING &&
-		done->active_ms / done->seconds < LEAST_ACTIVE_MS_PER_S * (times > 1.0 ? ONCE_MORE : 1.0))
+		done->active_ms / done->seconds < LEAST_ACTIVE_MS_PER_S * fmin(times, ONCE_MORE))
 		return false;
 	return done->transactions / done->seconds >= least;
 }
@@ -230,12 +230,14 @@ static void learn_impact(struct impact *impact, const struct done *done, int mos
 
 static void judge_baseline(struct impact *impact, const struct done *done, int64_t now_ms)
 {
-	if (enough(impact, done))
+	if (enough(impact, done)) {
 		learn_baseline(impact, done, now_ms);
-	else if (now_ms - impact->phase_since_ms > BASELINE_MOST_MS) {
-		impact->paused_in_vain = true;
-		give_up_measuring(impact, now_ms);
+		return;
 	}
+	if (now_ms - impact->phase_since_ms <= BASELINE_MOST_MS)
+		return;
+	impact->paused_in_vain = true;
+	give_up_measuring(impact, now_ms);
 }
 
 /* Is there so much impact that the baseline may be another application's? */

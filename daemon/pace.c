@@ -110,9 +110,14 @@ void pace_change(struct pace_share *share, const struct pace_wish *wish)
 }
 
 /* What was learnt beside the job before is true a little longer. */
+static bool remembers(const struct pace *pace, int64_t now_ms)
+{
+	return pace->left_ms != 0 && now_ms - pace->left_ms <= FORGET_AFTER_MS;
+}
+
 static void begin(struct pace *pace, int64_t now_ms)
 {
-	if (pace->left_ms == 0 || now_ms - pace->left_ms > FORGET_AFTER_MS)
+	if (!remembers(pace, now_ms))
 		impact_start(&pace->impact, now_ms);
 	impact_disturb(&pace->impact);
 	pace->divided_ms = now_ms;
@@ -324,11 +329,11 @@ void pace_disturb(struct pace *pace)
 
 double pace_part(const struct pace *pace, bool looks, int64_t now_ms)
 {
-	bool fresh = pace->shares || (pace->left_ms != 0 && now_ms - pace->left_ms <= FORGET_AFTER_MS);
-
 	if (!looks)
 		return 1.0;
-	return fresh ? fmin(fmax(pace->impact.duty, LEAST_PART), 1.0) : USUAL_PART;
+	if (!pace->shares && !remembers(pace, now_ms))
+		return USUAL_PART;
+	return fmin(fmax(pace->impact.duty, LEAST_PART), 1.0);
 }
 
 /* ---- what people may know ---- */

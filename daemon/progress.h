@@ -3,7 +3,8 @@
  *
  * Throttling is told when it changes, not when it is next looked at: the row's throttled_ms, and in the
  * history `throttle on` (detail: why) and `throttle off` (detail: why it was on; duration_ms: for how long).
- * Each on has its off: whoever puts the fill down ends the throttle, too (progress_end()).
+ * Each on has its off: whoever puts the fill down ends the throttle, too (progress_end(), or
+ * progress_throttle() with NULL where nothing can be reported any more).
  */
 #ifndef BACKFILLD_DAEMON_PROGRESS_H
 #define BACKFILLD_DAEMON_PROGRESS_H

@@ -10,7 +10,7 @@
 
 #include "daemon/queue.h"
 
-/* That one statement; its values are bound next. */
+/* That one statement, a constant (script_add_prepared()); its values are bound next. */
 struct script *queue_script(const char *sql) MUST_USE;
 
 /* Takes the script. `answer` may be NULL. */

@@ -54,12 +54,8 @@ struct worker *worker_new(const struct worker_context *context, const struct que
 
 void worker_end_parts(struct worker *worker)
 {
-	struct filling_progress filled;
-
-	if (worker->filling) {
-		filling_read_progress(worker->filling, &filled);
-		progress_end(&worker->progress, &worker->task, &filled, clock_ms());
-	}
+	if (worker->filling)
+		progress_throttle(&worker->progress, &worker->task, NULL, clock_ms());
 	planner_free(worker->planner);
 	builder_free(worker->builder);
 	filling_free(worker->filling);
@@ -144,7 +140,7 @@ static void put_down(struct worker *worker)
 {
 	struct task *task = &worker->task;
 
-	worker_report(worker);
+	worker_report_last(worker);
 	worker_end_parts(worker);
 	session_free(task->session);
 	task->session = NULL;
@@ -196,6 +192,18 @@ void worker_report(struct worker *worker)
 	if (worker->filling)
 		filling_read_progress(worker->filling, &filled);
 	progress_tell(&worker->progress, &worker->task, worker->filling ? &filled : NULL, clock_ms());
+}
+
+void worker_report_last(struct worker *worker)
+{
+	struct filling_progress filled;
+
+	if (!worker->filling) {
+		worker_report(worker);
+		return;
+	}
+	filling_read_progress(worker->filling, &filled);
+	progress_end(&worker->progress, &worker->task, &filled, clock_ms());
 }
 
 static void tick(void *owner)

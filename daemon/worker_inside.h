@@ -48,6 +48,9 @@ void worker_after(struct worker *worker, int64_t delay_ms, void (*next)(struct w
 /* How far it is goes to the job's row. */
 void worker_report(struct worker *worker);
 
+/* The same before what it is about is put down: nothing comes after it. */
+void worker_report_last(struct worker *worker);
+
 /* Planner, builder, filling and what puts the session on record are let go, at rest or not. */
 void worker_end_parts(struct worker *worker);
 

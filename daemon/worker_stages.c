@@ -71,7 +71,7 @@ static void part_ended(void *owner, const struct fault *why)
 
 	if (why)
 		fault_copy(&copy, why);
-	worker_report(worker);
+	worker_report_last(worker);
 	worker_end_parts(worker);
 	if (copy.kind == FAULT_FENCED)
 		worker_abandon(worker);
@@ -224,7 +224,7 @@ static void start_move(struct worker *worker, enum stage to, const struct fault 
 
 void worker_fail(struct worker *worker, const struct fault *why)
 {
-	worker_report(worker);
+	worker_report_last(worker);
 	worker_end_parts(worker);
 	start_move(worker, STAGE_FAILED, why);
 }
