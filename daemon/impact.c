@@ -35,7 +35,8 @@
 /* Times what it does beside the fill; less is the coming and going of its users. */
 #define CATCHES_UP 1.17
 #define BESIDE_LEAST_S 3.0
-/* Who executes for less of the time has no backlog to catch up with: from window to window then. */
+/* Who executes for less of the time has no backlog to catch up with: from window to window then. And he is
+ * promised no more than he would be if he did. */
 #define BUSY 0.2
 #define LIGHT_CLIMB 1.5
 /* From pause to pause, while that was never seen, and since it was. */
@@ -199,11 +200,19 @@ static void give_up_measuring(struct impact *impact, int64_t now_ms)
 	enter(impact, IMPACT_QUIET, now_ms);
 }
 
+/* By what share a transaction may become slower. */
+static double allowed_share(const struct impact *impact, int most_percent)
+{
+	double busy = impact->best_ms / 1000.0 / impact->seconds;
+
+	return most_percent / 100.0 * fmax(BUSY / busy, 1.0);
+}
+
 static void steer(struct impact *impact, int most_percent)
 {
 	double slope = (impact->percent / 100.0 * impact->seconds + FIRST_SLOPE) / (impact->batch_s + 1.0);
 	double used = impact->batch_s / impact->seconds;
-	double duty = AIM * most_percent / 100.0 / fmax(slope, LEAST_SLOPE);
+	double duty = AIM * allowed_share(impact, most_percent) / fmax(slope, LEAST_SLOPE);
 
 	if (!isinf(impact->duty))
 		duty =
@@ -243,7 +252,7 @@ static void judge_baseline(struct impact *impact, const struct done *done, int64
 /* Is there so much impact that the baseline may be another application's? */
 static bool is_doubtful(const struct impact *impact, int most_percent)
 {
-	return !impact->assured && impact->percent > DOUBTFUL * most_percent;
+	return !impact->assured && impact->percent / 100.0 > DOUBTFUL * allowed_share(impact, most_percent);
 }
 
 /* More often while little is known, while duty would rise if it might, and in doubt. */

@@ -254,8 +254,13 @@ static void max_impact_0_looks_at_nothing(void **state)
 	assert_true(isinf(scene.impact.duty) && isnan(scene.impact.percent));
 }
 
+struct application {
+	double per_s, each_ms;
+};
+
 /* Batches run as much as they may, on up to `most` connections, and each slows the application by `slope`. */
-static double mean_impact(struct scene *scene, double slope, double most, int seconds)
+static double mean_impact(
+	struct scene *scene, const struct application *application, double slope, double most, int seconds)
 {
 	double sum = 0.0;
 	int counted = 0;
@@ -263,7 +268,7 @@ static double mean_impact(struct scene *scene, double slope, double most, int se
 	for (int second = 0; second < seconds; second++) {
 		double batches = impact_pauses(&scene->impact) ? 0.0 : fmin(scene->impact.duty, most);
 
-		scene_second(scene, 200, 5.0 * (1.0 + slope * batches), batches);
+		scene_second(scene, application->per_s, application->each_ms * (1.0 + slope * batches), batches);
 		if (second < seconds / 2)
 			continue;
 		sum += slope * batches;
@@ -284,7 +289,7 @@ static void an_application_is_slowed_by_no_more_than_was_allowed(void **state)
 			double impact, possible = 100.0 * slopes[s] * 4;
 
 			scene_begin(&scene, allowed[a]);
-			impact = mean_impact(&scene, slopes[s], 4, 300);
+			impact = mean_impact(&scene, &(struct application){200, 5.0}, slopes[s], 4, 300);
 			/* the least duty is 0.02 */
 			if (impact > allowed[a] && impact > 100.0 * slopes[s] * 0.02)
 				fail_msg("slope %g: %g %% where %d were allowed", slopes[s], impact, allowed[a]);
@@ -293,6 +298,34 @@ static void an_application_is_slowed_by_no_more_than_was_allowed(void **state)
 			if (allowed[a] > 1 && impact < 0.4 * fmin(allowed[a], possible))
 				fail_msg("slope %g: only %g %% of %d", slopes[s], impact, allowed[a]);
 		}
+	}
+}
+
+static void one_that_does_little_is_promised_what_a_fifth_of_the_time_would_be(void **state)
+{
+	static const struct {
+		struct application application;
+		int most_percent;
+		double allowed; /* per cent */
+	} cases[] = {
+		{{200, 5.0}, 10, 10},
+		{{100, 2.0}, 10, 10},
+		{{200, 1.0}, 10, 10},
+		{{100, 1.0}, 10, 20},
+		{{100, 1.0}, 5, 10},
+		{{80, 0.625}, 10, 40},
+		{{80, 0.625}, 2, 8},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct scene scene;
+		double impact;
+
+		scene_begin(&scene, cases[i].most_percent);
+		impact = mean_impact(&scene, &cases[i].application, 0.5, 4, 300);
+		if (impact > cases[i].allowed || impact < 0.55 * cases[i].allowed)
+			fail_msg("case %zu: %g %% where %g were allowed", i, impact, cases[i].allowed);
 	}
 }
 
@@ -336,6 +369,7 @@ int main(void)
 		cmocka_unit_test(after_a_statistics_reset_it_goes_on_as_before),
 		cmocka_unit_test(max_impact_0_looks_at_nothing),
 		cmocka_unit_test(an_application_is_slowed_by_no_more_than_was_allowed),
+		cmocka_unit_test(one_that_does_little_is_promised_what_a_fifth_of_the_time_would_be),
 		cmocka_unit_test(whatever_it_is_told_it_talks_sense),
 	};
 
