@@ -30,6 +30,7 @@ enum {
  */
 #define SQL_EXPLAIN "EXPLAIN (ANALYZE, WAL, COSTS OFF, TIMING OFF, BUFFERS OFF, SUMMARY OFF, FORMAT JSON) "
 #define WAL_BYTES "\"WAL Bytes\": "
+#define WAL_RECORDS "\"WAL Records\": "
 
 static const char *const sql_before =
 	SQL_MEASURE " pg_catalog.current_setting('track_counts') = 'on' AS counted,"
@@ -195,12 +196,12 @@ static int64_t difference(const struct reply *reply, size_t first, const char *c
 }
 
 /* Of the plan's topmost node: it stands for the whole statement, and first. */
-static int64_t wal_bytes(const struct reply *reply, size_t first)
+static int64_t of_plan(const struct reply *reply, size_t first, const char *what)
 {
 	const char *plan = reply_text(reply, first + FILL_AT, 0, "QUERY PLAN");
-	const char *at = plan ? strstr(plan, WAL_BYTES) : NULL;
+	const char *at = plan ? strstr(plan, what) : NULL;
 
-	return at ? strtoll(at + strlen(WAL_BYTES), NULL, 10) : 0;
+	return at ? strtoll(at + strlen(what), NULL, 10) : 0;
 }
 
 void batch_read(const struct reply *reply, size_t first, struct batch_outcome *ret_outcome)
@@ -212,7 +213,8 @@ void batch_read(const struct reply *reply, size_t first, struct batch_outcome *r
 		.rows = reply_int(reply, after, 0, "rows", 0),
 		.updated = difference(reply, first, "updated"),
 		.hot = difference(reply, first, "hot"),
-		.wal_bytes = wal_bytes(reply, first),
+		.wal_bytes = of_plan(reply, first, WAL_BYTES),
+		.wal_records = of_plan(reply, first, WAL_RECORDS),
 		.active_ms = reply_real(reply, after, 0, "active_ms", 0),
 		.counted = reply_bool(reply, before, 0, "counted"),
 		.ms = reply_real(reply, after, 0, "ms", 0) - reply_real(reply, before, 0, "ms", 0),

@@ -33,6 +33,7 @@ struct batch_outcome {
 	double ms;         /* execution, without commit */
 	double active_ms;  /* the same, and all else of the transaction up to its commit */
 	int64_t wal_bytes; /* written by the fill itself */
+	int64_t wal_records;
 };
 
 /* Adds the whole transaction, from BEGIN to COMMIT. */

@@ -54,7 +54,9 @@ static void batch_went_well(
 	filler->window_rows += outcome->rows;
 	shared->rows_found += outcome->rows;
 	filler->window_moved += outcome->updated - outcome->hot;
-	pace_spend(shared->share, &(struct pace_batch){.wal_bytes = outcome->wal_bytes, .ms = outcome->active_ms},
+	pace_spend(shared->share,
+		&(struct pace_batch){
+			.wal_bytes = outcome->wal_bytes, .wal_records = outcome->wal_records, .ms = outcome->active_ms},
 		clock_ms());
 	if (batch->end_page > batch->from_page)
 		sizer_learn(filler_sizer(filler, batch->pass), batch->end_page - batch->from_page, outcome->ms,

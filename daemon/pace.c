@@ -86,7 +86,7 @@ void pace_sample(struct pace *pace, const struct signals *signals, int64_t now_m
 	double duty = pace->impact.duty;
 
 	pace->sampled_ms = now_ms;
-	pacer_sample(&pace->pacer, signals, pace->own_bytes, pace_least_target(pace), now_ms);
+	pacer_sample(&pace->pacer, signals, pace->filled, pace_least_target(pace), now_ms);
 	if (pace->shares)
 		impact_sample(&pace->impact, &signals->traffic, &pace->own, pace_least_impact(pace), now_ms);
 	judge_gates(pace, signals, now_ms);
@@ -136,11 +136,13 @@ struct pace_share *pace_join(struct pace *pace, const struct pace_wish *wish, in
 	share->asked_ms = now_ms;
 	pace_change(share, wish);
 	/* Until the first division: alone nobody limits it, beside others it waits for its part. */
-	budget_set_rate(&share->wal.bucket,
-		fmin(wish->max_wal_rate > 0 ? (double)wish->max_wal_rate : INFINITY,
-			pace->shares_count == 1 ? pace->pacer.allowance : PACE_LEAST_DEMAND),
-		now_ms);
-	budget_set_rate(&share->time.bucket, pace_looks(share) ? pace->impact.duty * 1000.0 : INFINITY, now_ms);
+	for (int count = 0; count < PACER_COUNTS; count++)
+		budget_set_rate(&share->accounts[count].bucket,
+			fmin(pace_own_limit(share, count),
+				pace->shares_count == 1 ? pace->pacer.flows[count].allowance : PACE_LEAST_DEMAND),
+			now_ms);
+	budget_set_rate(&share->accounts[PACE_TIME].bucket,
+		pace_looks(share) ? pace->impact.duty * 1000.0 : INFINITY, now_ms);
 	return share;
 }
 
@@ -183,19 +185,23 @@ static bool is_held(struct pace_share *share, int64_t now_ms)
 	return share->reason.length > 0;
 }
 
-static void say_limit(struct pace_share *share, bool by_wal)
+static void say_time_limit(struct pace_share *share)
+{
+	if (share->table.vacuum != SIGNALS_NO_VACUUM)
+		say(share, "an autovacuum of the table: half speed");
+	else
+		say(share, "the application would be slowed by more than max_impact");
+}
+
+static void say_wal_limit(struct pace_share *share, enum pacer_count count)
 {
 	const struct pacer *pacer = &share->pace->pacer;
+	const char *slowest = pacer->flows[count].slowest;
 
-	if (!by_wal && share->table.vacuum != SIGNALS_NO_VACUUM)
-		say(share, "an autovacuum of the table: half speed");
-	else if (!by_wal)
-		say(share, "the application would be slowed by more than max_impact");
-	else if (share->wish.max_wal_rate > 0 && share->wal.bucket.rate >= (double)share->wish.max_wal_rate)
+	if (share->accounts[count].bucket.rate >= pace_own_limit(share, count))
 		say(share, "max_wal_rate");
-	else if (pacer->slowest)
-		text_addf(
-			&share->reason, "replica %s takes no more WAL than this without falling behind", pacer->slowest);
+	else if (slowest)
+		text_addf(&share->reason, "replica %s takes no more WAL than this without falling behind", slowest);
 	else if (pacer->first_climb)
 		say(share, "the start is slow: what the replicas take is not known yet");
 	else
@@ -205,18 +211,26 @@ static void say_limit(struct pace_share *share, bool by_wal)
 /* Reasons of the second kind: its portion was used. */
 static int64_t turn_ms(struct pace_share *share, int64_t now_ms)
 {
-	int64_t wal_ms = budget_wait_ms(&share->wal.bucket, now_ms);
-	int64_t time_ms = budget_wait_ms(&share->time.bucket, now_ms);
-	int64_t longer_ms = wal_ms > time_ms ? wal_ms : time_ms;
 	int64_t waited_ms = share->held_since_ms != 0 ? now_ms - share->held_since_ms : 0;
+	int64_t longest_ms = 0;
 
-	share->wal.held = share->wal.held || wal_ms > 0;
-	share->time.held = share->time.held || time_ms > 0;
-	if (longer_ms > 0)
-		share->by_wal = wal_ms >= time_ms;
-	if (share->limited || longer_ms >= TOLD_FROM_MS || (longer_ms > 0 && waited_ms >= TOLD_FROM_MS))
-		say_limit(share, share->by_wal);
-	return longer_ms;
+	for (int i = 0; i < PACE_CURRENCIES; i++) {
+		struct pace_account *account = &share->accounts[i];
+		int64_t wait_ms = budget_wait_ms(&account->bucket, now_ms);
+
+		account->held = account->held || wait_ms > 0;
+		if (wait_ms <= longest_ms)
+			continue;
+		longest_ms = wait_ms;
+		share->by = i;
+	}
+	if (!share->limited && longest_ms < TOLD_FROM_MS && (longest_ms == 0 || waited_ms < TOLD_FROM_MS))
+		return longest_ms;
+	if (share->by == PACE_TIME)
+		say_time_limit(share);
+	else
+		say_wal_limit(share, (enum pacer_count)share->by);
+	return longest_ms;
 }
 
 static void note_limited(struct pace_share *share, int64_t now_ms)
@@ -262,15 +276,29 @@ static void forget_failed(struct pace_share *share, int64_t now_ms)
 {
 	if (share->running < share->wish.fillers)
 		return;
-	budget_take(&share->wal.bucket, -unreserve(share, &share->wal), now_ms);
-	budget_take(&share->time.bucket, -unreserve(share, &share->time), now_ms);
+	for (int i = 0; i < PACE_CURRENCIES; i++)
+		budget_take(&share->accounts[i].bucket, -unreserve(share, &share->accounts[i]), now_ms);
 	share->running--;
+}
+
+/* Bytes for a plain byte, in the share's last batches. */
+static double mix(const struct pace_share *share)
+{
+	double plain = share->accounts[PACE_PLAIN].usual;
+
+	return plain > 0.0 ? share->accounts[PACE_BYTES].usual / plain : 1.0;
+}
+
+static double bytes_a_second(const struct pace_share *share)
+{
+	return fmin(
+		share->accounts[PACE_BYTES].bucket.rate, share->accounts[PACE_PLAIN].bucket.rate * mix(share));
 }
 
 void pace_ask(struct pace_share *share, int64_t now_ms, struct pace_verdict *ret_verdict)
 {
-	double bytes = share->wal.bucket.rate * BATCH_S / share->wish.fillers;
-	double part = share->time.bucket.rate / 1000.0;
+	double bytes = bytes_a_second(share) * BATCH_S / share->wish.fillers;
+	double part = share->accounts[PACE_TIME].bucket.rate / 1000.0;
 	bool held = is_held(share, now_ms);
 	int64_t wait_ms;
 
@@ -280,8 +308,8 @@ void pace_ask(struct pace_share *share, int64_t now_ms, struct pace_verdict *ret
 	wait_ms = held ? ASK_AGAIN_MS : turn_ms(share, now_ms);
 
 	/* Who is stopped has not shown how little it needs. */
-	share->wal.held = share->wal.held || held;
-	share->time.held = share->time.held || held;
+	for (int i = 0; i < PACE_CURRENCIES; i++)
+		share->accounts[i].held = share->accounts[i].held || held;
 	note_held(share, wait_ms == 0, now_ms);
 	*ret_verdict = (struct pace_verdict){
 		.go = wait_ms == 0,
@@ -292,13 +320,15 @@ void pace_ask(struct pace_share *share, int64_t now_ms, struct pace_verdict *ret
 	};
 	if (!ret_verdict->go)
 		return;
-	reserve(&share->wal, (double)ret_verdict->batch_bytes, now_ms);
-	reserve(&share->time, INFINITY, now_ms);
+	reserve(&share->accounts[PACE_BYTES], (double)ret_verdict->batch_bytes, now_ms);
+	reserve(&share->accounts[PACE_PLAIN], (double)ret_verdict->batch_bytes / mix(share), now_ms);
+	reserve(&share->accounts[PACE_TIME], INFINITY, now_ms);
 	share->running++;
 }
 
-static void spend(struct pace_share *share, struct pace_account *account, double amount, int64_t now_ms)
+static void spend(struct pace_share *share, enum pace_currency currency, double amount, int64_t now_ms)
 {
+	struct pace_account *account = &share->accounts[currency];
 	double reserved = unreserve(share, account);
 
 	account->spent += amount;
@@ -309,17 +339,20 @@ static void spend(struct pace_share *share, struct pace_account *account, double
 void pace_spend(struct pace_share *share, const struct pace_batch *batch, int64_t now_ms)
 {
 	struct pace *pace = share->pace;
+	double plain = plain_bytes(batch->wal_bytes, batch->wal_records);
 
-	pace->own_bytes += batch->wal_bytes;
+	pace->filled[PACER_BYTES] += (double)batch->wal_bytes;
+	pace->filled[PACER_PLAIN] += plain;
 	pace->own.steered_ms += pace_looks(share) ? batch->ms : 0.0;
 	pace->own.transactions++;
-	spend(share, &share->wal, (double)batch->wal_bytes, now_ms);
-	spend(share, &share->time, batch->ms, now_ms);
+	spend(share, PACE_BYTES, (double)batch->wal_bytes, now_ms);
+	spend(share, PACE_PLAIN, plain, now_ms);
+	spend(share, PACE_TIME, batch->ms, now_ms);
 	if (share->running > 0)
 		share->running--;
 	/* A pause is no speed: only batches change what is thought of it. */
 	if (share->table.vacuum == SIGNALS_NO_VACUUM)
-		share->full_speed = fmax(share->full_speed * FORGET_SPEED, share->time.used);
+		share->full_speed = fmax(share->full_speed * FORGET_SPEED, share->accounts[PACE_TIME].used);
 }
 
 void pace_disturb(struct pace *pace)
@@ -356,14 +389,16 @@ static double or_none(double value)
 void pace_read(const struct pace_share *share, struct pace_view *ret_view)
 {
 	const struct pace *pace = share->pace;
+	const struct pacer_flow *bytes = &pace->pacer.flows[PACER_BYTES];
+	const struct pacer_flow *plain = &pace->pacer.flows[PACER_PLAIN];
 
 	*ret_view = (struct pace_view){
-		.capacity = or_none(pace->pacer.capacity),
-		.allowance = or_none(pace->pacer.allowance),
-		.foreground = pace->pacer.foreground,
-		.share = or_none(share->wal.bucket.rate),
+		.capacity = or_none(fmin(bytes->capacity, plain->capacity * mix(share))),
+		.allowance = or_none(fmin(bytes->allowance, plain->allowance * mix(share))),
+		.foreground = bytes->foreground,
+		.share = or_none(bytes_a_second(share)),
 		.impact = pace->impact.percent,
 		.duty = or_none(pace->impact.duty),
-		.time = or_none(share->time.bucket.rate / 1000.0),
+		.time = or_none(share->accounts[PACE_TIME].bucket.rate / 1000.0),
 	};
 }

@@ -46,7 +46,8 @@ struct pace_verdict {
 /* What a batch cost. */
 struct pace_batch {
 	int64_t wal_bytes; /* its own */
-	double ms;         /* from its BEGIN to its COMMIT, by the server's clock */
+	int64_t wal_records;
+	double ms; /* from its BEGIN to its COMMIT, by the server's clock */
 };
 
 struct pace *pace_new(void) MUST_USE;

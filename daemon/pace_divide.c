@@ -9,6 +9,13 @@
 #define DEMAND 1.3
 #define SMOOTH_S 1.0
 
+double pace_own_limit(const struct pace_share *share, enum pacer_count count)
+{
+	if (count != PACER_BYTES || share->wish.max_wal_rate == 0)
+		return INFINITY;
+	return (double)share->wish.max_wal_rate;
+}
+
 /* The strictest of the wishes that have one; `none` when none has. */
 static int least_wish(const struct pace *pace, int (*wish)(const struct pace_wish *), int none)
 {
@@ -44,20 +51,20 @@ static void settle(struct pace_account *account, double seconds)
 	account->spent = 0.0;
 }
 
-static void divide_wal(struct pace *pace, struct budget_claim *claims, int64_t now_ms)
+static void divide_wal(struct pace *pace, enum pacer_count count, struct budget_claim *claims, int64_t now_ms)
 {
 	size_t i = 0;
 
 	for (struct pace_share *share = pace->shares; share; share = share->next)
 		claims[i++] = (struct budget_claim){
 			.priority = share->wish.priority,
-			.limit = share->wish.max_wal_rate > 0 ? (double)share->wish.max_wal_rate : INFINITY,
-			.demand = demand(&share->wal, PACE_LEAST_DEMAND),
+			.limit = pace_own_limit(share, count),
+			.demand = demand(&share->accounts[count], PACE_LEAST_DEMAND),
 		};
-	budget_divide(pace->pacer.allowance, claims, i);
+	budget_divide(pace->pacer.flows[count].allowance, claims, i);
 	i = 0;
 	for (struct pace_share *share = pace->shares; share; share = share->next)
-		budget_set_rate(&share->wal.bucket, claims[i++].given, now_ms);
+		budget_set_rate(&share->accounts[count].bucket, claims[i++].given, now_ms);
 }
 
 /* Beside an autovacuum of its table a job runs at half its speed; before that is known, half of the time. */
@@ -83,14 +90,14 @@ static void divide_time(struct pace *pace, struct budget_claim *claims, int64_t 
 			claims[i++] = (struct budget_claim){
 				.priority = share->wish.priority,
 				.limit = time_limit(share),
-				.demand = demand(&share->time, 1.0),
+				.demand = demand(&share->accounts[PACE_TIME], 1.0),
 			};
 	}
 	budget_divide(pace->impact.duty * 1000.0, claims, i);
 	i = 0;
 	for (struct pace_share *share = pace->shares; share; share = share->next)
-		budget_set_rate(
-			&share->time.bucket, pace_looks(share) ? claims[i++].given : time_limit(share), now_ms);
+		budget_set_rate(&share->accounts[PACE_TIME].bucket,
+			pace_looks(share) ? claims[i++].given : time_limit(share), now_ms);
 }
 
 void pace_divide(struct pace *pace, int64_t now_ms)
@@ -102,13 +109,16 @@ void pace_divide(struct pace *pace, int64_t now_ms)
 		return;
 	claims = memory_new(pace->shares_count * sizeof(*claims));
 	for (struct pace_share *share = pace->shares; share; share = share->next) {
-		settle(&share->wal, seconds);
-		settle(&share->time, seconds);
+		for (int i = 0; i < PACE_CURRENCIES; i++)
+			settle(&share->accounts[i], seconds);
 	}
-	divide_wal(pace, claims, now_ms);
+	divide_wal(pace, PACER_BYTES, claims, now_ms);
+	divide_wal(pace, PACER_PLAIN, claims, now_ms);
 	divide_time(pace, claims, now_ms);
-	for (struct pace_share *share = pace->shares; share; share = share->next)
-		share->wal.held = share->time.held = false;
+	for (struct pace_share *share = pace->shares; share; share = share->next) {
+		for (int i = 0; i < PACE_CURRENCIES; i++)
+			share->accounts[i].held = false;
+	}
 	free(claims);
 	pace->divided_ms = now_ms;
 }

@@ -13,14 +13,14 @@
 #include "daemon/pace.h"
 #include "daemon/pacer.h"
 
-/* Bytes of WAL a second that every job may ask for. */
+/* Bytes of WAL a second, by either count, that every job may ask for. */
 #define PACE_LEAST_DEMAND (256.0 * 1024.0)
 
 struct pace {
 	struct pacer pacer;
 	struct impact impact;
 	struct impact_own own;
-	int64_t own_bytes;
+	double filled[PACER_COUNTS]; /* WAL that batches have written, ever */
 	int64_t sampled_ms;
 	struct pace_share *shares;
 	size_t shares_count;
@@ -28,7 +28,14 @@ struct pace {
 	int64_t divided_ms;
 };
 
-/* One currency of a share. */
+/* What is divided among the shares; WAL by the pacer's two counts. */
+enum pace_currency {
+	PACE_BYTES = PACER_BYTES,
+	PACE_PLAIN = PACER_PLAIN,
+	PACE_TIME, /* milliseconds of execution */
+	PACE_CURRENCIES,
+};
+
 struct pace_account {
 	struct budget_bucket bucket;
 	double spent; /* since the last division */
@@ -45,17 +52,16 @@ struct pace_share {
 	char *opens_at;
 	struct signals_table table;
 	struct gate gate;
-	struct pace_account wal;
-	struct pace_account time; /* milliseconds of execution */
-	double full_speed;        /* of time, while no autovacuum was at the table */
-	int running;              /* batches that have not ended yet */
+	struct pace_account accounts[PACE_CURRENCIES];
+	double full_speed; /* of time, while no autovacuum was at the table */
+	int running;       /* batches that have not ended yet */
 	struct text reason;
 	int64_t held_since_ms; /* 0: its batches go */
 	int64_t asked_ms;
-	double held_part; /* of the last seconds that its batches waited */
-	bool limited;     /* and that is so much that it is told, though a batch goes now and then */
-	bool stopped;     /* it waits for something else than its portion */
-	bool by_wal;      /* which of the two limits it waited for last */
+	double held_part;      /* of the last seconds that its batches waited */
+	bool limited;          /* and that is so much that it is told, though a batch goes now and then */
+	bool stopped;          /* it waits for something else than its portion */
+	enum pace_currency by; /* which of them it waited for last */
 	int64_t throttled_ms;
 };
 
@@ -65,6 +71,9 @@ void pace_divide(struct pace *pace, int64_t now_ms);
 /* The strictest lag_target_ms and max_impact of the jobs that have one; 500 and 0 where none has. */
 int pace_least_target(const struct pace *pace) MUST_USE;
 int pace_least_impact(const struct pace *pace) MUST_USE;
+
+/* max_wal_rate, which is of bytes; INFINITY: none. */
+double pace_own_limit(const struct pace_share *share, enum pacer_count count) MUST_USE;
 
 /* Does the job look at the application? */
 bool pace_looks(const struct pace_share *share) MUST_USE;

@@ -11,16 +11,20 @@
 #define PROBE 1.06 /* each PROBE_EVERY_MS */
 #define FIRST_PROBE 1.5
 #define FIRST_ALLOWANCE (8.0 * 1024.0 * 1024.0)
-/* Of what was written a second ago, while it climbs so fast. */
-#define FIRST_WHEN_USED 0.3
+/* While it climbs so fast, what the fills wrote lately is six tenths of what they may write now. */
+#define FIRST_WHEN_USED 0.5
+#define LATELY_S 0.4
 #define PROBE_WHEN_USED 0.8
 /* After an overload, while the replicas keep up. */
 #define RAMP_PROBE 1.25
 /* Nobody is believed to do much more than it has shown: another replica may have been what was in the way. */
 #define PROBE_AHEAD 1.1
-#define BACKLOG_AT 0.5
-#define CORRECT_S 0.5
+#define BACKLOG_AT 0.3
+#define CORRECT_MS 250.0
 #define BEHIND_AT 0.4
+#define PROBE_UNTIL 0.25
+/* By both counts: then it is the replica that has become slower, not another kind of WAL. */
+#define SLOWER 0.7
 #define STRAINED_AT 0.15
 #define BASE_MOST 0.3
 #define SMOOTH_S 1.0
@@ -41,13 +45,15 @@ struct judgement {
 	double seconds; /* since the one before */
 	uint64_t flushed;
 	int lag_target_ms;
-	bool used_up; /* the fills wrote what they were allowed to */
+	bool used_up[PACER_COUNTS]; /* the fills wrote what they were allowed to */
 };
 
 void pacer_start(struct pacer *pacer)
 {
-	*pacer = (struct pacer){
-		.allowance = FIRST_ALLOWANCE, .capacity = INFINITY, .ramp = FIRST_ALLOWANCE, .first_climb = true};
+	*pacer = (struct pacer){.first_climb = true};
+	for (int count = 0; count < PACER_COUNTS; count++)
+		pacer->flows[count] =
+			(struct pacer_flow){.allowance = FIRST_ALLOWANCE, .capacity = INFINITY, .ramp = FIRST_ALLOWANCE};
 }
 
 void pacer_free(struct pacer *pacer)
@@ -68,6 +74,11 @@ static double climb(double value, double step, double seconds)
 	return value * pow(step, seconds * 1000.0 / PROBE_EVERY_MS);
 }
 
+static double position(const struct pacer *pacer, int count, uint64_t lsn)
+{
+	return count == PACER_BYTES ? (double)lsn : plain_at(&pacer->map, lsn);
+}
+
 static struct pacer_replica *find(
 	struct pacer *pacer, const struct signals_replica *seen, const struct judgement *now)
 {
@@ -84,12 +95,15 @@ static struct pacer_replica *find(
 		.name = memory_text(seen->name),
 		.replayed = seen->replayed,
 		.reported_ms = now->at_ms,
-		.capacity = INFINITY,
-		.allowance = INFINITY,
 		.gap_ms = GAP_MOST_MS,
 		.mark_ms = now->at_ms,
-		.mark = seen->replayed,
 	};
+	for (int count = 0; count < PACER_COUNTS; count++) {
+		double at = position(pacer, count, seen->replayed);
+
+		replica->taken[count] =
+			(struct pacer_taken){.replayed = at, .mark = at, .capacity = INFINITY, .allowance = INFINITY};
+	}
 	return replica;
 }
 
@@ -106,15 +120,28 @@ static void forget_unseen(struct pacer *pacer, int64_t now_ms)
 	pacer->replicas_count = kept;
 }
 
-/* What a replica replays while it is behind is all that it can. */
-static void measure_capacity(struct pacer_replica *replica, double seen, double seconds)
+/* What a replica replays while it is behind is all that it can, by the count in which that was nearer to what
+ * it was thought to take; by the other it may take more, unless it is so much slower altogether. */
+static void measure_capacity(
+	struct pacer_replica *replica, const double replayed[PACER_COUNTS], double seconds)
 {
-	if (isinf(replica->capacity))
-		replica->capacity = seen;
-	else
-		replica->capacity = smooth(replica->capacity, seen, seconds, MEASURE_S);
-	if (replica->capacity < LEAST_CAPACITY)
-		replica->capacity = LEAST_CAPACITY;
+	double used[PACER_COUNTS], most = 0.0;
+
+	for (int count = 0; count < PACER_COUNTS; count++) {
+		struct pacer_taken *taken = &replica->taken[count];
+
+		if (isinf(taken->capacity))
+			taken->capacity = fmax(fmax(taken->shown, replayed[count]), LEAST_CAPACITY);
+		used[count] = replayed[count] / taken->capacity;
+		most = fmax(most, used[count]);
+	}
+	for (int count = 0; count < PACER_COUNTS; count++) {
+		struct pacer_taken *taken = &replica->taken[count];
+		bool tells = used[count] >= fmin(most, 1.0);
+		double seen = taken->capacity * (tells ? used[count] : most < SLOWER ? most : 1.0);
+
+		taken->capacity = fmax(smooth(taken->capacity, seen, seconds, MEASURE_S), LEAST_CAPACITY);
+	}
 }
 
 static void learn_base(
@@ -124,52 +151,101 @@ static void learn_base(
 
 	if (lag_ms < replica->base_ms)
 		replica->base_ms = lag_ms;
-	else if (pacer->own < LITTLE)
+	else if (pacer->flows[PACER_BYTES].own < LITTLE)
 		replica->base_ms = fmin(lag_ms, most);
 }
 
 /* Whatever it has once replayed in a second it can. */
-static void note_shown(
-	struct pacer_replica *replica, const struct signals_replica *seen, const struct judgement *now)
+static void note_shown(struct pacer_replica *replica, const struct judgement *now)
 {
 	double seconds = (double)(now->at_ms - replica->mark_ms) / 1000.0;
-	double shown = seen->replayed > replica->mark ? (double)(seen->replayed - replica->mark) / seconds : 0.0;
 
 	if (seconds < SHOWN_S)
 		return;
-	if (shown > replica->capacity)
-		replica->capacity = shown;
+	for (int count = 0; count < PACER_COUNTS; count++) {
+		struct pacer_taken *taken = &replica->taken[count];
+
+		taken->shown = fmax(taken->shown, (taken->replayed - taken->mark) / seconds);
+		if (!isinf(taken->capacity))
+			taken->capacity = fmax(taken->capacity, (taken->replayed - taken->mark) / seconds);
+		taken->mark = taken->replayed;
+	}
 	replica->mark_ms = now->at_ms;
-	replica->mark = seen->replayed;
+}
+
+static void probe(struct pacer *pacer, struct pacer_replica *replica, const struct judgement *now)
+{
+	double seconds = (double)(now->at_ms - replica->reported_ms) / 1000.0;
+
+	for (int count = 0; count < PACER_COUNTS; count++) {
+		struct pacer_taken *taken = &replica->taken[count];
+
+		if (now->used_up[count] && taken->capacity < PROBE_AHEAD * pacer->flows[count].all)
+			taken->capacity = climb(taken->capacity, PROBE, fmin(seconds, 1.0));
+	}
+}
+
+/* Then it may take more than is thought; what it is held behind on purpose tells nothing of that. One that
+ * reports seldom is found with what was written since. */
+static bool is_near(const struct pacer_replica *replica, double lag_ms, const struct judgement *now)
+{
+	return lag_ms - replica->base_ms <= PROBE_UNTIL * now->lag_target_ms + replica->gap_ms / 2.0;
+}
+
+/* Of one that reports seldom less would be found to be nothing, and corrections would not be seen in time. */
+static void allow(const struct pacer *pacer, struct pacer_replica *replica, const struct judgement *now)
+{
+	double held_ms =
+		fmin(fmax(BACKLOG_AT * now->lag_target_ms, replica->gap_ms / 2.0), now->lag_target_ms / 2.0);
+	double correct_ms = fmax(CORRECT_MS, replica->gap_ms);
+
+	for (int count = 0; count < PACER_COUNTS; count++) {
+		struct pacer_taken *taken = &replica->taken[count];
+		double backlog = fmax(0.0, position(pacer, count, now->flushed) - taken->replayed);
+
+		taken->allowance = taken->capacity;
+		if (isinf(taken->capacity))
+			continue;
+		backlog = fmax(0.0, backlog - replica->base_ms / 1000.0 * taken->capacity);
+		taken->allowance = taken->capacity - pacer->flows[count].foreground +
+						   (held_ms / 1000.0 * taken->capacity - backlog) * 1000.0 / correct_ms;
+	}
+}
+
+/* Sets where it is now. */
+static void replayed_since(const struct pacer *pacer, struct pacer_replica *replica, uint64_t lsn,
+	double seconds, double ret_rates[PACER_COUNTS])
+{
+	for (int count = 0; count < PACER_COUNTS; count++) {
+		double at = position(pacer, count, lsn);
+
+		ret_rates[count] = seconds > 0.0 ? fmax(0.0, at - replica->taken[count].replayed) / seconds : 0.0;
+		replica->taken[count].replayed = at;
+	}
 }
 
 static void judge_report(struct pacer *pacer, struct pacer_replica *replica,
 	const struct signals_replica *seen, const struct judgement *now)
 {
 	double seconds = (double)(now->at_ms - replica->reported_ms) / 1000.0;
-	double replayed = seen->replayed > replica->replayed ? (double)(seen->replayed - replica->replayed) : 0.0;
-	double backlog = now->flushed > seen->replayed ? (double)(now->flushed - seen->replayed) : 0.0;
 	double lag_ms = (double)seen->lag_ms;
+	double replayed[PACER_COUNTS];
 	bool behind;
 
+	replayed_since(pacer, replica, seen->replayed, seconds, replayed);
 	learn_base(pacer, replica, lag_ms, now);
 	behind = lag_ms - replica->base_ms > BEHIND_AT * now->lag_target_ms;
-	if (behind && replica->behind && seconds > 0)
-		measure_capacity(replica, replayed / seconds, seconds);
-	else if (!behind && now->used_up && replica->capacity < PROBE_AHEAD * pacer->all)
-		replica->capacity = climb(replica->capacity, PROBE, fmin(seconds, 1.0));
+	if (behind && (replica->behind || pacer->first_climb) && seconds > 0)
+		measure_capacity(replica, replayed, seconds);
+	if (!behind && is_near(replica, lag_ms, now))
+		probe(pacer, replica, now);
 	if (!behind)
-		note_shown(replica, seen, now);
+		note_shown(replica, now);
 	pacer->strained = pacer->strained || lag_ms - replica->base_ms > STRAINED_AT * now->lag_target_ms;
 	replica->behind = behind;
 	replica->replayed = seen->replayed;
 	replica->reported_ms = now->at_ms;
-	replica->allowance = replica->capacity;
-	if (isinf(replica->capacity))
-		return;
-	backlog = fmax(0.0, backlog - replica->base_ms / 1000.0 * replica->capacity);
-	replica->allowance = replica->capacity - pacer->foreground +
-						 (BACKLOG_AT * now->lag_target_ms / 1000.0 * replica->capacity - backlog) / CORRECT_S;
+	allow(pacer, replica, now);
 }
 
 /* Between two reports nothing new is known, until one is overdue. */
@@ -194,26 +270,31 @@ static void judge_replica(
 	replica->seen_ms = now->at_ms;
 	if (tells_something(replica, seen, now))
 		judge_report(pacer, replica, seen, now);
-	if (!isinf(replica->capacity))
-		pacer->first_climb = false;
-	if (replica->allowance >= pacer->allowance)
-		return;
-	pacer->allowance = fmax(replica->allowance, 0.0);
-	pacer->capacity = replica->capacity;
-	pacer->slowest = replica->name;
+	for (int count = 0; count < PACER_COUNTS; count++) {
+		const struct pacer_taken *taken = &replica->taken[count];
+		struct pacer_flow *flow = &pacer->flows[count];
+
+		if (!isinf(taken->capacity))
+			pacer->first_climb = false;
+		if (taken->allowance >= flow->allowance)
+			continue;
+		flow->allowance = fmax(taken->allowance, 0.0);
+		flow->capacity = taken->capacity;
+		flow->slowest = replica->name;
+	}
 }
 
-static void judge_rates(struct pacer *pacer, const struct signals *signals, int64_t own_bytes, double seconds)
+static void judge_rates(struct pacer_flow *flow, double written, double filled, double seconds)
 {
-	double own = (double)(own_bytes - pacer->own_bytes) / seconds;
-	double all =
-		signals->written > pacer->written ? (double)(signals->written - pacer->written) / seconds : 0.0;
+	double own = fmax(filled - flow->filled, 0.0) / seconds;
+	double all = fmax(written - flow->written, 0.0) / seconds;
 
 	/* A batch tells its bytes when it ends, and has written them before: only over some time do both agree.
 	 */
-	pacer->own = smooth(pacer->own, own, seconds, SMOOTH_S);
-	pacer->all = smooth(pacer->all, all, seconds, SMOOTH_S);
-	pacer->foreground = fmax(pacer->all - pacer->own, 0.0);
+	flow->own = smooth(flow->own, own, seconds, SMOOTH_S);
+	flow->own_lately = smooth(flow->own_lately, own, seconds, LATELY_S);
+	flow->all = smooth(flow->all, all, seconds, SMOOTH_S);
+	flow->foreground = fmax(flow->all - flow->own, 0.0);
 }
 
 static double slowest_report_ms(const struct pacer *pacer)
@@ -231,28 +312,39 @@ static bool keeps_up(const struct pacer *pacer)
 	return pacer->replicas_count > 0 && !pacer->strained;
 }
 
-static void judge_ramp(struct pacer *pacer, const struct judgement *now)
+/* Until lag begins; then it stays at what was written. */
+static void judge_first_climb(const struct pacer *pacer, struct pacer_flow *flow, const struct judgement *now)
 {
-	if (isinf(pacer->ramp))
+	if (pacer->strained)
+		flow->ramp = fmin(flow->ramp, fmax(flow->own_lately, FIRST_ALLOWANCE));
+	else if (flow->own_lately >= FIRST_WHEN_USED * flow->ramp)
+		flow->ramp = climb(flow->ramp, FIRST_PROBE, now->seconds * PROBE_EVERY_MS / slowest_report_ms(pacer));
+}
+
+static void judge_ramp(const struct pacer *pacer, struct pacer_flow *flow, const struct judgement *now)
+{
+	if (isinf(flow->ramp))
 		return;
 	if (pacer->first_climb) {
-		if (pacer->own >= FIRST_WHEN_USED * pacer->ramp && !pacer->strained)
-			pacer->ramp =
-				climb(pacer->ramp, FIRST_PROBE, now->seconds * PROBE_EVERY_MS / slowest_report_ms(pacer));
+		judge_first_climb(pacer, flow, now);
 		return;
 	}
-	pacer->ramp = climb(pacer->ramp, keeps_up(pacer) ? RAMP_PROBE : PROBE, now->seconds);
-	if (pacer->ramp > 2.0 * pacer->before) {
-		pacer->ramp = INFINITY;
-		pacer->before = 0.0;
+	flow->ramp = climb(flow->ramp, keeps_up(pacer) ? RAMP_PROBE : PROBE, now->seconds);
+	if (flow->ramp > 2.0 * flow->before) {
+		flow->ramp = INFINITY;
+		flow->before = 0.0;
 	}
 }
 
 static void judge_replicas(struct pacer *pacer, const struct signals *signals, const struct judgement *now)
 {
-	pacer->allowance = signals->replicas_count > 0 || !pacer->first_climb ? pacer->ramp : INFINITY;
-	pacer->capacity = INFINITY;
-	pacer->slowest = NULL;
+	for (int count = 0; count < PACER_COUNTS; count++) {
+		struct pacer_flow *flow = &pacer->flows[count];
+
+		flow->allowance = signals->replicas_count > 0 || !pacer->first_climb ? flow->ramp : INFINITY;
+		flow->capacity = INFINITY;
+		flow->slowest = NULL;
+	}
 	pacer->strained = false;
 	for (size_t i = 0; i < signals->replicas_count; i++) {
 		const struct signals_replica *seen = &signals->replicas[i];
@@ -263,8 +355,8 @@ static void judge_replicas(struct pacer *pacer, const struct signals *signals, c
 	forget_unseen(pacer, now->at_ms);
 }
 
-static void judge(
-	struct pacer *pacer, const struct signals *signals, int64_t own_bytes, int lag_target_ms, int64_t now_ms)
+static void judge(struct pacer *pacer, const struct signals *signals, const double filled[PACER_COUNTS],
+	int lag_target_ms, int64_t now_ms)
 {
 	struct judgement now = {
 		.at_ms = now_ms,
@@ -273,37 +365,56 @@ static void judge(
 		.lag_target_ms = lag_target_ms,
 	};
 
-	judge_rates(pacer, signals, own_bytes, now.seconds);
-	now.used_up = pacer->own >= PROBE_WHEN_USED * pacer->allowance;
-	judge_ramp(pacer, &now);
+	for (int count = 0; count < PACER_COUNTS; count++) {
+		struct pacer_flow *flow = &pacer->flows[count];
+
+		judge_rates(flow, position(pacer, count, signals->written), filled[count], now.seconds);
+		now.used_up[count] = flow->own >= PROBE_WHEN_USED * flow->allowance;
+		judge_ramp(pacer, flow, &now);
+	}
 	judge_replicas(pacer, signals, &now);
 }
 
-void pacer_sample(
-	struct pacer *pacer, const struct signals *signals, int64_t own_bytes, int lag_target_ms, int64_t now_ms)
+void pacer_sample(struct pacer *pacer, const struct signals *signals, const double filled[PACER_COUNTS],
+	int lag_target_ms, int64_t now_ms)
 {
 	if (signals->pulse_ms == 0 || (pacer->judged_ms != 0 && now_ms - pacer->judged_ms < JUDGE_EVERY_MS))
 		return;
+	/* Others write what counts as it is. */
+	plain_note(
+		&pacer->map, signals->written, (double)signals->written - filled[PACER_BYTES] + filled[PACER_PLAIN]);
 	if (pacer->judged_ms != 0)
-		judge(pacer, signals, own_bytes, lag_target_ms, now_ms);
-	else if (signals->replicas_count == 0)
-		pacer->allowance = INFINITY;
+		judge(pacer, signals, filled, lag_target_ms, now_ms);
+	for (int count = 0; count < PACER_COUNTS; count++) {
+		struct pacer_flow *flow = &pacer->flows[count];
+
+		if (pacer->judged_ms == 0 && signals->replicas_count == 0)
+			flow->allowance = INFINITY;
+		flow->written = position(pacer, count, signals->written);
+		flow->filled = filled[count];
+	}
 	pacer->judged_ms = now_ms;
-	pacer->written = signals->written;
-	pacer->own_bytes = own_bytes;
 }
 
 void pacer_overloaded(struct pacer *pacer)
 {
-	if (pacer->own <= 0.0)
+	if (pacer->flows[PACER_BYTES].own <= 0.0)
 		return;
-	pacer->before = fmax(pacer->before, pacer->own);
-	pacer->ramp = pacer->before / 2.0;
+	for (int count = 0; count < PACER_COUNTS; count++) {
+		struct pacer_flow *flow = &pacer->flows[count];
+
+		flow->before = fmax(flow->before, flow->own);
+		flow->ramp = flow->before / 2.0;
+	}
 	pacer->first_climb = false;
 }
 
 void pacer_stand(struct pacer *pacer)
 {
-	if (pacer->before > 0.0 && isinf(pacer->capacity))
-		pacer->ramp = pacer->before / 2.0;
+	for (int count = 0; count < PACER_COUNTS; count++) {
+		struct pacer_flow *flow = &pacer->flows[count];
+
+		if (flow->before > 0.0 && isinf(flow->capacity))
+			flow->ramp = flow->before / 2.0;
+	}
 }

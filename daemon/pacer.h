@@ -1,15 +1,19 @@
 /*
  * pacer: how many bytes of WAL a second all fills of a cluster may write, so that its replicas follow.
  *
- * Bytes of WAL are the currency, not rows: a row after a checkpoint costs a page image, later it does not. A
- * replica that is behind shows what it can replay; one that keeps up shows only that it can do more:
+ * WAL is the currency, not rows: a row after a checkpoint costs a page image, later it does not. And it is
+ * counted twice, because a replica may be held up by its network and disks, for which a byte is a byte, or by
+ * the processor that replays, for which images are cheap (plain.h): each count has a capacity, an allowance
+ * and a climb of its own, and the fills keep within both. A replica that is behind shows what it can take in
+ * that of both of which it was thought to be nearer to the limit; one that keeps up shows only that it can do
+ * more:
  *
- *	allowance = capacity - foreground + (0.5 × lag_target × capacity - backlog) / 0.5 s
+ *	allowance = capacity - foreground + (0.3 × lag_target × capacity - backlog) / 0.25 s
  *
- * holds its backlog at half of the target; while it keeps up and the allowance is used, the capacity is
- * probed upwards, by 6 % each 250 ms (at the very start from 8 MB/s, by 50 %), never beyond 1.1 times what
- * was written. The least of all replicas counts. After an overload (the gate had to close) the fills start at
- * half of what they had and climb, by 25 % while the replicas keep up and by 6 % otherwise.
+ * holds its backlog at a third of the target; while it keeps up and the allowance is used, the capacity is
+ * probed upwards, by 6 % each 250 ms (at the very start from 8 MB/s, by 50 %, until lag begins), never beyond
+ * 1.1 times what was written. The least of all replicas counts. After an overload (the gate had to close) the
+ * fills start at half of what they had and climb, by 25 % while the replicas keep up and by 6 % otherwise.
  *
  * A replica's report is judged when it comes. Between two reports nothing new is known, until one is overdue:
  * then it stands still. What it is behind while next to nothing is written is the network's delay, not its
@@ -22,7 +26,19 @@
 #define BACKFILLD_DAEMON_PACER_H
 
 #include "common/base.h"
+#include "daemon/plain.h"
 #include "daemon/signals.h"
+
+enum pacer_count { PACER_BYTES, PACER_PLAIN, PACER_COUNTS };
+
+/* Of a replica, in one count. */
+struct pacer_taken {
+	double replayed;  /* position */
+	double mark;      /* the same, a second and more ago */
+	double shown;     /* the most that it has replayed in a second while it kept up */
+	double capacity;  /* a second; INFINITY: not known */
+	double allowance; /* as last judged */
+};
 
 struct pacer_replica {
 	char *name;
@@ -30,28 +46,33 @@ struct pacer_replica {
 	int64_t seen_ms;     /* clock of the judgement that saw it last */
 	int64_t reported_ms; /* when its last report was seen */
 	double gap_ms;       /* between two reports */
-	int64_t mark_ms;     /* a second and more ago */
-	uint64_t mark;       /* what it had replayed then */
-	double base_ms;      /* lag that is the network's */
-	double capacity;     /* bytes a second; INFINITY: not known */
-	double allowance;    /* as last judged */
+	int64_t mark_ms;
+	double base_ms; /* lag that is the network's */
 	bool behind;
+	struct pacer_taken taken[PACER_COUNTS];
 };
 
-struct pacer {
-	int64_t judged_ms; /* 0: never */
-	uint64_t written;
-	int64_t own_bytes;
-	double all; /* bytes a second, over the last second */
+/* Of the primary, in one count; rates are a second's, over the last second. */
+struct pacer_flow {
+	double written; /* position */
+	double filled;  /* by the fills, ever */
+	double all;
 	double own;
+	double own_lately; /* over less */
 	double foreground;
-	double allowance;    /* bytes a second; INFINITY: no limit */
+	double allowance;    /* INFINITY: no limit */
 	double capacity;     /* of the replica that sets the allowance; INFINITY: none does */
 	const char *slowest; /* its name; NULL: none. On loan until the next judgement */
 	double before;       /* what the fills wrote before an overload; 0: there was none */
 	double ramp;         /* the most they may write after it; INFINITY: it is over */
-	bool strained;       /* a replica begins to fall behind */
-	bool first_climb;    /* nothing is known of any replica yet: it climbs fast */
+};
+
+struct pacer {
+	int64_t judged_ms; /* 0: never */
+	struct pacer_flow flows[PACER_COUNTS];
+	struct plain_map map;
+	bool strained;    /* a replica begins to fall behind */
+	bool first_climb; /* nothing is known of any replica yet: it climbs fast */
 	struct pacer_replica *replicas;
 	size_t replicas_count;
 };
@@ -61,10 +82,10 @@ void pacer_start(struct pacer *pacer);
 void pacer_free(struct pacer *pacer);
 
 /*
- * Judges the pulse anew, at most every 100 ms. own_bytes: what the fills have written, ever.
+ * Judges the pulse anew, at most every 100 ms. `filled`: what the fills have written, ever.
  */
-void pacer_sample(
-	struct pacer *pacer, const struct signals *signals, int64_t own_bytes, int lag_target_ms, int64_t now_ms);
+void pacer_sample(struct pacer *pacer, const struct signals *signals, const double filled[PACER_COUNTS],
+	int lag_target_ms, int64_t now_ms);
 
 /* The gate has closed. */
 void pacer_overloaded(struct pacer *pacer);

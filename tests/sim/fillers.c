@@ -11,6 +11,8 @@
 #define LATE_MS (100 + 250)
 /* All that the server counts of a batch (impact.h). */
 #define COMMIT_COUNTS_MS 0.05
+/* Without its page image. */
+#define RECORD_BYTES 100.0
 /* Its own statement and bookmark. */
 #define BATCH_BYTES 300.0
 
@@ -39,11 +41,17 @@ void filler_end(struct filler *filler)
 	free(filler->epochs);
 }
 
+static double image_replay(const struct fill_plan *fill)
+{
+	return fill->image_replay > 0 ? fill->image_replay : 1;
+}
+
 double fill_speed(const struct fill_plan *fill)
 {
 	double images = fill->passes > 0 ? 1.0 / fill->passes : 1.0;
 
-	return 1e3 * (fill->page_bytes + images * fill->image_bytes) / (fill->page_ms + images * fill->image_ms);
+	return 1e3 * (fill->page_bytes + images * image_replay(fill) * fill->image_bytes) /
+		   (fill->page_ms + images * fill->image_ms);
 }
 
 /* Pages whose image was not written since the checkpoint cost more. */
@@ -60,7 +68,8 @@ static void cost_batch(struct filler *filler)
 	}
 	filler->batch_ms = (filler->batch_pages * fill->page_ms + images * fill->image_ms) *
 					   dice_factor(&filler->dice, BATCH_NOISE);
-	filler->batch_wal = BATCH_BYTES + images * fill->image_bytes +
+	filler->batch_images = images * fill->image_bytes;
+	filler->batch_wal = BATCH_BYTES + filler->batch_images +
 						filler->batch_pages * (fill->page_bytes + plant_index_bytes(filler->plant));
 }
 
@@ -107,7 +116,11 @@ static void end_batch(struct filler *filler, int64_t now_ms)
 {
 	struct plant *plant = filler->plant;
 	struct sim_job *job = filler->job;
-	struct pace_batch batch = {.wal_bytes = (int64_t)filler->batch_wal, .ms = filler->batch_ms};
+	struct pace_batch batch = {
+		.wal_bytes = (int64_t)filler->batch_wal,
+		.wal_records = (int64_t)((filler->batch_wal - filler->batch_images) / RECORD_BYTES),
+		.ms = filler->batch_ms,
+	};
 
 	plant->pages_since += filler->batch_pages;
 	job->pages += filler->batch_pages;
@@ -143,9 +156,12 @@ static void ask(struct filler *filler, double ms, int64_t now_ms)
 static void execute(struct filler *filler, double spent_ms)
 {
 	double bytes = filler->batch_wal * spent_ms / filler->batch_ms;
+	double images = filler->batch_images * spent_ms / filler->batch_ms;
+	double work = bytes - images * (1 - image_replay(&filler->plant->scenario->fill));
 
-	plant_write(filler->plant, bytes, false);
+	plant_write(filler->plant, bytes, work, false);
 	filler->job->wal_bytes += bytes;
+	filler->job->work += work;
 	filler->job->executed_ms += spent_ms;
 	filler->executing_ms += spent_ms;
 }

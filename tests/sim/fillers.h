@@ -19,6 +19,7 @@ struct sim_job {
 	struct pace_share *share; /* NULL: it has not come yet, or has gone */
 	struct filler *fillers;
 	double wal_bytes; /* written so far */
+	double work;      /* that replaying it is */
 	double pages;
 	double executed_ms;
 	double turned_ms;     /* spent between batches */
@@ -41,14 +42,14 @@ struct filler {
 	struct sizer first_pass; /* its pages are seldom touched before: each costs an image */
 	struct sizer later_passes;
 	struct application_session session;
-	int *epochs;      /* of each page of the window: checkpoint after which it was last touched */
-	int page;         /* of the window, that comes next */
-	int pass;         /* that comes next */
-	double left_ms;   /* of the batch, of the turn or of the wait */
-	double batch_ms;  /* of the batch that executes */
-	int batch_pages;  /* 0: none executes */
-	double batch_wal; /* bytes */
-	double unspent;   /* bytes that were written in part of a page */
+	int *epochs;         /* of each page of the window: checkpoint after which it was last touched */
+	int page;            /* of the window, that comes next */
+	int pass;            /* that comes next */
+	double left_ms;      /* of the batch, of the turn or of the wait */
+	double batch_ms;     /* of the batch that executes */
+	int batch_pages;     /* 0: none executes */
+	double batch_wal;    /* bytes */
+	double batch_images; /* of these, of page images */
 	bool waits;
 	double executing_ms; /* in this step */
 };
@@ -60,7 +61,7 @@ void filler_end(struct filler *filler);
 /* A step: what is left of a batch, and as many as go after it. origin_ms: the clock at the plant's 0. */
 void filler_step(struct filler *filler, int64_t origin_ms);
 
-/* Bytes a second that one filler writes on average when nothing holds it. */
+/* Work to replay that one filler makes a second on average when nothing holds it. */
 double fill_speed(const struct fill_plan *fill) MUST_USE;
 
 #endif

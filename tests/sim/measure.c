@@ -82,6 +82,7 @@ void scene_sum_up(struct scene *scene)
 		const struct sim_job *job = &scene->jobs[i];
 
 		figures->wal_bytes += job->wal_bytes;
+		figures->work += job->work;
 		busy_ms += job->executed_ms + job->turned_ms;
 		fillers_ms += job->present_ms * job->plan->fillers;
 		figures->late_batches += job->late_batches;
@@ -99,8 +100,8 @@ void scene_sum_up(struct scene *scene)
 		figures->later_p99_ms = fmax(figures->later_p99_ms, figures_lag_ms(&scene->later[i], 0.99));
 		figures->later_max_ms = fmax(figures->later_max_ms, scene->later[i].most_ms);
 	}
-	figures->ideal_bytes = scene->plant.ideal_bytes;
-	figures->headroom = 100 * figures->wal_bytes / fmax(1, figures->ideal_bytes);
+	figures->ideal_work = scene->plant.ideal_work;
+	figures->headroom = 100 * figures->work / fmax(1, figures->ideal_work);
 	figures->busy = 100 * busy_ms / fmax(1, fillers_ms);
 	figures->throttled = 100 * throttled_ms / fmax(1, present_ms);
 	figures->impact = application_mean_impact(&scene->application);

@@ -50,6 +50,7 @@ struct fill_plan {
 	double page_bytes;
 	double image_bytes; /* more, the first time that a page is touched since the checkpoint */
 	double image_ms;
+	double image_replay; /* what a replica has to do for such a byte, as a part of any other; 0: as much */
 	double
 		index_bytes; /* more for each page right after a checkpoint, until the indexes' pages are touched */
 	int passes;

@@ -36,6 +36,8 @@ void plant_start(struct plant *plant, const struct scenario *scenario)
 		.dice.state = scenario->seed + 1,
 		.written = PLANT_FIRST_LSN,
 		.flushed = PLANT_FIRST_LSN,
+		.work = PLANT_FIRST_LSN,
+		.flushed_work = PLANT_FIRST_LSN,
 		.written_alone = PLANT_FIRST_LSN,
 		.checkpoint_written = PLANT_FIRST_LSN,
 		.foreground_since = 1e12,
@@ -48,6 +50,7 @@ void plant_start(struct plant *plant, const struct scenario *scenario)
 void plant_free(struct plant *plant)
 {
 	free(plant->track.values);
+	free(plant->track_work.values);
 	free(plant->track_alone.values);
 	for (size_t i = 0; i < plant->replicas_count; i++)
 		free(plant->replicas[i].alone_ms.values);
@@ -56,12 +59,14 @@ void plant_free(struct plant *plant)
 static void flush(struct plant *plant)
 {
 	plant->flushed = plant->written;
+	plant->flushed_work = plant->work;
 	plant->flushed_ms = plant->ms;
 }
 
-void plant_write(struct plant *plant, double bytes, bool flush_it)
+void plant_write(struct plant *plant, double bytes, double work, bool flush_it)
 {
 	plant->written += bytes;
+	plant->work += work;
 	if (flush_it || plant->written - plant->flushed >= WAL_WRITER_BYTES)
 		flush(plant);
 }
@@ -99,10 +104,11 @@ static void foreground(struct plant *plant)
 	plant->foreground_bytes = bytes;
 	plant->foreground_since += bytes;
 	plant->written_alone += bytes;
-	plant_write(plant, bytes, bytes > 0);
+	plant_write(plant, bytes, bytes, bytes > 0);
 	if (plant->ms - plant->flushed_ms >= WAL_WRITER_MS)
 		flush(plant);
 	track_add(&plant->track, plant->flushed);
+	track_add(&plant->track_work, plant->flushed_work);
 	track_add(&plant->track_alone, plant->written_alone);
 }
 
@@ -118,6 +124,7 @@ static void connect(struct plant *plant, struct plant_replica *replica)
 		return;
 	replica->seen = true;
 	replica->received = replica->at.replayed = replica->told.replayed = plant->flushed - behind;
+	replica->done = plant->flushed_work - behind;
 	replica->alone.replayed = plant->written_alone - behind;
 	replica->ideal_backlog = behind;
 }
@@ -141,6 +148,31 @@ static void report(struct plant *plant, struct plant_replica *replica)
 	replica->replayed_all_at_report = all;
 }
 
+/* Where `value` of the one track is on the other, which began at the same; `step` goes forward with it. */
+static double along(const struct track *from, const struct track *to, size_t *step, double value)
+{
+	double low, high;
+
+	while (*step < from->count && from->values[*step] <= value)
+		(*step)++;
+	if (*step == 0 || *step == from->count)
+		return value - (*step == 0 ? from->values[0] - to->values[0]
+								   : from->values[*step - 1] - to->values[*step - 1]);
+	low = from->values[*step - 1];
+	high = from->values[*step];
+	return to->values[*step - 1] + (to->values[*step] - to->values[*step - 1]) * (value - low) / (high - low);
+}
+
+static double replay_work(struct plant *plant, struct plant_replica *replica, double work)
+{
+	double most = along(&plant->track, &plant->track_work, &replica->received_at, replica->received);
+
+	replica->done = fmax(replica->done, fmin(most, replica->done + work));
+	if (replica->done >= most)
+		return replica->received;
+	return along(&plant->track_work, &plant->track, &replica->done_at, replica->done);
+}
+
 static void replay(struct plant *plant, struct plant_replica *replica)
 {
 	const struct replica_plan *plan = replica->plan;
@@ -150,8 +182,7 @@ static void replay(struct plant *plant, struct plant_replica *replica)
 	if (plan->feed_mb_per_s > 0)
 		sent = fmin(sent, replica->received + PLAN_MB * plan->feed_mb_per_s * step_s);
 	replica->received = fmax(replica->received, sent);
-	replica->at.replayed =
-		fmax(replica->at.replayed, fmin(replica->received, replica->at.replayed + replica->rate * step_s));
+	replica->at.replayed = fmax(replica->at.replayed, replay_work(plant, replica, replica->rate * step_s));
 	sent = track_before(plant, &plant->track_alone, plan->transport_ms);
 	replica->alone.replayed =
 		fmax(replica->alone.replayed, fmin(sent, replica->alone.replayed + replica->rate * step_s));
@@ -217,7 +248,7 @@ void plant_fill_ideally(struct plant *plant, double most, double grace_ms)
 		}
 	}
 	spare = fmax(0, spare);
-	plant->ideal_bytes += spare;
+	plant->ideal_work += spare;
 	for (size_t i = 0; i < plant->replicas_count; i++) {
 		if (!plant->replicas[i].connected)
 			plant->replicas[i].ideal_backlog += spare;

@@ -37,6 +37,9 @@ struct plant_replica {
 	double gone_since_ms; /* while it is not; since the start */
 	double rate;          /* bytes a second that it can replay now */
 	double received;
+	double done;    /* work that it has replayed */
+	size_t done_at; /* steps up to the one in which that was written */
+	size_t received_at;
 	struct replica_place at;     /* where it is */
 	struct replica_place told;   /* where the primary knows it to be */
 	struct replica_place alone;  /* where it would be if only the foreground wrote */
@@ -63,11 +66,14 @@ struct plant {
 	double foreground_noise;
 	double next_noise_ms;
 	double written;
+	double work; /* that replaying all of it is; bytes, but for page images */
 	double flushed;
+	double flushed_work;
 	double flushed_ms;
-	double written_alone;      /* by the foreground */
-	double foreground_bytes;   /* in this step */
-	struct track track;        /* of all WAL */
+	double written_alone;    /* by the foreground */
+	double foreground_bytes; /* in this step */
+	struct track track;      /* of all WAL */
+	struct track track_work;
 	struct track track_alone;  /* of the foreground's */
 	int epoch;                 /* of checkpoints */
 	double checkpoint_ms;      /* when the last was */
@@ -77,7 +83,7 @@ struct plant {
 	int64_t checkpoints_asked;
 	struct plant_replica replicas[PLAN_REPLICAS];
 	size_t replicas_count;
-	double ideal_bytes; /* that the ideal fill has written */
+	double ideal_work; /* that the ideal fill has made */
 };
 
 void plant_start(struct plant *plant, const struct scenario *scenario);
@@ -86,13 +92,13 @@ void plant_free(struct plant *plant);
 /* The next step of the foreground, the checkpoints and the replicas. */
 void plant_step(struct plant *plant);
 
-/* Somebody writes WAL; `flush`: and waits for it to be on disk. */
-void plant_write(struct plant *plant, double bytes, bool flush);
+/* Somebody writes WAL that is so much work to replay; `flush`: and waits for it to be on disk. */
+void plant_write(struct plant *plant, double bytes, double work, bool flush);
 
 /* What filling a page costs more right after a checkpoint, because of the pages of the indexes. */
 double plant_index_bytes(const struct plant *plant) MUST_USE;
 
-/* The ideal fill, which may write `most` bytes in this step, leaves no replica behind. */
+/* The ideal fill, which may make `most` work in this step, leaves no replica behind. */
 void plant_fill_ideally(struct plant *plant, double most, double grace_ms);
 
 /*

@@ -26,10 +26,12 @@ extern const struct scenario scenarios_reference;
  * As measured on the table with 3 indexes: 2 M rows in 32,000 pages, 12 passes: some 60 MB of WAL a second
  * from one connection.
  */
+#define FILL_PAGES                                                                                           \
+	.page_ms = 0.03, .page_bytes = 1300, .image_bytes = 8200, .image_ms = 0.06, .index_bytes = 3000,         \
+	.passes = 12, .window_pages = 4096, .turnaround_ms = 0.5
 #define FILL_USUAL                                                                                           \
 	{                                                                                                        \
-		.page_ms = 0.03, .page_bytes = 1300, .image_bytes = 8200, .image_ms = 0.06, .index_bytes = 3000,     \
-		.passes = 12, .window_pages = 4096, .turnaround_ms = 0.5                                             \
+		FILL_PAGES                                                                                           \
 	}
 /* Without page images: what is written says what was done. */
 #define FILL_EVEN                                                                                            \

@@ -44,6 +44,16 @@ static const struct scenario table[] = {
 		.bounds = {.headroom = 92, .lag_p99_ms = 800, .lag_max_ms = 2000},
 	},
 	{
+		.name = "images",
+		.what = "a replica that replays page images faster than anything else, byte for byte",
+		.seconds = 240,
+		.foreground = STEADY(1),
+		.replicas = {{.name = "standby1", .replay = STEADY(14), REPLICA_NEAR}},
+		.fill = {FILL_PAGES, .image_replay = 1.0 / 6},
+		.jobs = {{.fillers = 1, JOB_USUAL}},
+		.bounds = {.headroom = 90, .lag_p99_ms = 500, .lag_max_ms = 1500},
+	},
+	{
 		.name = "stall",
 		.what = "the replica stands still for 30 s",
 		.seconds = 180,

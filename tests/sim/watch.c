@@ -95,7 +95,7 @@ bool watch_step(struct watch *watch, bool *ret_survey)
 	*ret_survey = due(&watch->next_survey_ms, survey_every_ms(watch), plant->ms) &&
 				  curve_at(&scenario->survey_lost, plant->ms / 1e3) < 1;
 	if (due(&watch->next_heartbeat_ms, WATCH_HEARTBEAT_MS, plant->ms)) {
-		plant_write(plant, HEARTBEAT_BYTES, true);
+		plant_write(plant, HEARTBEAT_BYTES, HEARTBEAT_BYTES, true);
 		watch->asked++;
 		application_count(watch->application, &watch->own, plant->ms, 1, PULSE_COSTS_MS);
 	}

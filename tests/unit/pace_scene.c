@@ -104,6 +104,7 @@ static void scene_work(struct scene *scene, struct scene_job *job)
 		TICK_MS);
 	job->batch.ms = TICK_MS * ceil(job->batch.ms / TICK_MS);
 	job->batch.wal_bytes = (int64_t)(job->speed * MB * job->batch.ms / 1000.0);
+	job->batch.wal_records = job->batch.wal_bytes / 100;
 	job->ends_ms = scene->now_ms + (int64_t)job->batch.ms;
 }
 

@@ -83,6 +83,7 @@ static void step_job(struct scene *scene, struct job *job)
 		return;
 	job->batch.ms = fmin(BATCH_MS * verdict.batch_part, (double)verdict.batch_bytes / BYTES_PER_MS);
 	job->batch.wal_bytes = (int64_t)(job->batch.ms * BYTES_PER_MS);
+	job->batch.wal_records = job->batch.wal_bytes / 100;
 	job->until_ms = scene->now_ms + (int64_t)job->batch.ms;
 }
 

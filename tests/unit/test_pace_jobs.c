@@ -168,7 +168,7 @@ static void the_application_is_told_of_when_it_is_why(void **state)
 	scene_join(&scene, 0, &wish);
 	scene_run(&scene, 8);
 	scene.jobs[0].ends_ms = 0;
-	pace_spend(scene.jobs[0].share, &(struct pace_batch){0, 5000}, scene.now_ms);
+	pace_spend(scene.jobs[0].share, &(struct pace_batch){.ms = 5000}, scene.now_ms);
 	pace_ask(scene.jobs[0].share, scene.now_ms, &verdict);
 	assert_false(verdict.go);
 	assert_string_equal(verdict.reason, "the application would be slowed by more than max_impact");

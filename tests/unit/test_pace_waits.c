@@ -88,14 +88,15 @@ static void a_used_portion_is_told_when_a_person_would_notice(void **state)
 		const char *reason; /* NULL: none is told */
 		bool go;
 	} cases[] = {
-		{"a batch's turn", 1048576, SIGNALS_NO_VACUUM, 0, 0, {524288, 10}, 0, NULL, false},
-		{"its turn has come", 1048576, SIGNALS_NO_VACUUM, 0, 0, {524288, 10}, 500, NULL, true},
-		{"a long wait for max_wal_rate", 1048576, SIGNALS_NO_VACUUM, 0, 0, {5 << 20, 10}, 0, "max_wal_rate",
+		{"a batch's turn", 1048576, SIGNALS_NO_VACUUM, 0, 0, {524288, 5242, 10}, 0, NULL, false},
+		{"its turn has come", 1048576, SIGNALS_NO_VACUUM, 0, 0, {524288, 5242, 10}, 500, NULL, true},
+		{"a long wait for max_wal_rate", 1048576, SIGNALS_NO_VACUUM, 0, 0, {5 << 20, 52428, 10}, 0,
+			"max_wal_rate", false},
+		{"the end of it", 1048576, SIGNALS_NO_VACUUM, 0, 0, {5 << 20, 52428, 10}, 4700, "max_wal_rate",
 			false},
-		{"the end of it", 1048576, SIGNALS_NO_VACUUM, 0, 0, {5 << 20, 10}, 4700, "max_wal_rate", false},
-		{"no limits", 0, SIGNALS_NO_VACUUM, 0, 0, {500 << 20, 100000}, 0, NULL, true},
-		{"the first batches beside a replica nobody knows", 0, SIGNALS_NO_VACUUM, 0, 1000, {40 << 20, 10}, 0,
-			"the start is slow: what the replicas take is not known yet", false},
+		{"no limits", 0, SIGNALS_NO_VACUUM, 0, 0, {500 << 20, 5242880, 100000}, 0, NULL, true},
+		{"the first batches beside a replica nobody knows", 0, SIGNALS_NO_VACUUM, 0, 1000,
+			{40 << 20, 419430, 10}, 0, "the start is slow: what the replicas take is not known yet", false},
 	};
 
 	(void)state;

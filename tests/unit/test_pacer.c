@@ -36,7 +36,7 @@ static int64_t any(int64_t low, int64_t high)
 
 struct plant_replica {
 	const char *name; /* NULL: there is none */
-	double speed;     /* MB a second */
+	double speed;     /* MB a second, of WAL without images */
 	double replayed;
 	bool gone;
 	bool unknown; /* its lag */
@@ -46,9 +46,12 @@ struct plant {
 	struct pacer pacer;
 	int step;
 	double written[STEPS_MOST]; /* at the end of each step */
-	double own;
+	double mix[STEPS_MOST];     /* bytes for one of work, of what was written in it */
+	double filled[PACER_COUNTS];
 	double foreground; /* MB a second */
 	double want;       /* of the fills, MB a second */
+	double images;     /* the fills' bytes for a plain byte; 0: 1 */
+	bool narrow;       /* network: a byte is a byte */
 	struct plant_replica replicas[REPLICAS];
 	bool closed; /* the gate */
 	int closings;
@@ -78,6 +81,25 @@ static int64_t lag_of(const struct plant *plant, const struct plant_replica *rep
 	return plant->written[plant->step] > replica->replayed ? (plant->step - step) * STEP_MS : 0;
 }
 
+/* Where it is after so much work. */
+static double replay_further(const struct plant *plant, double replayed, double work)
+{
+	int step = plant->step;
+
+	while (step > 0 && plant->written[step - 1] > replayed)
+		step--;
+	for (; step <= plant->step; step++) {
+		double mix = plant->mix[step] > 0.0 ? plant->mix[step] : 1.0;
+		double left = fmax(plant->written[step] - replayed, 0.0);
+
+		if (left >= work * mix)
+			return replayed + work * mix;
+		replayed += left;
+		work -= left / mix;
+	}
+	return replayed;
+}
+
 static size_t replay(struct plant *plant, struct signals_replica *seen)
 {
 	size_t count = 0;
@@ -91,7 +113,7 @@ static size_t replay(struct plant *plant, struct signals_replica *seen)
 			continue;
 		if (!replica->gone)
 			replica->replayed =
-				fmin(replica->replayed + replica->speed * MB * STEP_MS / 1000.0, plant->written[plant->step]);
+				replay_further(plant, replica->replayed, replica->speed * MB * STEP_MS / 1000.0);
 		lag_ms = lag_of(plant, replica);
 		seen[count++] = (struct signals_replica){.name = replica->name,
 			.lag_ms = lag_ms,
@@ -113,31 +135,35 @@ static void plant_step(struct plant *plant)
 {
 	struct signals_replica seen[REPLICAS];
 	struct signals signals = {.replicas = seen};
-	double own = plant->closed ? 0.0 : fmin(plant->want * MB, plant->pacer.allowance) * STEP_MS / 1000.0;
+	const struct pacer_flow *flows = plant->pacer.flows;
+	double images = plant->images > 0.0 ? plant->images : 1.0;
+	double may = fmin(flows[PACER_BYTES].allowance, flows[PACER_PLAIN].allowance * images);
+	double own = plant->closed ? 0.0 : fmin(fmin(plant->want, 1000) * MB, may) * STEP_MS / 1000.0;
+	double others = plant->foreground * MB * STEP_MS / 1000.0;
 
 	assert_true(plant->step + 1 < STEPS_MOST);
-	if (isinf(own))
-		own = 1000 * MB * STEP_MS / 1000.0;
 	plant->step++;
-	plant->own += own;
-	plant->written[plant->step] =
-		plant->written[plant->step - 1] + own + plant->foreground * MB * STEP_MS / 1000.0;
+	plant->filled[PACER_BYTES] += own;
+	plant->filled[PACER_PLAIN] += own / images;
+	plant->written[plant->step] = plant->written[plant->step - 1] + own + others;
+	if (own + others > 0.0 && !plant->narrow)
+		plant->mix[plant->step] = (own + others) / (own / images + others);
 	signals.replicas_count = replay(plant, seen);
 	signals.written = signals.flushed = (uint64_t)plant->written[plant->step];
 	signals.pulse_ms = 1000 + plant->step * STEP_MS;
-	pacer_sample(&plant->pacer, &signals, (int64_t)plant->own, LAG_TARGET_MS, signals.pulse_ms);
-	if (isnan(plant->pacer.allowance) || plant->pacer.allowance < 0.0)
-		fail_msg("an allowance of %g", plant->pacer.allowance);
+	pacer_sample(&plant->pacer, &signals, plant->filled, LAG_TARGET_MS, signals.pulse_ms);
+	if (isnan(plant->pacer.flows[PACER_BYTES].allowance) || plant->pacer.flows[PACER_BYTES].allowance < 0.0)
+		fail_msg("an allowance of %g", plant->pacer.flows[PACER_BYTES].allowance);
 }
 
 /* MB a second that the fills wrote. */
 static double plant_run(struct plant *plant, double seconds)
 {
-	double before = plant->own;
+	double before = plant->filled[PACER_BYTES];
 
 	for (int step = 0; step < seconds * 1000 / STEP_MS; step++)
 		plant_step(plant);
-	return (plant->own - before) / MB / seconds;
+	return (plant->filled[PACER_BYTES] - before) / MB / seconds;
 }
 
 /* ---- cases ---- */
@@ -184,14 +210,15 @@ static void what_the_fills_may_write(void **state)
 			plant.replicas[r].unknown = cases[i].replicas[r].unknown;
 		}
 		plant_run(&plant, cases[i].seconds);
-		allowed = plant.pacer.allowance / MB;
+		allowed = plant.pacer.flows[PACER_BYTES].allowance / MB;
 		if (!(allowed >= cases[i].least - 1e-9 && allowed <= cases[i].most + 1e-9))
 			fail_msg("%s: %g MB a second", cases[i].what, allowed);
-		if (!plant.pacer.slowest != !cases[i].slowest ||
-			(cases[i].slowest && strcmp(plant.pacer.slowest, cases[i].slowest) != 0))
-			fail_msg("%s: set by %s", cases[i].what, plant.pacer.slowest ? plant.pacer.slowest : "nobody");
-		if (isinf(plant.pacer.capacity) != !cases[i].slowest)
-			fail_msg("%s: capacity %g", cases[i].what, plant.pacer.capacity);
+		if (!plant.pacer.flows[PACER_BYTES].slowest != !cases[i].slowest ||
+			(cases[i].slowest && strcmp(plant.pacer.flows[PACER_BYTES].slowest, cases[i].slowest) != 0))
+			fail_msg("%s: set by %s", cases[i].what,
+				plant.pacer.flows[PACER_BYTES].slowest ? plant.pacer.flows[PACER_BYTES].slowest : "nobody");
+		if (isinf(plant.pacer.flows[PACER_BYTES].capacity) != !cases[i].slowest)
+			fail_msg("%s: capacity %g", cases[i].what, plant.pacer.flows[PACER_BYTES].capacity);
 		pacer_free(&plant.pacer);
 	}
 }
@@ -199,21 +226,22 @@ static void what_the_fills_may_write(void **state)
 static void nothing_is_judged_without_a_pulse_or_twice_in_a_moment(void **state)
 {
 	struct pacer pacer;
+	const double none[PACER_COUNTS] = {0}, some[PACER_COUNTS] = {100, 100};
 	struct signals_replica replica = {.name = "s1", .replayed = 1000};
 	struct signals signals = {.written = 1000, .flushed = 1000, .replicas = &replica, .replicas_count = 1};
 
 	(void)state;
 	pacer_start(&pacer);
-	pacer_sample(&pacer, &signals, 0, LAG_TARGET_MS, 1000);
+	pacer_sample(&pacer, &signals, none, LAG_TARGET_MS, 1000);
 	assert_int_equal(pacer.judged_ms, 0);
 	signals.pulse_ms = 1000;
-	pacer_sample(&pacer, &signals, 0, LAG_TARGET_MS, 1000);
-	pacer_sample(&pacer, &signals, 100, LAG_TARGET_MS, 1099);
+	pacer_sample(&pacer, &signals, none, LAG_TARGET_MS, 1000);
+	pacer_sample(&pacer, &signals, some, LAG_TARGET_MS, 1099);
 	assert_int_equal(pacer.judged_ms, 1000);
-	assert_int_equal(pacer.own_bytes, 0);
-	pacer_sample(&pacer, &signals, 100, LAG_TARGET_MS, 1100);
+	assert_true(pacer.flows[PACER_BYTES].filled == 0);
+	pacer_sample(&pacer, &signals, some, LAG_TARGET_MS, 1100);
 	assert_int_equal(pacer.judged_ms, 1100);
-	assert_int_equal(pacer.own_bytes, 100);
+	assert_true(pacer.flows[PACER_BYTES].filled == 100);
 	pacer_free(&pacer);
 }
 
@@ -263,22 +291,23 @@ static void one_that_vanished_sets_nothing_and_is_forgotten(void **state)
 	plant_add(&plant, 0, "slow", 10);
 	plant_add(&plant, 1, "fast", 30);
 	plant_run(&plant, 30);
-	assert_string_equal(plant.pacer.slowest, "slow");
+	assert_string_equal(plant.pacer.flows[PACER_BYTES].slowest, "slow");
 	plant.replicas[0].gone = true;
 	plant_step(&plant);
 	assert_int_equal(plant.pacer.replicas_count, 1);
-	assert_true(!plant.pacer.slowest || strcmp(plant.pacer.slowest, "fast") == 0);
+	assert_true(!plant.pacer.flows[PACER_BYTES].slowest ||
+				strcmp(plant.pacer.flows[PACER_BYTES].slowest, "fast") == 0);
 	plant.replicas[0] = (struct plant_replica){0}; /* no longer waited for */
 	plant_run(&plant, 40);
 	assert_true(fabs(plant_run(&plant, 10) - 30) < 6);
 	plant_add(&plant, 0, "slow", 10); /* it is back, and nobody knows it any more */
 	plant_run(&plant, 20);
 	assert_true(fabs(plant_run(&plant, 10) - 10) < 3);
-	assert_string_equal(plant.pacer.slowest, "slow");
+	assert_string_equal(plant.pacer.flows[PACER_BYTES].slowest, "slow");
 	plant.replicas[0] = plant.replicas[1] = (struct plant_replica){0};
 	plant_step(&plant);
 	assert_int_equal(plant.pacer.replicas_count, 0);
-	assert_null(plant.pacer.slowest);
+	assert_null(plant.pacer.flows[PACER_BYTES].slowest);
 	pacer_free(&plant.pacer);
 }
 
@@ -292,10 +321,10 @@ static void the_first_climb_is_steep_while_what_is_allowed_is_used(void **state)
 	plant.want = 1;
 	plant_run(&plant, 10);
 	assert_true(plant.pacer.first_climb);
-	assert_true(plant.pacer.allowance == 8 * MB);
+	assert_true(plant.pacer.flows[PACER_BYTES].allowance == 8 * MB);
 	plant.want = AS_MUCH_AS_MAY;
 	plant_run(&plant, 8);
-	assert_true(plant.pacer.allowance > 30 * MB);
+	assert_true(plant.pacer.flows[PACER_BYTES].allowance > 30 * MB);
 	pacer_free(&plant.pacer);
 }
 
@@ -329,18 +358,19 @@ static void after_an_overload_it_climbs_from_half(void **state)
 	assert_true(plant.pacer.first_climb);
 	plant.want = 40;
 	plant_run(&plant, 10);
-	assert_true(isinf(plant.pacer.allowance));
+	assert_true(isinf(plant.pacer.flows[PACER_BYTES].allowance));
 	pacer_overloaded(&plant.pacer);
 	plant_step(&plant);
-	before = plant.pacer.allowance / MB;
+	before = plant.pacer.flows[PACER_BYTES].allowance / MB;
 	assert_true(before > 19 && before < 22);
 	climbed = plant_run(&plant, 1);
 	assert_true(climbed > 20 && climbed < 27);
 	pacer_overloaded(&plant.pacer); /* again while it climbs: of what it had before the first one */
 	plant_step(&plant);
-	assert_true(plant.pacer.allowance / MB > 19 && plant.pacer.allowance / MB < 22);
+	assert_true(plant.pacer.flows[PACER_BYTES].allowance / MB > 19 &&
+				plant.pacer.flows[PACER_BYTES].allowance / MB < 22);
 	plant_run(&plant, 10);
-	assert_true(isinf(plant.pacer.allowance)); /* it is over */
+	assert_true(isinf(plant.pacer.flows[PACER_BYTES].allowance)); /* it is over */
 	pacer_free(&plant.pacer);
 }
 
@@ -358,7 +388,7 @@ static void positions_that_go_back_are_no_rates(void **state)
 	plant.written[plant.step] = 5e8;
 	plant.replicas[0].replayed = 5e8;
 	plant_step(&plant);
-	assert_true(plant.pacer.all >= 0.0 && plant.pacer.all < 100 * MB);
+	assert_true(plant.pacer.flows[PACER_BYTES].all >= 0.0 && plant.pacer.flows[PACER_BYTES].all < 100 * MB);
 	plant_run(&plant, 30);
 	assert_true(fabs(plant_run(&plant, 10) - 20) < 5);
 	pacer_free(&plant.pacer);
@@ -395,6 +425,43 @@ static void the_rest_is_used_and_nobody_is_late(void **state)
 	}
 }
 
+/* A window begins with images, and goes on without. A processor that replays takes six times as much of
+ * them, a narrow network no more than of anything. */
+static void images_are_taken_for_what_the_replica_shows_them_to_be(void **state)
+{
+	static const struct {
+		const char *what;
+		bool narrow;
+		double least, most; /* MB of images a second, once they have been seen often */
+	} cases[] = {
+		{"a processor", false, 70, 100},
+		{"a network", true, 13, 16.5},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct plant plant;
+		double images = 0.0;
+
+		plant_begin(&plant);
+		plant.narrow = cases[i].narrow;
+		plant_add(&plant, 0, "s1", 16);
+		for (int window = 0; window < 12; window++) {
+			if (window == 2)
+				plant.lag_most_ms = 0;
+			plant.images = 6;
+			images = plant_run(&plant, 2);
+			plant.images = 1;
+			plant_run(&plant, 3);
+		}
+		if (images < cases[i].least || images > cases[i].most)
+			fail_msg("%s: %g MB of them a second", cases[i].what, images);
+		if (plant.lag_most_ms > LAG_TARGET_MS)
+			fail_msg("%s: %g ms", cases[i].what, plant.lag_most_ms);
+		pacer_free(&plant.pacer);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -407,6 +474,7 @@ int main(void)
 		cmocka_unit_test(a_climb_stops_where_lag_begins),
 		cmocka_unit_test(after_an_overload_it_climbs_from_half),
 		cmocka_unit_test(positions_that_go_back_are_no_rates),
+		cmocka_unit_test(images_are_taken_for_what_the_replica_shows_them_to_be),
 		cmocka_unit_test(the_rest_is_used_and_nobody_is_late),
 	};
 
