@@ -1,8 +1,7 @@
 /*
  * budget: who gets how much of what all fills together may have, and when each may have its next portion.
  *
- * The same for both currencies: bytes of WAL a second, and milliseconds of execution a second. INFINITY is
- * "no limit".
+ * The same for every currency, WAL and milliseconds of execution. All are a second's; INFINITY is "no limit".
  */
 #ifndef BACKFILLD_DAEMON_BUDGET_H
 #define BACKFILLD_DAEMON_BUDGET_H

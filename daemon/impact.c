@@ -203,9 +203,9 @@ static void give_up_measuring(struct impact *impact, int64_t now_ms)
 /* By what share a transaction may become slower. */
 static double allowed_share(const struct impact *impact, int most_percent)
 {
-	double busy = impact->best_ms / 1000.0 / impact->seconds;
+	double promised_ms = fmax(impact->best_ms, 1000.0 * BUSY * impact->seconds);
 
-	return most_percent / 100.0 * fmax(BUSY / busy, 1.0);
+	return most_percent / 100.0 * (impact->best_ms > 0.0 ? promised_ms / impact->best_ms : 1.0);
 }
 
 static void steer(struct impact *impact, int most_percent)

@@ -27,7 +27,8 @@
  * silent duty doubles from window to window, since it may be back the next moment; one that shows itself
  * beside a fill at full speed is believed after a second when it does ten times as much as is asked for.
  *
- * Whom a pause has found too small to be measured must have doubled before there is another one.
+ * Whom a pause has found too small to be measured must do twice as much as is asked for, or there is not
+ * another one.
  *
  * At first nothing is known: duty is 0.15 until two surveys in a row have found no session of the application
  * at work, and not limited where the counters cannot be read within a second.

@@ -202,7 +202,8 @@ static const struct settings_option knob_options[] = {
 		.max = 1000,
 		.unit = "%",
 		.initial = "10",
-		.help = "By how much the application's transactions may become slower; 0 does not look.",
+		.help = "By how much the transactions of an application that is at work for a fifth of the time may "
+				"become slower; 0 does not look.",
 	},
 	{
 		.key = "synchronous_commit",

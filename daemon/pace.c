@@ -226,6 +226,8 @@ static int64_t turn_ms(struct pace_share *share, int64_t now_ms)
 	}
 	if (!share->limited && longest_ms < TOLD_FROM_MS && (longest_ms == 0 || waited_ms < TOLD_FROM_MS))
 		return longest_ms;
+	if (isinf(share->accounts[share->by].bucket.rate)) /* what limited it does so no longer */
+		return longest_ms;
 	if (share->by == PACE_TIME)
 		say_time_limit(share);
 	else

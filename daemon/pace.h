@@ -89,8 +89,9 @@ int64_t pace_throttled_ms(const struct pace_share *share, int64_t now_ms) MUST_U
 
 /* For the job's forecast and for people: what the pace knows now. */
 struct pace_view {
-	double capacity;   /* bytes of WAL a second that the slowest replica takes; -1: no limit has been seen */
-	double allowance;  /* bytes a second that all fills together may write; -1: no limit */
+	/* Bytes of WAL a second, were all of it like the job's last batches: */
+	double capacity;   /* that the slowest replica takes; -1: no limit has been seen */
+	double allowance;  /* that all fills together may write; -1: no limit */
 	double foreground; /* bytes a second that others write */
 	double share;      /* bytes a second of this job; -1: no limit */
 	double

@@ -46,6 +46,7 @@ struct judgement {
 	uint64_t flushed;
 	int lag_target_ms;
 	bool used_up[PACER_COUNTS]; /* the fills wrote what they were allowed to */
+	bool climbing;              /* by one count or the other they use what the climb lets them */
 };
 
 void pacer_start(struct pacer *pacer)
@@ -120,18 +121,26 @@ static void forget_unseen(struct pacer *pacer, int64_t now_ms)
 	pacer->replicas_count = kept;
 }
 
+/* A batch's images are known when it ends: what was taken for more until then is made up for by none at all
+ * (plain_note()). */
+static bool tells_rates(const double replayed[PACER_COUNTS])
+{
+	return replayed[PACER_PLAIN] > 0.0 || replayed[PACER_BYTES] <= 0.0;
+}
+
 /* What a replica replays while it is behind is all that it can, by the count in which that was nearer to what
  * it was thought to take; by the other it may take more, unless it is so much slower altogether. */
-static void measure_capacity(
-	struct pacer_replica *replica, const double replayed[PACER_COUNTS], double seconds)
+static void measure_capacity(const struct pacer *pacer, struct pacer_replica *replica,
+	const double replayed[PACER_COUNTS], double seconds)
 {
 	double used[PACER_COUNTS], most = 0.0;
 
 	for (int count = 0; count < PACER_COUNTS; count++) {
 		struct pacer_taken *taken = &replica->taken[count];
 
-		if (isinf(taken->capacity))
-			taken->capacity = fmax(fmax(taken->shown, replayed[count]), LEAST_CAPACITY);
+		if (isinf(taken->capacity)) /* what it has shown may be long ago */
+			taken->capacity = fmax(fmin(taken->shown, PROBE_AHEAD * pacer->flows[count].all),
+				fmax(replayed[count], LEAST_CAPACITY));
 		used[count] = replayed[count] / taken->capacity;
 		most = fmax(most, used[count]);
 	}
@@ -235,8 +244,8 @@ static void judge_report(struct pacer *pacer, struct pacer_replica *replica,
 	replayed_since(pacer, replica, seen->replayed, seconds, replayed);
 	learn_base(pacer, replica, lag_ms, now);
 	behind = lag_ms - replica->base_ms > BEHIND_AT * now->lag_target_ms;
-	if (behind && (replica->behind || pacer->first_climb) && seconds > 0)
-		measure_capacity(replica, replayed, seconds);
+	if (behind && (replica->behind || pacer->first_climb) && tells_rates(replayed) && seconds > 0)
+		measure_capacity(pacer, replica, replayed, seconds);
 	if (!behind && is_near(replica, lag_ms, now))
 		probe(pacer, replica, now);
 	if (!behind)
@@ -312,12 +321,17 @@ static bool keeps_up(const struct pacer *pacer)
 	return pacer->replicas_count > 0 && !pacer->strained;
 }
 
-/* Until lag begins; then it stays at what was written. */
+static bool uses_ramp(const struct pacer_flow *flow)
+{
+	return flow->own_lately >= FIRST_WHEN_USED * flow->ramp;
+}
+
+/* Until lag begins: where that may be the fills', they stay at what they wrote. */
 static void judge_first_climb(const struct pacer *pacer, struct pacer_flow *flow, const struct judgement *now)
 {
-	if (pacer->strained)
+	if (pacer->strained && now->climbing)
 		flow->ramp = fmin(flow->ramp, fmax(flow->own_lately, FIRST_ALLOWANCE));
-	else if (flow->own_lately >= FIRST_WHEN_USED * flow->ramp)
+	else if (!pacer->strained && uses_ramp(flow))
 		flow->ramp = climb(flow->ramp, FIRST_PROBE, now->seconds * PROBE_EVERY_MS / slowest_report_ms(pacer));
 }
 
@@ -370,8 +384,10 @@ static void judge(struct pacer *pacer, const struct signals *signals, const doub
 
 		judge_rates(flow, position(pacer, count, signals->written), filled[count], now.seconds);
 		now.used_up[count] = flow->own >= PROBE_WHEN_USED * flow->allowance;
-		judge_ramp(pacer, flow, &now);
+		now.climbing = now.climbing || uses_ramp(flow);
 	}
+	for (int count = 0; count < PACER_COUNTS; count++)
+		judge_ramp(pacer, &pacer->flows[count], &now);
 	judge_replicas(pacer, signals, &now);
 }
 

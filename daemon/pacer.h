@@ -10,7 +10,8 @@
  *
  *	allowance = capacity - foreground + (0.3 × lag_target × capacity - backlog) / 0.25 s
  *
- * holds its backlog at a third of the target; while it keeps up and the allowance is used, the capacity is
+ * holds its backlog at a third of the target (of one that reports seldom: at half of the time between two
+ * reports, corrected in that time); while it keeps up and the allowance is used, the capacity is
  * probed upwards, by 6 % each 250 ms (at the very start from 8 MB/s, by 50 %, until lag begins), never beyond
  * 1.1 times what was written. The least of all replicas counts. After an overload (the gate had to close) the
  * fills start at half of what they had and climb, by 25 % while the replicas keep up and by 6 % otherwise.

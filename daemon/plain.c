@@ -29,8 +29,6 @@ double plain_at(const struct plain_map *map, uint64_t lsn)
 {
 	size_t kept = map->count < PLAIN_POSITIONS ? map->count : PLAIN_POSITIONS;
 
-	if (kept == 0)
-		return (double)lsn;
 	for (size_t back = 1; back <= kept; back++) {
 		size_t i = (map->count - back) % PLAIN_POSITIONS;
 		size_t next = (i + 1) % PLAIN_POSITIONS;

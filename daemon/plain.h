@@ -8,7 +8,8 @@
  *
  *	plain bytes = (bytes + 500 × records) / 6
  *
- * in which a record of 100 bytes counts 100, and a page image of 8 kB 1.4 kB.
+ * in which a record of 100 bytes counts 100, and a page image of 8 kB 1.4 kB. That is known of batches; what
+ * others write counts as it is.
  */
 #ifndef BACKFILLD_DAEMON_PLAIN_H
 #define BACKFILLD_DAEMON_PLAIN_H
@@ -17,8 +18,8 @@
 
 double plain_bytes(int64_t bytes, int64_t records) MUST_USE;
 
-/* At ten a second: more than a minute and a half. */
-#define PLAIN_POSITIONS 1024
+/* As many as lag.h has. */
+#define PLAIN_POSITIONS 2560
 
 /* Where the WAL was, in both. */
 struct plain_map {

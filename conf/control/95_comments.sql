@@ -40,7 +40,7 @@ BEGIN
 			('COLUMN backfill.job.batch_ms', 'Milliseconds that one batch should take, 1 to 10000; null follows the config.'),
 			('COLUMN backfill.job.max_lag_ms', 'Milliseconds of replica lag above which the fill waits; null follows the config.'),
 			('COLUMN backfill.job.lag_target_ms', 'Milliseconds of replica lag to steer towards, never above max_lag_ms; null follows the config.'),
-			('COLUMN backfill.job.max_impact', 'Per cent by which the application''s transactions may become slower, 0 to not look; null follows the config.'),
+			('COLUMN backfill.job.max_impact', 'Per cent by which the transactions of an application that is at work for a fifth of the time may become slower, 0 to not look; null follows the config.'),
 			('COLUMN backfill.job.lock_timeout_ms', 'Milliseconds that a batch waits for a lock; null follows the config.'),
 			('COLUMN backfill.job.ddl_lock_timeout_ms', 'Milliseconds that ALTER TABLE waits for its lock; null follows the config.'),
 			('COLUMN backfill.job.max_wal_rate', 'Bytes of WAL that the fill may write per second, 0 for no limit; null follows the config.'),

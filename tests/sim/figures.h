@@ -36,6 +36,7 @@ struct figures {
 	double duty;       /* mean number of batches executing, while the impact's mean was taken */
 	int64_t late_batches;
 	int64_t silences;     /* seconds in which nothing moved and no reason was told */
+	int64_t inventions;   /* seconds in which a reason was told that there is not */
 	int64_t turns;        /* of a reason that came or went */
 	double throttled_off; /* seconds by which the time told as throttled differs from what it was */
 };

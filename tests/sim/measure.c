@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Nothing moves for that long: then there must be a reason to read. */
 #define SILENT_MS 1100
@@ -47,6 +48,8 @@ static void measure_voice(struct scene *scene, struct sim_job *job)
 
 	if (silent && !why)
 		scene->figures.silences++;
+	if (why && strcmp(why, "max_wal_rate") == 0 && job->plan->max_wal_mb_per_s <= 0)
+		scene->figures.inventions++;
 	if (job->told != (why != NULL))
 		scene->figures.turns++;
 	job->told = why != NULL;
@@ -145,6 +148,9 @@ static void judge_invariants(struct scene *scene)
 	if (figures->silences > 0)
 		scene_complain(
 			scene, "in %lld seconds nothing moved and no reason was told", (long long)figures->silences);
+	if (figures->inventions > 0)
+		scene_complain(
+			scene, "in %lld seconds a limit was told that there is not", (long long)figures->inventions);
 	if ((double)figures->turns > TURNS_MOST + TURNS_A_MINUTE * scene->plant.ms / 60e3)
 		scene_complain(scene, "a reason came and went %lld times", (long long)figures->turns);
 	if (figures->throttled_off > THROTTLED_OFF_S + THROTTLED_OFF_PART * scene->plant.ms / 1e3)

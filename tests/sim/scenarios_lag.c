@@ -54,6 +54,18 @@ static const struct scenario table[] = {
 		.bounds = {.headroom = 90, .lag_p99_ms = 500, .lag_max_ms = 1500},
 	},
 	{
+		.name = "images_slower",
+		.what = "the same becomes slower, stands still, and is as fast as before",
+		.seconds = 300,
+		.foreground = STEADY(1),
+		.replicas = {{.name = "standby1",
+			.replay = {.at = {{0, 14}, {80, 6}, {160, 14}, {220, 0}, {230, 14}}},
+			REPLICA_NEAR}},
+		.fill = {FILL_PAGES, .image_replay = 1.0 / 10},
+		.jobs = {{.fillers = 1, JOB_USUAL}},
+		.bounds = {.headroom = 88, .lag_p99_ms = 600, .lag_max_ms = 1500},
+	},
+	{
 		.name = "stall",
 		.what = "the replica stands still for 30 s",
 		.seconds = 180,

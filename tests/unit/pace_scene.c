@@ -31,7 +31,7 @@ void scene_end(struct scene *scene)
 
 struct scene_job *scene_join(struct scene *scene, size_t i, const struct pace_wish *wish)
 {
-	scene->jobs[i] = (struct scene_job){.speed = 50, .batch_ms = 50};
+	scene->jobs[i] = (struct scene_job){.speed = 50, .batch_ms = 50, .record_bytes = 100};
 	scene->jobs[i].share = pace_join(scene->pace, wish, scene->now_ms);
 	return &scene->jobs[i];
 }
@@ -104,7 +104,7 @@ static void scene_work(struct scene *scene, struct scene_job *job)
 		TICK_MS);
 	job->batch.ms = TICK_MS * ceil(job->batch.ms / TICK_MS);
 	job->batch.wal_bytes = (int64_t)(job->speed * MB * job->batch.ms / 1000.0);
-	job->batch.wal_records = job->batch.wal_bytes / 100;
+	job->batch.wal_records = (int64_t)((double)job->batch.wal_bytes / job->record_bytes);
 	job->ends_ms = scene->now_ms + (int64_t)job->batch.ms;
 }
 

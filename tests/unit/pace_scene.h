@@ -16,6 +16,7 @@ struct scene_job {
 	struct pace_share *share; /* NULL: it has left */
 	double speed;             /* MB a second while a batch executes */
 	int batch_ms;             /* of a whole one */
+	double record_bytes;
 	struct pace_batch batch;
 	int64_t ends_ms; /* 0: no batch is under way */
 	double bytes;    /* ever */

@@ -190,6 +190,7 @@ static void what_came_of_it(void **state)
 	assert_int_equal(set->outcome.rows, 123);
 	assert_int_equal(set->outcome.updated, 0); /* the stand-in tells the same before and after */
 	assert_int_equal(set->outcome.wal_bytes, 4711);
+	assert_int_equal(set->outcome.wal_records, 9);
 	assert_true(set->outcome.active_ms > 10.9 && set->outcome.active_ms < 11.1);
 	assert_true(set->outcome.counted);
 	assert_true(set->outcome.ms > 9.9 && set->outcome.ms < 10.1);

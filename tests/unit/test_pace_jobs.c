@@ -155,6 +155,26 @@ static void a_job_that_does_not_look_at_the_application_is_not_held_for_it(void 
 	scene_end(&scene);
 }
 
+/* They come to little by the other count; a limit in that is so many bytes the more. */
+static void page_images_are_as_many_bytes_as_the_replica_takes(void **state)
+{
+	struct scene scene;
+	struct rate rates[JOBS];
+	struct pace_view view;
+
+	(void)state;
+	scene_begin(&scene);
+	scene.replica_speed = 40;
+	scene_join(&scene, 0, &usual)->record_bytes = 8192;
+	scene.jobs[0].speed = 200;
+	scene_run(&scene, 20);
+	scene_measure(&scene, 20, rates);
+	assert_true(rates[0].mb > 33 && rates[0].mb < 42);
+	pace_read(scene.jobs[0].share, &view);
+	assert_true(view.capacity > 30 * MB && view.capacity < 60 * MB);
+	scene_end(&scene);
+}
+
 static void the_application_is_told_of_when_it_is_why(void **state)
 {
 	struct scene scene;
@@ -221,6 +241,7 @@ int main(void)
 		cmocka_unit_test(who_leaves_leaves_its_part_to_the_others),
 		cmocka_unit_test(beside_an_autovacuum_a_job_has_half_its_speed),
 		cmocka_unit_test(a_job_that_does_not_look_at_the_application_is_not_held_for_it),
+		cmocka_unit_test(page_images_are_as_many_bytes_as_the_replica_takes),
 		cmocka_unit_test(the_application_is_told_of_when_it_is_why),
 		cmocka_unit_test(whatever_jobs_do_the_others_go_on),
 	};
