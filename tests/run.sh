@@ -7,7 +7,8 @@ usage() {
 		Usage: tests/run.sh [OPTION]…
 		  --quick         leave the sanitizer build, the clang build and the other servers out
 		  --suite NAME    only this suite (unit, sim, server, style, fuzz); may be given more than once
-		  --all           all of the server suite on every server; on the others every fourth point of a crash
+		  --all           all of the server suite on every server; on the first every point of a crash, not every second,
+		                  on the others every fourth
 		  --help
 		The server suite runs on the PostgreSQL that is installed (or BACKFILLD_PG_BIN), and what it has of every kind of column
 		and table (matrix_*) on all that backfilld supports; those that are missing come through npm. Where that is not
@@ -116,7 +117,7 @@ other_servers() {
 	if [[ -z $ALL ]]; then
 		mapfile -t tests < <(cd "$TOP/tests/server" && printf '%s\n' matrix_*.sh | grep -v _lib | sed 's/\.sh$//')
 	fi
-	local -x CRASH_EVERY=4 # every point was taken on the first server
+	local -x CRASH_EVERY=4
 	for version in "${VERSIONS[@]}"; do
 		if [[ $version == "$own" ]]; then
 			SERVERS+=("PostgreSQL $version: everything")
@@ -136,6 +137,7 @@ if CC=gcc build gcc; then
 	BACKFILLD_MATRIX=$(build_folder build-gcc)/matrix
 	export BACKFILLD_MATRIX
 	rm -rf "$BACKFILLD_MATRIX" # or what does not run today would keep the tick of yesterday
+	export CRASH_EVERY=$((${#ALL} > 0 ? 1 : 2)) # all of them are four minutes of a processor more
 	for name in "${SUITES[@]}"; do
 		suite gcc "$name" 1
 	done

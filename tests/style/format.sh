@@ -76,8 +76,8 @@ check_shell() {
 		return
 	fi
 	# One at a time takes a minute: each reads all that it sources anew.
-	# shellcheck disable=SC2016 # expanded by the inner shell
 	said=$(mktemp -d)
+	# shellcheck disable=SC2016 # expanded by the inner shell
 	printf '%s\0' "${scripts[@]}" |
 		SAID=$said xargs -0 -n 1 -P "$(nproc)" bash -c 'shellcheck -x "$0" >"$SAID/${0//\//+}" 2>&1' || true
 	for file in "${scripts[@]}"; do
