@@ -174,9 +174,11 @@ static void note_shown(struct pacer_replica *replica, const struct judgement *no
 	for (int count = 0; count < PACER_COUNTS; count++) {
 		struct pacer_taken *taken = &replica->taken[count];
 
-		taken->shown = fmax(taken->shown, (taken->replayed - taken->mark) / seconds);
+		double replayed = (taken->replayed - taken->mark) / seconds;
+
+		taken->shown = fmax(taken->shown, replayed);
 		if (!isinf(taken->capacity))
-			taken->capacity = fmax(taken->capacity, (taken->replayed - taken->mark) / seconds);
+			taken->capacity = fmax(taken->capacity, replayed);
 		taken->mark = taken->replayed;
 	}
 	replica->mark_ms = now->at_ms;
