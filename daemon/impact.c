@@ -200,24 +200,25 @@ static void give_up_measuring(struct impact *impact, int64_t now_ms)
 	enter(impact, IMPACT_QUIET, now_ms);
 }
 
-/* By what share a transaction may become slower. */
-static double allowed_share(const struct impact *impact, int most_percent)
+/* Who executes for less than a fifth of the time may become slower by so many times max_impact. */
+static double times_allowed(const struct impact *impact)
 {
 	double promised_ms = fmax(impact->best_ms, 1000.0 * BUSY * impact->seconds);
 
-	return most_percent / 100.0 * (impact->best_ms > 0.0 ? promised_ms / impact->best_ms : 1.0);
+	return impact->best_ms > 0.0 ? promised_ms / impact->best_ms : 1.0;
 }
 
 static void steer(struct impact *impact, int most_percent)
 {
 	double slope = (impact->percent / 100.0 * impact->seconds + FIRST_SLOPE) / (impact->batch_s + 1.0);
 	double used = impact->batch_s / impact->seconds;
-	double duty = AIM * allowed_share(impact, most_percent) / fmax(slope, LEAST_SLOPE);
+	double times = times_allowed(impact);
+	double duty = AIM * times * most_percent / 100.0 / fmax(slope, LEAST_SLOPE);
 
 	if (!isinf(impact->duty))
 		duty =
 			fmin(duty, impact->busy >= BUSY ? impact->harmless * impact->climb : impact->duty * LIGHT_CLIMB);
-	impact->duty = fmax(duty, LEAST_DUTY);
+	impact->duty = fmax(duty, LEAST_DUTY * times);
 	if (impact->duty > HARDLY_USED * used && used > 0.5)
 		impact->duty = INFINITY;
 }
@@ -252,7 +253,7 @@ static void judge_baseline(struct impact *impact, const struct done *done, int64
 /* Is there so much impact that the baseline may be another application's? */
 static bool is_doubtful(const struct impact *impact, int most_percent)
 {
-	return !impact->assured && impact->percent / 100.0 > DOUBTFUL * allowed_share(impact, most_percent);
+	return !impact->assured && impact->percent > DOUBTFUL * times_allowed(impact) * most_percent;
 }
 
 /* More often while little is known, while duty would rise if it might, and in doubt. */

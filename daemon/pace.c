@@ -208,6 +208,30 @@ static void say_wal_limit(struct pace_share *share, enum pacer_count count)
 		say(share, "the start after an overload is slow");
 }
 
+/* Told with each turn it would come and go where two of them are nearly even. */
+static enum pace_currency waited_for_most(const struct pace_share *share)
+{
+	enum pace_currency most = share->waits_for;
+
+	for (int i = 0; i < PACE_CURRENCIES; i++) {
+		if (share->accounts[i].held_part > share->accounts[most].held_part)
+			most = i;
+	}
+	return most;
+}
+
+static void say_limit(struct pace_share *share)
+{
+	enum pace_currency by = waited_for_most(share);
+
+	if (isinf(share->accounts[by].bucket.rate)) /* what limited it does so no longer */
+		return;
+	if (by == PACE_TIME)
+		say_time_limit(share);
+	else
+		say_wal_limit(share, (enum pacer_count)by);
+}
+
 /* Reasons of the second kind: its portion was used. */
 static int64_t turn_ms(struct pace_share *share, int64_t now_ms)
 {
@@ -222,25 +246,26 @@ static int64_t turn_ms(struct pace_share *share, int64_t now_ms)
 		if (wait_ms <= longest_ms)
 			continue;
 		longest_ms = wait_ms;
-		share->by = i;
+		share->waits_for = i;
 	}
 	if (!share->limited && longest_ms < TOLD_FROM_MS && (longest_ms == 0 || waited_ms < TOLD_FROM_MS))
 		return longest_ms;
-	if (isinf(share->accounts[share->by].bucket.rate)) /* what limited it does so no longer */
-		return longest_ms;
-	if (share->by == PACE_TIME)
-		say_time_limit(share);
-	else
-		say_wal_limit(share, (enum pacer_count)share->by);
+	say_limit(share);
 	return longest_ms;
 }
 
 static void note_limited(struct pace_share *share, int64_t now_ms)
 {
 	double seconds = (double)(now_ms - share->asked_ms) / 1000.0;
+	double weight = 1.0 - exp(-seconds / LIMITED_S);
 	double held = share->held_since_ms != 0 && !share->stopped ? 1.0 : 0.0;
 
-	share->held_part += (held - share->held_part) * (1.0 - exp(-seconds / LIMITED_S));
+	for (int i = 0; i < PACE_CURRENCIES; i++) {
+		struct pace_account *account = &share->accounts[i];
+
+		account->held_part += ((i == (int)share->waits_for ? held : 0.0) - account->held_part) * weight;
+	}
+	share->held_part += (held - share->held_part) * weight;
 	share->limited = share->held_part > (share->limited ? LIMITED_UNTIL : LIMITED_FROM);
 	share->asked_ms = now_ms;
 }

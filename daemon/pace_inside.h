@@ -38,11 +38,12 @@ enum pace_currency {
 
 struct pace_account {
 	struct budget_bucket bucket;
-	double spent; /* since the last division */
-	double used;  /* a second, smoothed */
-	double usual; /* of a batch */
-	double owed;  /* taken for batches that have not ended yet */
-	bool held;    /* it had to wait for this since the last division */
+	double spent;     /* since the last division */
+	double used;      /* a second, smoothed */
+	double usual;     /* of a batch */
+	double owed;      /* taken for batches that have not ended yet */
+	bool held;        /* it had to wait for this since the last division */
+	double held_part; /* of the last seconds that batches waited for this the longest */
 };
 
 struct pace_share {
@@ -58,10 +59,10 @@ struct pace_share {
 	struct text reason;
 	int64_t held_since_ms; /* 0: its batches go */
 	int64_t asked_ms;
-	double held_part;      /* of the last seconds that its batches waited */
-	bool limited;          /* and that is so much that it is told, though a batch goes now and then */
-	bool stopped;          /* it waits for something else than its portion */
-	enum pace_currency by; /* which of them it waited for last */
+	double held_part;             /* of the last seconds that its batches waited */
+	bool limited;                 /* and that is so much that it is told, though a batch goes now and then */
+	bool stopped;                 /* it waits for something else than its portion */
+	enum pace_currency waits_for; /* which of them it waited for last */
 	int64_t throttled_ms;
 };
 
