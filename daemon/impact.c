@@ -36,7 +36,7 @@
 #define CATCHES_UP 1.17
 #define BESIDE_LEAST_S 3.0
 /* Who executes for less of the time has no backlog to catch up with: from window to window then. And he is
- * promised no more than he would be if he did. */
+ * promised what he would be if he did. */
 #define BUSY 0.2
 #define LIGHT_CLIMB 1.5
 /* From pause to pause, while that was never seen, and since it was. */

@@ -259,14 +259,15 @@ static void note_limited(struct pace_share *share, int64_t now_ms)
 	double seconds = (double)(now_ms - share->asked_ms) / 1000.0;
 	double weight = 1.0 - exp(-seconds / LIMITED_S);
 	double held = share->held_since_ms != 0 && !share->stopped ? 1.0 : 0.0;
+	double part = 0.0; /* of the last seconds that it waited, for whatever it was */
 
 	for (int i = 0; i < PACE_CURRENCIES; i++) {
 		struct pace_account *account = &share->accounts[i];
 
 		account->held_part += ((i == (int)share->waits_for ? held : 0.0) - account->held_part) * weight;
+		part += account->held_part;
 	}
-	share->held_part += (held - share->held_part) * weight;
-	share->limited = share->held_part > (share->limited ? LIMITED_UNTIL : LIMITED_FROM);
+	share->limited = part > (share->limited ? LIMITED_UNTIL : LIMITED_FROM);
 	share->asked_ms = now_ms;
 }
 

@@ -59,8 +59,7 @@ struct pace_share {
 	struct text reason;
 	int64_t held_since_ms; /* 0: its batches go */
 	int64_t asked_ms;
-	double held_part;             /* of the last seconds that its batches waited */
-	bool limited;                 /* and that is so much that it is told, though a batch goes now and then */
+	bool limited;                 /* it waits so much that it is told, though a batch goes now and then */
 	bool stopped;                 /* it waits for something else than its portion */
 	enum pace_currency waits_for; /* which of them it waited for last */
 	int64_t throttled_ms;
