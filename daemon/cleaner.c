@@ -75,7 +75,7 @@ static void vacuumed(void *owner, const struct reply *reply)
 
 	cleaner->busy = false;
 	cleaner->stopped_ms = 0;
-	pace_disturb(cleaner->task->pace); /* its time is among the application's now */
+	pace_disturb(cleaner->task->pace, clock_ms()); /* its time is among the application's now */
 	if (why && why->kind == FAULT_BUSY && stopped) {
 		tell(cleaner, "vacuum", "ended early: the fill is over, autovacuum does the rest", duration_ms);
 	} else if (why && why->kind == FAULT_BUSY) {
@@ -97,7 +97,7 @@ bool cleaner_consider(struct cleaner *cleaner, struct member *table, double part
 	if (table->rows <= 0 || (double)table->rows_moved < VACUUM_AFTER_SHARE * table->rows)
 		return false;
 	/* Before 15 the time of the one before is told only now. */
-	pace_disturb(task->pace);
+	pace_disturb(task->pace, clock_ms());
 	cleaner->busy = true;
 	cleaner->oid = table->oid;
 	memory_set_text(&cleaner->table, table->name);

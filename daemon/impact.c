@@ -2,8 +2,11 @@
 
 #include <math.h>
 
-/* Counters handed in after a change still tell of the time before it. */
-#define SETTLE_MS 1100
+/* Counters handed in after a change still tell of the time before it; the survey a second later no longer
+ * does. */
+#define SETTLE_MS 900
+/* Of a transaction of ours the server counts its COMMIT (impact.h), which is as short as this. */
+#define COMMIT_MS 0.04
 #define WINDOW_MS 1900 /* two surveys */
 #define QUIET_WINDOW_MS 3900
 #define LEAST_PER_S 40.0
@@ -54,23 +57,24 @@
 
 void impact_start(struct impact *impact, int64_t now_ms)
 {
-	*impact =
-		(struct impact){.phase_since_ms = now_ms, .looked_ms = now_ms, .percent = NAN, .duty = FIRST_DUTY};
+	*impact = (struct impact){.phase_since_ms = now_ms,
+		.disturbed_ms = now_ms - SETTLE_MS,
+		.looked_ms = now_ms,
+		.percent = NAN,
+		.duty = FIRST_DUTY};
 }
 
 static void enter(struct impact *impact, enum impact_phase phase, int64_t now_ms)
 {
 	impact->phase = phase;
 	impact->phase_since_ms = now_ms;
-	impact->window.since_ms = 0;
-	impact->disturbed = false;
+	impact->window.open = false;
 }
 
-static void begin_window(struct impact *impact, const struct signals_traffic *traffic,
-	const struct impact_own *own, int64_t now_ms)
+static void begin_window(
+	struct impact *impact, const struct signals_traffic *traffic, const struct impact_own *own)
 {
-	impact->window = (struct impact_window){.since_ms = now_ms, .traffic = *traffic, .own = *own};
-	impact->disturbed = false;
+	impact->window = (struct impact_window){.open = true, .traffic = *traffic, .own = *own};
 }
 
 /* What the application did in the window. */
@@ -86,16 +90,15 @@ static struct done since_window(
 	const struct impact *impact, const struct signals_traffic *traffic, const struct impact_own *own)
 {
 	const struct impact_window *window = &impact->window;
+	double own_transactions = (double)(own->transactions - window->own.transactions);
 
 	return (struct done){
 		.seconds = (double)(traffic->counted_ms - window->traffic.counted_ms) / 1000.0,
 		.transactions = (double)(traffic->transactions - window->traffic.transactions) -
-						(double)(traffic->ours - window->traffic.ours) -
-						(double)(own->transactions - window->own.transactions),
-		.active_ms = traffic->active_ms - window->traffic.active_ms,
+						(double)(traffic->ours - window->traffic.ours) - own_transactions,
+		.active_ms = traffic->active_ms - window->traffic.active_ms - own_transactions * COMMIT_MS,
 		.steered_ms = own->steered_ms - window->own.steered_ms,
-		.ours = (double)(traffic->ours - window->traffic.ours) +
-				(double)(own->transactions - window->own.transactions),
+		.ours = (double)(traffic->ours - window->traffic.ours) + own_transactions,
 	};
 }
 
@@ -290,9 +293,13 @@ static void judge_window(struct impact *impact, const struct done *done, int mos
 	}
 }
 
-static int64_t settle_ms(enum impact_phase phase)
+/* Do the counters tell nothing anymore of what was before the phase, or of a disturbance? */
+static bool is_settled(const struct impact *impact, const struct signals_traffic *traffic)
 {
-	return phase == IMPACT_BASELINE || phase == IMPACT_RUNNING ? SETTLE_MS : 0;
+	bool quick = impact->phase == IMPACT_UNKNOWN || impact->phase == IMPACT_QUIET;
+
+	return traffic->counted_ms - impact->disturbed_ms >= SETTLE_MS &&
+		   (quick || traffic->counted_ms - impact->phase_since_ms >= SETTLE_MS);
 }
 
 /* The first look only asks whether there is an application at all; a longer one is surer. */
@@ -347,19 +354,19 @@ void impact_sample(struct impact *impact, const struct signals_traffic *traffic,
 		return;
 	if (impact->phase == IMPACT_UNKNOWN)
 		look_for_anybody(impact, traffic);
-	if (impact->window.since_ms == 0 || impact->disturbed) {
-		if (now_ms - impact->phase_since_ms >= settle_ms(impact->phase))
-			begin_window(impact, traffic, own, now_ms);
+	if (!impact->window.open) {
+		if (is_settled(impact, traffic))
+			begin_window(impact, traffic, own);
 		return;
 	}
 	if (went_back(&impact->window.traffic, traffic)) {
-		begin_window(impact, traffic, own, now_ms);
+		begin_window(impact, traffic, own);
 		return;
 	}
 	done = since_window(impact, traffic, own);
 	if (done.seconds * 1000.0 < (double)window_ms(impact) && !is_plain(impact, &done))
 		return;
-	begin_window(impact, traffic, own, now_ms);
+	begin_window(impact, traffic, own);
 	judge_window(impact, &done, most_percent, now_ms);
 }
 
@@ -368,7 +375,8 @@ bool impact_pauses(const struct impact *impact)
 	return impact->phase == IMPACT_BASELINE;
 }
 
-void impact_disturb(struct impact *impact)
+void impact_disturb(struct impact *impact, int64_t now_ms)
 {
-	impact->disturbed = true;
+	impact->disturbed_ms = now_ms;
+	impact->window.open = false;
 }

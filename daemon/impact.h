@@ -6,9 +6,10 @@
  * it.
  *
  * The server counts each database's transactions and the time that its sessions were executing. Of our
- * batches it counts no time worth mentioning: each message of a pipeline starts the clock of the session's
- * state anew (pgstat_report_activity()), so of a whole transaction only the last statement is counted, and
- * that is a COMMIT that waits for nobody, unless synchronous_commit says so (tests/server/pace_signals.sh).
+ * batches it counts little: each message of a pipeline starts the clock of the session's state anew
+ * (pgstat_report_activity()), so of a whole transaction only the last statement is counted, and that is a
+ * COMMIT that waits for nobody, unless synchronous_commit says so (tests/server/pace_signals.sh). Its 0.04 ms
+ * are taken off.
  * What single statements of ours take is counted when they end: long ones disturb the window. What a
  * transaction takes without us (the baseline) is learnt in short pauses of the fill and kept fresh. While
  * batches run, sums over the last half minute or so say
@@ -41,7 +42,7 @@
  *
  * Source of the idea: a PI controller with an online baseline estimator, as DB2's util_impact_lim has it
  * (American Control Conference 2004). Backends hand in their counters once a second (PGSTAT_MIN_INTERVAL), so
- * the first 1.1 s after a change belong to the time before it.
+ * what they tell in the first 0.9 s after a change belongs to the time before it.
  */
 #ifndef BACKFILLD_DAEMON_IMPACT_H
 #define BACKFILLD_DAEMON_IMPACT_H
@@ -64,7 +65,7 @@ enum impact_phase {
 
 /* Sums over a window. */
 struct impact_window {
-	int64_t since_ms; /* 0: it has not begun */
+	bool open; /* it has begun */
 	struct signals_traffic traffic;
 	struct impact_own own;
 };
@@ -83,7 +84,7 @@ struct impact {
 	int64_t looked_ms;      /* surveys since then, while nothing else is known: */
 	int looks;              /* so many, */
 	bool seen;              /* and one found somebody at work */
-	bool disturbed;         /* something else of ours ran: this window tells nothing */
+	int64_t disturbed_ms;   /* when a statement of ours that is no batch last ended */
 	bool paused_in_vain;    /* the last pause found too few transactions to measure */
 	bool assured;           /* the last baseline was asked for in doubt, and told nothing new */
 	double innovation;      /* of the last baseline, as a share of it */
@@ -109,6 +110,8 @@ void impact_sample(struct impact *impact, const struct signals_traffic *traffic,
 /* No batch may start: the baseline is being learnt. */
 bool impact_pauses(const struct impact *impact) MUST_USE;
 
-void impact_disturb(struct impact *impact);
+/* A statement of ours that is no batch has ended: what the counters tell of the time until now, nobody knows
+ * whose it is. */
+void impact_disturb(struct impact *impact, int64_t now_ms);
 
 #endif

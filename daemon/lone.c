@@ -35,7 +35,7 @@ static void end(struct lone *lone, const struct fault *why)
 	int64_t duration_ms = lone->since_ms > 0 ? clock_ms() - lone->since_ms : 0;
 
 	loop_timer_stop(lone->timer);
-	pace_disturb(task->pace); /* its time is among the application's now */
+	pace_disturb(task->pace, clock_ms()); /* its time is among the application's now */
 	text_clear(&task->doing);
 	task_wait_for(task, NULL);
 	lone->done(lone->owner, duration_ms, why);

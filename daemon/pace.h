@@ -72,7 +72,7 @@ void pace_spend(struct pace_share *share, const struct pace_batch *batch, int64_
 
 /* Something else of ours has kept a session busy (a VACUUM): the application's time is not to be told for a
  * while. */
-void pace_disturb(struct pace *pace);
+void pace_disturb(struct pace *pace, int64_t now_ms);
 
 /*
  * The part of the time, 0 … 1, in which an ANALYZE that sleeps in between may be at work. `looks`: the job

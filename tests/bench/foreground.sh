@@ -12,9 +12,10 @@ usage() {
 		  --help
 		The binary is build/daemon/backfilld, or what BACKFILLD says. The application is pgbench on the table that is filled:
 		4 clients, a fixed rate, an update and a select by key a transaction; its latencies count from when a transaction was
-		due. Alone is half before and half after the fill. When a job is done before the time is up, another column is asked
-		for. Key ranges of 10,000 rows start from a fresh table and end with it. A wait for us is a lock wait that the server's
-		own log says was for a session of the fill. Status 1 when a requirement is missed.
+		due. Stretches alone, half as long, alternate with stretches of the fill, which is paused meanwhile. When a job is
+		done before the time is up, another column is asked for. Key ranges of 10,000 rows start from a fresh table and end
+		with it. A wait for us is a lock wait that the server's own log says was for a session of the fill. Status 1 when a
+		requirement is missed.
 	TEXT
 }
 
@@ -32,81 +33,115 @@ MAX_IMPACT=10 # the default of max_impact
 bench_options "rows=ROWS seconds=DURATION rate=RATE workers=WORKERS" "$@"
 script_guard
 
+ROUNDS=5
+STRETCH=$((DURATION / ROUNDS / 2 < 5 ? DURATION / ROUNDS / 2 : 5)) # seconds
 SETTLE=$((DURATION >= 60 ? 30 : DURATION / 2))
-declare -A FROM=() TO=() TITLES=([alone]="nothing" [fill]="backfilld, $WORKERS worker(s)" [keys]="key ranges of 10,000")
+PIECES=() # "WAY TRAFFIC FROM TO" of each, seconds since 1970
+declare -A TITLES=([alone]="nothing" [fill]="backfilld, $WORKERS worker(s)" [keys]="key ranges of 10,000")
 
 log_lines() {
 	wc -l <"$(cluster_log main)"
 }
 
-# begin WAY: everything between this and `end WAY` is measured.
+# begin TRAFFIC: until `end TRAFFIC` the application is at work.
 begin() {
 	traffic_start "$1" "$RATE"
 	sleep 1 # it connects and prepares
 	record "$1" first_line "$(($(log_lines) + 1))"
-	FROM[$1]=$EPOCHREALTIME
 }
 
 end() {
-	TO[$1]=$EPOCHREALTIME
 	traffic_stop "$1"
 	record "$1" last_line "$(log_lines)"
 }
 
+# piece WAY TRAFFIC COMMAND…: measured while the command runs.
+piece() {
+	local way=$1 traffic=$2 from=$EPOCHREALTIME
+	shift 2
+	"$@"
+	PIECES+=("$way $traffic $from $EPOCHREALTIME")
+}
+
 run_alone() {
-	begin "$1"
-	sleep $((DURATION / 2))
-	end "$1"
+	piece alone fill sleep $((DURATION / ROUNDS / 2))
 }
 
 run_fill() {
+	local round
 	begin fill
-	bench_fill_for "$DURATION" workers "$WORKERS"
+	for ((round = 0; round < ROUNDS; round++)); do
+		run_alone
+		piece fill fill bench_fill_for $((DURATION / ROUNDS)) workers "$WORKERS"
+		bench_fill_pause
+	done
+	run_alone
 	end fill
 	record fill rows "$(bench_rows_filled)"
 	bench_fill_end
 	record fill jobs "$BENCH_FILLS"
 }
 
-run_keys() {
+fill_keys() {
 	local pid
-	sql -U shop_owner main "ALTER TABLE public.bench ADD COLUMN v text"
-	begin keys
 	PGOPTIONS="-c synchronous_commit=off" psql_at main -U shop_owner -c "CALL public.fill_keys(10000)" >"$WORK/keys.out" 2>&1 &
 	pid=$!
 	wait_gone "$pid" "$DURATION" || true
-	end keys
 	sql main "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE query LIKE 'CALL public.fill_keys%'" >/dev/null
 	wait "$pid" || true
+}
+
+run_keys() {
+	sql -U shop_owner main "ALTER TABLE public.bench ADD COLUMN v text"
+	begin keys
+	piece keys keys fill_keys
+	end keys
 	record keys rows "$(sql main "SELECT count(v) FROM public.bench")"
+}
+
+# seconds WAY: measured, in all.
+seconds() {
+	printf '%s\n' "${PIECES[@]}" | awk -v way="$1" '$1 == way { sum += $4 - $3 } END { print sum + 0 }'
 }
 
 # latencies WAY [SKIP [WHAT]]: of all its transactions after the first SKIP seconds.
 latencies() {
-	local part
-	for part in "${!FROM[@]}"; do
-		if [[ $part == "$1" || $part == "$1"[12] ]]; then
-			traffic_latencies "$part" "$(calculate "${FROM[$part]} + ${2:-0}" %.6f)" "${TO[$part]}" "${3:-ms}"
+	local skip=${2:-0} way traffic from to
+	while read -r way traffic from to; do
+		if [[ $way == "$1" ]]; then
+			traffic_latencies "$traffic" "$(calculate "$from + ($skip > 0 ? $skip : 0)" %.6f)" "$to" "${3:-ms}"
+			skip=$(calculate "$skip - ($to - $from)" %.6f)
 		fi
-	done | percentiles
+	done < <(printf '%s\n' "${PIECES[@]}")
 }
 
-# What the measurements come to: of each way count, mean, p50, p99, p999, max, executing, late_mean; of the halves alone, p99.
+# stretches WAY: records the p99 of each of its whole stretches.
+stretches() {
+	local way traffic from to at _ p99
+	while read -r way traffic from to; do
+		for ((at = 0; at + STRETCH <= ${to%.*} - ${from%.*}; at += STRETCH)); do
+			if [[ $way == "$1" ]]; then
+				read -r _ _ _ p99 _ < <(traffic_latencies "$traffic" "$(calculate "$from + $at" %.6f)" \
+					"$(calculate "$from + $at + $STRETCH" %.6f)" | percentiles)
+				record "$way" stretch "$p99"
+			fi
+		done
+	done < <(printf '%s\n' "${PIECES[@]}")
+}
+
+# What the measurements come to: of each way count, mean, p50, p99, p999, max, executing, stretch; late_mean of the fill.
 evaluate() {
 	local way numbers measure measures=(count mean p50 p99 p999 max)
 	for way in alone fill keys; do
-		read -ra numbers < <(latencies "$way")
+		read -ra numbers < <(latencies "$way" | percentiles)
 		for measure in "${!measures[@]}"; do
 			record "$way" "${measures[measure]}" "${numbers[measure]}"
 		done
-		read -r _ numbers _ < <(latencies "$way" 0 executing)
+		read -r _ numbers _ < <(latencies "$way" 0 executing | percentiles)
 		record "$way" executing "$numbers"
+		stretches "$way"
 	done
-	for way in alone1 alone2; do
-		read -ra numbers < <(latencies "$way")
-		record "$way" p99 "${numbers[3]}"
-	done
-	read -r _ numbers _ < <(latencies fill "$SETTLE")
+	read -r _ numbers _ < <(latencies fill "$SETTLE" | percentiles)
 	record fill late_mean "$numbers"
 	for way in fill keys; do
 		read -ra numbers < <(traffic_waits "$(last "$way" first_line)" "$(last "$way" last_line)" | cut -d ' ' -f 1 | percentiles)
@@ -119,10 +154,11 @@ table_row() {
 	local way=$1 waits=- speed=-
 	if [[ $way != alone ]]; then
 		waits="$(last "$way" waits), longest $(calculate "$(last "$way" longest)" %.0f) ms"
-		speed=$(calculate "$(last "$way" rows) / (${TO[$way]} - ${FROM[$way]})" %.0f)
+		speed=$(calculate "$(last "$way" rows) / $(seconds "$way")" %.0f)
 	fi
-	printf '| %s | %d | %.2f | %.2f | %.2f | %.2f | %.2f | %.1f | %s | %s |\n' "${TITLES[$way]}" "$(last "$way" count)" "$(last "$way" mean)" \
-		"$(last "$way" executing)" "$(last "$way" p50)" "$(last "$way" p99)" "$(last "$way" p999)" "$(last "$way" max)" "$waits" "$speed"
+	printf '| %s | %d | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f | %.1f | %s | %s |\n' "${TITLES[$way]}" "$(last "$way" count)" "$(last "$way" mean)" \
+		"$(last "$way" executing)" "$(last "$way" p50)" "$(median "$way" stretch)" "$(last "$way" p99)" "$(last "$way" p999)" "$(last "$way" max)" \
+		"$waits" "$speed"
 }
 
 # over MEASURE: by how many per cent it is more beside the fill than alone.
@@ -133,17 +169,18 @@ over() {
 report() {
 	heading "$(thousands "$ROWS") rows, three secondary indexes, $RATE transactions/s$CAPACITY; milliseconds"
 	echo
-	echo "| beside it | transactions | mean | executing | p50 | p99 | p99.9 | max | lock waits for the fill over 20 ms | rows filled/s |"
-	echo "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+	echo "| beside it | transactions | mean | executing | p50 | p99 of $STRETCH s | p99 | p99.9 | max | lock waits for the fill over 20 ms | rows filled/s |"
+	echo "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 	table_row alone
 	table_row fill
 	table_row keys
 	echo
-	echo "Alone the p99 was $(calculate "$(last alone1 p99)" %.2f) before and $(calculate "$(last alone2 p99)" %.2f) after: that is how much it tells here."
-	echo "Measured for $(calculate "${TO[fill]} - ${FROM[fill]}" %.0f) s of $(last fill jobs) job(s), $(calculate "${TO[keys]} - ${FROM[keys]}" %.0f) s of key ranges."
+	echo "The p99 of $STRETCH s is the median over all stretches: what the machine does for a while by itself, to either, is not in it."
+	echo "Measured for $(calculate "$(seconds alone)" %.0f) s alone and $(calculate "$(seconds fill)" %.0f) s of $(last fill jobs) job(s) in turns, $(calculate "$(seconds keys)" %.0f) s of key ranges."
 	bench_machine
 	echo
-	require "p99 over that of the application alone, %" "$(over p99)" at-most 10
+	require "p99 of $STRETCH s over that of the application alone, %" \
+		"$(calculate "100 * ($(median fill stretch) / $(median alone stretch) - 1)" %.1f)" at-most 10
 	require "mean over that of the application alone, after the first $SETTLE s, %" "$(over late_mean mean)" at-most $((MAX_IMPACT + 5))
 	require "longest wait for the fill, ms" "$(calculate "$(last fill longest)" %.0f)" at-most 200
 }
@@ -162,14 +199,8 @@ if [[ -z $RATE ]]; then
 	bench_fresh 3
 fi
 daemon_start
-step "the application alone"
-run_alone alone1
-step_done
-step "beside backfilld"
+step "the application alone and beside backfilld, in turns"
 run_fill
-step_done
-step "the application alone, again"
-run_alone alone2
 step_done
 bench_fresh 3
 step "beside key ranges"

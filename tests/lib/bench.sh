@@ -10,7 +10,9 @@
 #	bench_await NAME [MILLISECONDS]    until the job is done (true), or the time is up (false, where there is a time)
 #	bench_fill_times NAME              seconds `FILL WHOLE`: first batch to end of last sweep; INSERT to done
 #	bench_fill WAY WORKERS             a whole job beside nothing else, recorded as WAY's seconds, whole, rss, cpu and sizes
-#	bench_fill_for SECONDS [COLUMN VALUE]…    job after job, each with a column of its own, until the time is up; $BENCH_FILLS is how many
+#	bench_fill_for SECONDS [COLUMN VALUE]…    job after job, each with a column of its own, until the time is up; $BENCH_FILLS is how many;
+#	                                   one that was paused goes on first
+#	bench_fill_pause                   pauses the last of them where it is not done; nothing of it runs anymore
 #	bench_rows_filled                  by all of those
 #	bench_fill_end                     stops the last of them for good where it is not done, and the daemon
 #	bench_verify WHAT [ROWS]           every row has its value
@@ -158,7 +160,9 @@ bench_fill() {
 bench_fill_for() {
 	local until=$((${EPOCHREALTIME/./} / 1000 + $1 * 1000)) left
 	shift
-	BENCH_FILLS=0
+	if [[ $(bench_steer pause run) == fill-* ]]; then
+		bench_await "fill-$BENCH_JOBS" $((until - ${EPOCHREALTIME/./} / 1000)) || return 0
+	fi
 	while left=$((until - ${EPOCHREALTIME/./} / 1000)) && ((left > 0)); do
 		BENCH_FILLS=$((BENCH_FILLS + 1))
 		BENCH_JOBS=$((BENCH_JOBS + 1))
@@ -167,8 +171,21 @@ bench_fill_for() {
 	done
 }
 
+# bench_steer FROM TO: the last job, where it is not done; prints its name if so.
+bench_steer() {
+	sql main "UPDATE backfill.job SET wanted = '$2'
+		WHERE name = 'fill-$BENCH_JOBS' AND wanted = '$1' AND stage NOT IN ('done', 'failed') RETURNING name"
+}
+
+bench_fill_pause() {
+	bench_steer run pause >/dev/null
+	until [[ $(sql main "SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE usename = 'backfilld_shop' AND state <> 'idle'") == 0 ]]; do
+		sleep 0.2
+	done
+}
+
 bench_fill_end() {
-	sql main "UPDATE backfill.job SET wanted = 'pause' WHERE name = 'fill-$BENCH_JOBS' AND stage NOT IN ('done', 'failed')"
+	bench_steer run pause >/dev/null
 	daemon_stop
 }
 

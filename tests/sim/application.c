@@ -8,7 +8,7 @@
 
 void application_start(struct application *application, const struct application_plan *plan, uint64_t seed)
 {
-	*application = (struct application){.plan = plan, .dice.state = seed + 7, .factor = 1};
+	*application = (struct application){.plan = plan, .dice.state = seed + 7, .factor = 1, .wandering = 1};
 	for (size_t i = 0; i < APPLICATION_SESSIONS; i++)
 		application->sessions[i].told_ms = 1000.0 * (double)i / APPLICATION_SESSIONS;
 }
@@ -30,13 +30,15 @@ void application_step(struct application *application, double ms, double step_ms
 {
 	const struct application_plan *plan = application->plan;
 	double per_s = curve_at(&plan->per_s, ms / 1e3);
-	double base_ms = curve_at(&plan->base_ms, ms / 1e3);
+	double base_ms = curve_at(&plan->base_ms, ms / 1e3) * application->wandering;
 	double mean_ms = base_ms * (1 + curve_at(&plan->slope, ms / 1e3) * executing);
 	double count;
 
 	if (ms >= application->next_factor_ms) {
 		application->next_factor_ms = ms + 1000;
 		application->factor = dice_factor(&application->dice, plan->noise);
+		if (plan->wander > 0)
+			application->wandering = drift_next(&application->drift, &application->dice, plan->wander);
 	}
 	count = dice_count(&application->dice, per_s * step_ms / 1e3);
 	application->mean_busy = per_s / 1e3 * mean_ms;

@@ -27,6 +27,8 @@ struct application {
 	double transactions; /* told */
 	double active_ms;
 	double factor; /* of this second's noise */
+	struct drift drift;
+	double wandering; /* factor, in this second */
 	double next_factor_ms;
 	double mean_busy;      /* sessions executing, on average */
 	double spent;          /* milliseconds executing, without noise */

@@ -10,7 +10,7 @@
 /* A batch may begin so long after the reason against it arose: one pulse and what it takes to judge it. */
 #define LATE_MS (100 + 250)
 /* All that the server counts of a batch (impact.h). */
-#define COMMIT_COUNTS_MS 0.05
+#define COMMIT_COUNTS_MS 0.04
 /* Without its page image. */
 #define RECORD_BYTES 100.0
 /* Its own statement and bookmark. */
@@ -124,6 +124,8 @@ static void end_batch(struct filler *filler, int64_t now_ms)
 
 	plant->pages_since += filler->batch_pages;
 	job->pages += filler->batch_pages;
+	if (!plant->scenario->fill.counted_late)
+		filler->session.told_ms = -INFINITY;
 	application_count(filler->application, &filler->session, plant->ms, 1, COMMIT_COUNTS_MS);
 	sizer_learn(sizer_now(filler), filler->batch_pages, filler->batch_ms, batch.wal_bytes, now_ms);
 	if (filler->rival)

@@ -42,6 +42,8 @@ struct application_plan {
 	struct curve base_ms; /* their mean time without us */
 	struct curve slope;   /* share by which it rises for each batch that executes: 0.5 is 50 % */
 	double noise;         /* of the mean time, second by second: standard deviation as a share of it */
+	double
+		wander; /* of the mean time without us, over ten seconds or so: as of a machine with others on it */
 };
 
 /* What filling costs. */
@@ -56,6 +58,7 @@ struct fill_plan {
 	int passes;
 	int window_pages;
 	double turnaround_ms; /* between two batches: network and commit */
+	bool counted_late;    /* as before PostgreSQL 15: not when a batch ends, but within a second or so */
 };
 
 struct job_plan {

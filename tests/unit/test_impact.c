@@ -36,6 +36,7 @@ struct scene {
 	int64_t busy_sessions;
 	bool unreadable;
 	int most_percent;
+	struct signals_traffic told; /* by the last survey */
 };
 
 static void scene_begin(struct scene *scene, int most_percent)
@@ -58,7 +59,7 @@ static void scene_reset(struct scene *scene)
 
 static void scene_look(struct scene *scene)
 {
-	struct signals_traffic traffic = {
+	scene->told = (struct signals_traffic){
 		.counted_ms = scene->unreadable ? 0 : scene->now_ms,
 		.busy_sessions = scene->busy_sessions,
 		.transactions = (int64_t)scene->transactions + scene->looking + scene->own.transactions,
@@ -66,7 +67,14 @@ static void scene_look(struct scene *scene)
 		.active_ms = scene->active_ms,
 	};
 
-	impact_sample(&scene->impact, &traffic, &scene->own, scene->most_percent, scene->now_ms);
+	impact_sample(&scene->impact, &scene->told, &scene->own, scene->most_percent, scene->now_ms);
+}
+
+/* Between two surveys other signals are sampled: the last one's counters are told again. */
+static void scene_tell_again(struct scene *scene)
+{
+	scene->now_ms += 100;
+	impact_sample(&scene->impact, &scene->told, &scene->own, scene->most_percent, scene->now_ms);
 }
 
 static void scene_look_soon(struct scene *scene)
@@ -86,6 +94,7 @@ static void scene_second(struct scene *scene, double per_s, double each_ms, doub
 	if (!impact_pauses(&scene->impact)) {
 		scene->own.steered_ms += 1000.0 * batches;
 		scene->own.transactions += (int64_t)(10 * batches);
+		scene->active_ms += 0.04 * (int64_t)(10 * batches); /* their COMMITs */
 	}
 	scene_look(scene);
 }
@@ -104,7 +113,7 @@ static void play(struct scene *scene, const struct stretch *stretch)
 		if (stretch->also == RESET)
 			scene_reset(scene);
 		if (stretch->also == DISTURB)
-			impact_disturb(&scene->impact);
+			impact_disturb(&scene->impact, scene->now_ms);
 		scene->busy_sessions = stretch->also == AT_WORK;
 		scene->unreadable = stretch->also == UNREADABLE || stretch->also == UNREADABLE_SOON;
 		for (int second = 0; second < stretch->seconds; second++) {
@@ -210,6 +219,28 @@ static void a_disturbed_window_tells_nothing(void **state)
 	/* the same undisturbed is the application's */
 	play(&scene, (const struct stretch[]){{3, 100, 9, 0.1, NOTHING}, {0}});
 	assert_true(scene.impact.percent > 50);
+}
+
+/* A VACUUM of ours ends between two surveys: the next one tells its time, and what is sampled before that the
+ * counters of the time before. */
+static void what_ended_between_two_surveys_tells_nothing(void **state)
+{
+	(void)state;
+	for (int after_s = 0; after_s < 4; after_s++) {
+		struct scene scene;
+
+		scene_begin(&scene, 10);
+		play(&scene, (const struct stretch[]){{7 + after_s, 100, 2, 0.1, NOTHING}, {0}});
+		assert_int_equal(scene.impact.phase, IMPACT_RUNNING);
+		impact_disturb(&scene.impact, scene.now_ms);
+		for (int pulse = 0; pulse < 5; pulse++)
+			scene_tell_again(&scene);
+		scene.active_ms += 5000;
+		play(&scene, (const struct stretch[]){{4, 100, 2, 0.1, NOTHING}, {0}});
+		assert_int_equal(scene.impact.phase, IMPACT_RUNNING);
+		if (fabs(scene.impact.percent) > 0.01)
+			fail_msg("%d s after: impact %g %%", after_s, scene.impact.percent);
+	}
 }
 
 static void after_a_statistics_reset_it_goes_on_as_before(void **state)
@@ -343,7 +374,7 @@ static void whatever_it_is_told_it_talks_sense(void **state)
 			if (what == 0)
 				scene_reset(&scene);
 			if (what == 1)
-				impact_disturb(&scene.impact);
+				impact_disturb(&scene.impact, scene.now_ms);
 			if (what == 2)
 				scene.most_percent = (int)any(0, 100);
 			if (what == 3) /* told too late */
@@ -366,6 +397,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_phase_it_is_in),
 		cmocka_unit_test(a_disturbed_window_tells_nothing),
+		cmocka_unit_test(what_ended_between_two_surveys_tells_nothing),
 		cmocka_unit_test(after_a_statistics_reset_it_goes_on_as_before),
 		cmocka_unit_test(max_impact_0_looks_at_nothing),
 		cmocka_unit_test(an_application_is_slowed_by_no_more_than_was_allowed),
