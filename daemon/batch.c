@@ -148,9 +148,14 @@ static void add_after(struct script *script, const struct batch_order *order)
 	script_bind(script, order->leaf ? NULL : order->job->table_name);
 }
 
+bool batch_hands_in(int server_version)
+{
+	return server_version >= HAND_IN_SINCE;
+}
+
 void batch_add_hand_in(struct script *script, int server_version)
 {
-	if (server_version >= HAND_IN_SINCE)
+	if (batch_hands_in(server_version))
 		script_add_prepared(script, sql_hand_in);
 }
 
@@ -181,7 +186,7 @@ void batch_add(struct script *script, const struct batch_order *order)
 
 int batch_statements(const struct batch_order *order)
 {
-	return AFTER_AT + 1 + (order->relation->server_version >= HAND_IN_SINCE) + 1;
+	return AFTER_AT + 1 + batch_hands_in(order->relation->server_version) + 1;
 }
 
 int64_t batch_deadline_ms(const struct batch_order *order)

@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "common/memory.h"
+#include "daemon/batch.h"
 #include "daemon/queue.h"
 #include "daemon/vacuum.h"
 
@@ -96,8 +97,8 @@ bool cleaner_consider(struct cleaner *cleaner, struct member *table, double part
 		return false;
 	if (table->rows <= 0 || (double)table->rows_moved < VACUUM_AFTER_SHARE * table->rows)
 		return false;
-	/* Before 15 the time of the one before is told only now. */
-	pace_disturb(task->pace, clock_ms());
+	if (!batch_hands_in(task->relation.server_version))
+		pace_disturb(task->pace, clock_ms()); /* the time of the one before is told only now */
 	cleaner->busy = true;
 	cleaner->oid = table->oid;
 	memory_set_text(&cleaner->table, table->name);

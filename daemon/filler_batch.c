@@ -206,7 +206,7 @@ static void got_volley(void *owner, const struct reply *reply)
 /* Several at once only while nothing is in their way. */
 static int volley_most(const struct filler *filler, const struct pace_verdict *verdict)
 {
-	bool limited = verdict->batch_part < 1.0 || verdict->batch_bytes < SIZER_MOST_BYTES;
+	bool limited = verdict->part < 1.0 || verdict->batch_bytes < SIZER_MOST_BYTES;
 
 	return limited || filler->refusals > 0 || filler->retries > 0 ? 1 : volley_size(&filler->volley);
 }
@@ -214,7 +214,7 @@ static int volley_most(const struct filler *filler, const struct pace_verdict *v
 static void ask_volley(struct filler *filler, const struct pace_verdict *verdict)
 {
 	struct sizer *sizer = filler_sizer(filler, filler->window.bookmark.pass);
-	double ms = filler->task->job.knobs.batch_ms * verdict->batch_part;
+	double ms = sizer_batch_ms(filler->task->job.knobs.batch_ms, verdict->part, filler->volley.trip_ms);
 	struct batch_order order = order_of(filler);
 
 	sizer->target_ms = filler->task->job.knobs.batch_ms;

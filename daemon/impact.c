@@ -18,6 +18,8 @@
 #define BASELINE_FIRST_EVERY_MS 12000
 /* So long a baseline without enough transactions: there is no application to speak of. */
 #define BASELINE_MOST_MS 4500
+/* And without one in which nothing else of ours ran. */
+#define BASELINE_LONGEST_MS 10000
 #define AIM 0.8
 #define FIRST_DUTY 0.15
 /* One look that finds nobody says little: of a few sessions all may rest at a moment. */
@@ -58,7 +60,7 @@
 void impact_start(struct impact *impact, int64_t now_ms)
 {
 	*impact = (struct impact){.phase_since_ms = now_ms,
-		.disturbed_ms = now_ms - SETTLE_MS,
+		.unsettled_ms = now_ms - SETTLE_MS,
 		.looked_ms = now_ms,
 		.percent = NAN,
 		.duty = FIRST_DUTY};
@@ -241,6 +243,19 @@ static void learn_impact(struct impact *impact, const struct done *done, int mos
 	steer(impact, most_percent);
 }
 
+/* Without a window that tells something the fill does not pause for ever: what was known is good enough. */
+static void end_vain_pause(struct impact *impact, int64_t now_ms)
+{
+	if (impact->phase != IMPACT_BASELINE || now_ms - impact->phase_since_ms <= BASELINE_LONGEST_MS)
+		return;
+	if (impact->baselines == 0) {
+		give_up_measuring(impact, now_ms);
+		return;
+	}
+	impact->baseline_at_ms = now_ms;
+	enter(impact, IMPACT_RUNNING, now_ms);
+}
+
 static void judge_baseline(struct impact *impact, const struct done *done, int64_t now_ms)
 {
 	if (enough(impact, done)) {
@@ -298,7 +313,7 @@ static bool is_settled(const struct impact *impact, const struct signals_traffic
 {
 	bool quick = impact->phase == IMPACT_UNKNOWN || impact->phase == IMPACT_QUIET;
 
-	return traffic->counted_ms - impact->disturbed_ms >= SETTLE_MS &&
+	return traffic->counted_ms - impact->unsettled_ms >= SETTLE_MS &&
 		   (quick || traffic->counted_ms - impact->phase_since_ms >= SETTLE_MS);
 }
 
@@ -355,6 +370,7 @@ void impact_sample(struct impact *impact, const struct signals_traffic *traffic,
 	if (impact->phase == IMPACT_UNKNOWN)
 		look_for_anybody(impact, traffic);
 	if (!impact->window.open) {
+		end_vain_pause(impact, now_ms);
 		if (is_settled(impact, traffic))
 			begin_window(impact, traffic, own);
 		return;
@@ -377,6 +393,6 @@ bool impact_pauses(const struct impact *impact)
 
 void impact_disturb(struct impact *impact, int64_t now_ms)
 {
-	impact->disturbed_ms = now_ms;
+	impact->unsettled_ms = now_ms;
 	impact->window.open = false;
 }

@@ -84,7 +84,7 @@ struct impact {
 	int64_t looked_ms;      /* surveys since then, while nothing else is known: */
 	int looks;              /* so many, */
 	bool seen;              /* and one found somebody at work */
-	int64_t disturbed_ms;   /* when a statement of ours that is no batch last ended */
+	int64_t unsettled_ms;   /* what was counted until then is nobody's to tell */
 	bool paused_in_vain;    /* the last pause found too few transactions to measure */
 	bool assured;           /* the last baseline was asked for in doubt, and told nothing new */
 	double innovation;      /* of the last baseline, as a share of it */
@@ -110,8 +110,8 @@ void impact_sample(struct impact *impact, const struct signals_traffic *traffic,
 /* No batch may start: the baseline is being learnt. */
 bool impact_pauses(const struct impact *impact) MUST_USE;
 
-/* A statement of ours that is no batch has ended: what the counters tell of the time until now, nobody knows
- * whose it is. */
+/* Of what the counters tell of the time until now nobody knows whose it is: a long statement of ours has ended
+ * and is among it. */
 void impact_disturb(struct impact *impact, int64_t now_ms);
 
 #endif

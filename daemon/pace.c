@@ -17,12 +17,6 @@
 /* Batches shrink with what is allowed: none writes more than it may in so long. */
 #define BATCH_S 0.12
 #define LEAST_BATCH_BYTES (64.0 * 1024.0)
-/* Who meets a batch on its processor waits until it ends: of the transactions that met batches of 1, 2 and 3
- * ms every tenth took 1.5, 2.2 and 2.5 ms and more, where 0.6 ms were usual (pgbench, two processors). So
- * where the application leaves little of the time batches are far shorter than in proportion, so far as what
- * one costs by itself (0.3 ms) allows. */
-#define LEAST_BATCH_PART 0.01
-#define BATCH_PART_POWER 4.0
 #define USUAL_WEIGHT 0.3
 #define FORGET_AFTER_MS 60000
 #define FORGET_SPEED 0.99 /* with each batch */
@@ -119,9 +113,10 @@ static bool remembers(const struct pace *pace, int64_t now_ms)
 
 static void begin(struct pace *pace, int64_t now_ms)
 {
-	if (!remembers(pace, now_ms))
+	if (remembers(pace, now_ms))
+		impact_disturb(&pace->impact, now_ms);
+	else
 		impact_start(&pace->impact, now_ms);
-	impact_disturb(&pace->impact, now_ms);
 	pace->divided_ms = now_ms;
 }
 
@@ -328,7 +323,7 @@ static double bytes_a_second(const struct pace_share *share)
 void pace_ask(struct pace_share *share, int64_t now_ms, struct pace_verdict *ret_verdict)
 {
 	double bytes = bytes_a_second(share) * BATCH_S / share->wish.fillers;
-	double part = share->accounts[PACE_TIME].bucket.rate / 1000.0;
+	double part = share->accounts[PACE_TIME].bucket.rate / 1000.0 / share->wish.fillers;
 	bool held = is_held(share, now_ms);
 	int64_t wait_ms;
 
@@ -345,7 +340,7 @@ void pace_ask(struct pace_share *share, int64_t now_ms, struct pace_verdict *ret
 		.go = wait_ms == 0,
 		.wait_ms = wait_ms < ASK_AGAIN_MS ? wait_ms : ASK_AGAIN_MS,
 		.reason = share->reason.length > 0 ? text_is(&share->reason) : NULL,
-		.batch_part = fmin(fmax(pow(part, BATCH_PART_POWER), LEAST_BATCH_PART), 1.0),
+		.part = pace_looks(share) ? fmin(part, 1.0) : 1.0,
 		.batch_bytes = (int64_t)fmin(fmax(bytes, LEAST_BATCH_BYTES), (double)SIZER_MOST_BYTES),
 	};
 	if (!ret_verdict->go)

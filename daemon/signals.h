@@ -48,7 +48,7 @@ struct signals_horizon {
 
 /* The database's transactions, counted since some start, our own with them. */
 struct signals_traffic {
-	int64_t counted_ms;   /* clock when the counters were read; 0: never */
+	int64_t counted_ms;   /* clock when the counters were asked for; 0: never */
 	int connection;       /* by which: over another one it may be another server that counts */
 	int64_t transactions; /* committed and rolled back */
 	int64_t ours;         /* of these, those of monitor, watcher and control login since the daemon started */

@@ -7,6 +7,11 @@
 #define GROWTH_MOST 1.5
 #define EMERGENCY 5.0
 #define NO_GROWTH_MS 10000
+/* Who meets a batch on its processor waits until it ends: of the transactions that met batches of 1, 2 and 3
+ * ms every tenth took 1.5, 2.2 and 2.5 ms and more, where 0.6 ms were usual (pgbench, two processors).
+ * Shorter than this they are mostly what one costs by itself (0.4 ms). */
+#define LEAST_MS 1.0
+#define SHORTENING 4.0
 
 void sizer_start(struct sizer *sizer, int64_t pages, int64_t pages_most, int target_ms)
 {
@@ -72,6 +77,14 @@ void sizer_learn(struct sizer *sizer, int64_t pages, double ms, int64_t wal_byte
 	if (wanted > (double)sizer->pages && now_ms < sizer->no_growth_until_ms)
 		return;
 	set_pages(sizer, wanted);
+}
+
+double sizer_batch_ms(double most_ms, double part, double trip_ms)
+{
+	if (part >= 1.0)
+		return most_ms;
+	return fmin(
+		most_ms, fmax(fmax(most_ms * pow(part, SHORTENING), LEAST_MS), trip_ms * part / (1.0 - part)));
 }
 
 int64_t sizer_pages(struct sizer *sizer, double ms, int64_t bytes)

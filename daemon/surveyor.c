@@ -71,7 +71,7 @@ void surveyor_hurry(struct surveyor *surveyor)
 
 static void note(struct surveyor *surveyor, enum survey_part part, const struct reply *reply, size_t at)
 {
-	if (survey_read(&surveyor->survey, part, reply, at, clock_ms()))
+	if (survey_read(&surveyor->survey, part, reply, at, surveyor->asked_ms))
 		outages_end(surveyor->outages, part);
 	else
 		outages_begin(surveyor->outages, part, survey_missing_rights(session_user(surveyor->session)));

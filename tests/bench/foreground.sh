@@ -6,13 +6,13 @@ usage() {
 	cat <<-TEXT
 		Usage: tests/bench/foreground.sh [OPTION]…
 		  --rows NUMBER      rows of the table (default 1000000)
-		  --seconds NUMBER   how long each is measured (default 60); the promise about the mean takes 300
+		  --seconds NUMBER   how long the fill is measured, at least 20 (default 60); the promise about the mean takes 300
 		  --rate NUMBER      transactions a second (default: half of what the machine can do, measured first)
 		  --workers NUMBER   of the job (default 1)
 		  --help
 		The binary is build/daemon/backfilld, or what BACKFILLD says. The application is pgbench on the table that is filled:
 		4 clients, a fixed rate, an update and a select by key a transaction; its latencies count from when a transaction was
-		due. Stretches alone, half as long, alternate with stretches of the fill, which is paused meanwhile. When a job is
+		due. It is alone for half a minute, the fill runs for a minute, and so on: the job is paused meanwhile. When a job is
 		done before the time is up, another column is asked for. Key ranges of 10,000 rows start from a fresh table and end
 		with it. A wait for us is a lock wait that the server's own log says was for a session of the fill. Status 1 when a
 		requirement is missed.
@@ -33,7 +33,10 @@ MAX_IMPACT=10 # the default of max_impact
 bench_options "rows=ROWS seconds=DURATION rate=RATE workers=WORKERS" "$@"
 script_guard
 
-ROUNDS=5
+if ((DURATION < 20)); then
+	DURATION=20
+fi
+ROUNDS=$((DURATION < 120 ? 2 : DURATION / 60))
 STRETCH=$((DURATION / ROUNDS / 2 < 5 ? DURATION / ROUNDS / 2 : 5)) # seconds
 SETTLE=$((DURATION >= 60 ? 30 : DURATION / 2))
 PIECES=() # "WAY TRAFFIC FROM TO" of each, seconds since 1970
@@ -106,27 +109,23 @@ seconds() {
 
 # latencies WAY [SKIP [WHAT]]: of all its transactions after the first SKIP seconds.
 latencies() {
-	local skip=${2:-0} way traffic from to
-	while read -r way traffic from to; do
-		if [[ $way == "$1" ]]; then
-			traffic_latencies "$traffic" "$(calculate "$from + ($skip > 0 ? $skip : 0)" %.6f)" "$to" "${3:-ms}"
-			skip=$(calculate "$skip - ($to - $from)" %.6f)
-		fi
-	done < <(printf '%s\n' "${PIECES[@]}")
+	local skip=${2:-0} traffic from to _
+	while read -r _ traffic from to; do
+		traffic_latencies "$traffic" "$(calculate "$from + ($skip > 0 ? $skip : 0)" %.6f)" "$to" "${3:-ms}"
+		skip=$(calculate "$skip - ($to - $from)" %.6f)
+	done < <(printf '%s\n' "${PIECES[@]}" | grep "^$1 ")
 }
 
 # stretches WAY: records the p99 of each of its whole stretches.
 stretches() {
 	local way traffic from to at _ p99
 	while read -r way traffic from to; do
-		for ((at = 0; at + STRETCH <= ${to%.*} - ${from%.*}; at += STRETCH)); do
-			if [[ $way == "$1" ]]; then
-				read -r _ _ _ p99 _ < <(traffic_latencies "$traffic" "$(calculate "$from + $at" %.6f)" \
-					"$(calculate "$from + $at + $STRETCH" %.6f)" | percentiles)
-				record "$way" stretch "$p99"
-			fi
+		for ((at = 0; at + STRETCH <= $(calculate "$to - $from" %d); at += STRETCH)); do
+			read -r _ _ _ p99 _ < <(traffic_latencies "$traffic" "$(calculate "$from + $at" %.6f)" \
+				"$(calculate "$from + $at + $STRETCH" %.6f)" | percentiles)
+			record "$way" stretch "$p99"
 		done
-	done < <(printf '%s\n' "${PIECES[@]}")
+	done < <(printf '%s\n' "${PIECES[@]}" | grep "^$1 ")
 }
 
 # What the measurements come to: of each way count, mean, p50, p99, p999, max, executing, stretch; late_mean of the fill.

@@ -37,6 +37,7 @@ declare -A RESULTS=() # "WAY MEASURE" to the numbers of all rounds, blanks betwe
 BENCH_ROWS=0
 BENCH_JOBS=0
 BENCH_FILLS=0
+BENCH_PAUSED=""
 MISSED=0
 
 bench_options() {
@@ -160,8 +161,12 @@ bench_fill() {
 bench_fill_for() {
 	local until=$((${EPOCHREALTIME/./} / 1000 + $1 * 1000)) left
 	shift
-	if [[ $(bench_steer pause run) == fill-* ]]; then
+	if [[ -n $BENCH_PAUSED ]]; then
+		bench_steer run
+		BENCH_PAUSED=""
 		bench_await "fill-$BENCH_JOBS" $((until - ${EPOCHREALTIME/./} / 1000)) || return 0
+	else
+		BENCH_FILLS=0
 	fi
 	while left=$((until - ${EPOCHREALTIME/./} / 1000)) && ((left > 0)); do
 		BENCH_FILLS=$((BENCH_FILLS + 1))
@@ -171,21 +176,22 @@ bench_fill_for() {
 	done
 }
 
-# bench_steer FROM TO: the last job, where it is not done; prints its name if so.
+# bench_steer WANTED: what the last job is to do, where it is not done.
 bench_steer() {
-	sql main "UPDATE backfill.job SET wanted = '$2'
-		WHERE name = 'fill-$BENCH_JOBS' AND wanted = '$1' AND stage NOT IN ('done', 'failed') RETURNING name"
+	sql main "UPDATE backfill.job SET wanted = '$1' WHERE name = 'fill-$BENCH_JOBS' AND stage NOT IN ('done', 'failed')"
 }
 
 bench_fill_pause() {
-	bench_steer run pause >/dev/null
-	until [[ $(sql main "SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE usename = 'backfilld_shop' AND state <> 'idle'") == 0 ]]; do
+	bench_steer pause
+	BENCH_PAUSED=yes
+	until [[ $(sql main "SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE usename = 'backfilld_shop'") == 0 ]]; do
 		sleep 0.2
 	done
 }
 
 bench_fill_end() {
-	bench_steer run pause >/dev/null
+	bench_steer pause
+	BENCH_PAUSED=""
 	daemon_stop
 }
 

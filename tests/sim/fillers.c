@@ -10,7 +10,7 @@
 /* A batch may begin so long after the reason against it arose: one pulse and what it takes to judge it. */
 #define LATE_MS (100 + 250)
 /* All that the server counts of a batch (impact.h). */
-#define COMMIT_COUNTS_MS 0.04
+#define COMMIT_COUNTS_MS 0.05
 /* Without its page image. */
 #define RECORD_BYTES 100.0
 /* Its own statement and bookmark. */
@@ -82,8 +82,8 @@ static void begin_batch(struct filler *filler, const struct pace_verdict *verdic
 {
 	const struct fill_plan *fill = &filler->plant->scenario->fill;
 	struct sim_job *job = filler->job;
-	int pages =
-		(int)sizer_pages(sizer_now(filler), FILLERS_BATCH_MS * verdict->batch_part, verdict->batch_bytes);
+	double most_ms = sizer_batch_ms(FILLERS_BATCH_MS, verdict->part, fill->turnaround_ms);
+	int pages = (int)sizer_pages(sizer_now(filler), most_ms, verdict->batch_bytes);
 
 	if (pages > fill->window_pages - filler->page)
 		pages = fill->window_pages - filler->page;
@@ -139,7 +139,7 @@ static void end_batch(struct filler *filler, int64_t now_ms)
 
 static void ask(struct filler *filler, double ms, int64_t now_ms)
 {
-	struct pace_verdict verdict = {.batch_part = 1, .batch_bytes = SIZER_MOST_BYTES};
+	struct pace_verdict verdict = {.part = 1, .batch_bytes = SIZER_MOST_BYTES};
 
 	if (filler->rival) {
 		verdict.wait_ms = rival_ask(filler->rival, now_ms);

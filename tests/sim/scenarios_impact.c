@@ -2,9 +2,8 @@
 
 #include <math.h>
 
-/* Of the duty that would just be allowed, so much is to be used, however the dice fall: over eight throws it
- * is 0.6 to 0.8 on average, and the least of a throw 0.42. */
-#define LEAST_PART_OF_DUTY 0.4
+/* Of the duty that would just be allowed, so much is to be used. */
+#define LEAST_PART_OF_DUTY 0.55
 /* Of the time; who executes for less is promised what he would be if he did. */
 #define PROMISED_FROM 0.2
 

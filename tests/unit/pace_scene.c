@@ -95,12 +95,12 @@ static void scene_work(struct scene *scene, struct scene_job *job)
 	}
 	pace_ask(job->share, scene->now_ms, &verdict);
 	assert_int_equal(verdict.go, verdict.wait_ms == 0);
-	assert_true(verdict.batch_part > 0.0 && verdict.batch_part <= 1.0);
+	assert_true(verdict.part > 0.0 && verdict.part <= 1.0);
 	assert_in_range(verdict.batch_bytes, 1, SIZER_MOST_BYTES);
 	if (!verdict.go)
 		return;
-	job->batch.ms = fmax(
-		fmin(job->batch_ms * verdict.batch_part, (double)verdict.batch_bytes / (job->speed * MB) * 1000.0),
+	job->batch.ms = fmax(fmin(sizer_batch_ms(job->batch_ms, verdict.part, 0.0),
+							 (double)verdict.batch_bytes / (job->speed * MB) * 1000.0),
 		TICK_MS);
 	job->batch.ms = TICK_MS * ceil(job->batch.ms / TICK_MS);
 	job->batch.wal_bytes = (int64_t)(job->speed * MB * job->batch.ms / 1000.0);

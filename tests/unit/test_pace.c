@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "daemon/pace.h"
+#include "daemon/sizer.h"
 
 #include <math.h>
 
@@ -75,14 +76,15 @@ static void step_job(struct scene *scene, struct job *job)
 		pace_spend(job->share, &job->batch, scene->now_ms);
 		scene->signals.written += (uint64_t)job->batch.wal_bytes;
 		scene->transactions += 1.0;
-		scene->active_ms += 0.04; /* its COMMIT */
+		scene->active_ms += 0.05; /* its COMMIT, more or less */
 		job->executed_ms += job->batch.ms;
 	}
 	pace_ask(job->share, scene->now_ms, &verdict);
 	job->executes = verdict.go;
 	if (!verdict.go)
 		return;
-	job->batch.ms = fmin(BATCH_MS * verdict.batch_part, (double)verdict.batch_bytes / BYTES_PER_MS);
+	job->batch.ms =
+		fmin(sizer_batch_ms(BATCH_MS, verdict.part, 0.0), (double)verdict.batch_bytes / BYTES_PER_MS);
 	job->batch.wal_bytes = (int64_t)(job->batch.ms * BYTES_PER_MS);
 	job->batch.wal_records = job->batch.wal_bytes / 100;
 	job->until_ms = scene->now_ms + (int64_t)job->batch.ms;
@@ -201,7 +203,7 @@ static void a_job_that_does_not_look_is_none_of_those_that_do(void **state)
 	/* the application is a slower one beside the other job, and a tenth of that is more */
 	assert_busy(careful, 120, 0.6 * alone, 2.5 * alone);
 	pace_ask(careless->share, scene.now_ms, &verdict);
-	assert_float_equal(verdict.batch_part, 1.0, 0.0);
+	assert_float_equal(verdict.part, 1.0, 0.0);
 	scene_end(&scene);
 }
 

@@ -192,7 +192,7 @@ static void the_application_is_told_of_when_it_is_why(void **state)
 	pace_ask(scene.jobs[0].share, scene.now_ms, &verdict);
 	assert_false(verdict.go);
 	assert_string_equal(verdict.reason, "the application would be slowed by more than max_impact");
-	assert_true(verdict.batch_part < 1.0);
+	assert_true(verdict.part < 1.0);
 	scene_end(&scene);
 }
 

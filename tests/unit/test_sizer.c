@@ -57,6 +57,32 @@ static void what_a_sizer_learns_from_one_batch(void **state)
 	}
 }
 
+static void how_long_a_batch_should_execute(void **state)
+{
+	static const struct {
+		const char *what;
+		double most_ms, part, trip_ms;
+		double ms;
+	} cases[] = {
+		{"all the time", 100, 1, 0, 100},
+		{"all the time, from afar", 100, 1, 20, 100},
+		{"half of the time: far less than half as long", 100, 0.5, 0, 6.25},
+		{"a tenth: never less than what is worth it", 100, 0.1, 0, 1},
+		{"none", 100, 0, 20, 1},
+		{"short ones are not made longer", 0.5, 0.1, 20, 0.5},
+		{"from afar as long as the part takes", 100, 0.4, 30, 20},
+		{"but no longer than the most", 10, 0.9, 20, 10},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		double ms = sizer_batch_ms(cases[i].most_ms, cases[i].part, cases[i].trip_ms);
+
+		if (ms < 0.999 * cases[i].ms || ms > 1.001 * cases[i].ms)
+			fail_msg("%s: %g ms", cases[i].what, ms);
+	}
+}
+
 /* While little is allowed all batches are small; what a page costs then is learnt from these. */
 static void a_limit_does_not_keep_it_from_learning(void **state)
 {
@@ -170,6 +196,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_a_sizer_learns_from_one_batch),
+		cmocka_unit_test(how_long_a_batch_should_execute),
 		cmocka_unit_test(a_limit_does_not_keep_it_from_learning),
 		cmocka_unit_test(a_first_batch_is_within_the_most),
 		cmocka_unit_test(one_quick_batch_among_slow_ones_changes_nothing),
