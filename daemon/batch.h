@@ -45,8 +45,8 @@ int batch_statements(const struct batch_order *order) MUST_USE;
 /* When an answer must have come: beyond the statement's own timeout only a dead server stays silent. */
 int64_t batch_deadline_ms(const struct batch_order *order) MUST_USE;
 
-/* The session hands in its statistics with this transaction and not up to a second later, where the server lets
- * it (15 and newer). */
+/* The session hands in its statistics with this transaction and not up to a second later, where the server
+ * lets it (15 and newer). */
 bool batch_hands_in(int server_version) MUST_USE;
 void batch_add_hand_in(struct script *script, int server_version);
 

@@ -37,6 +37,8 @@ void cleaner_free(struct cleaner *cleaner)
 	if (!cleaner)
 		return;
 	session_forget(cleaner->task->session, cleaner);
+	if (cleaner->busy)
+		pace_vacuum_ended(cleaner->task->pace, clock_ms());
 	free(cleaner->table);
 	free(cleaner);
 }
@@ -76,7 +78,7 @@ static void vacuumed(void *owner, const struct reply *reply)
 
 	cleaner->busy = false;
 	cleaner->stopped_ms = 0;
-	pace_disturb(cleaner->task->pace, clock_ms()); /* its time is among the application's now */
+	pace_vacuum_ended(cleaner->task->pace, clock_ms()); /* its time is among the application's now */
 	if (why && why->kind == FAULT_BUSY && stopped) {
 		tell(cleaner, "vacuum", "ended early: the fill is over, autovacuum does the rest", duration_ms);
 	} else if (why && why->kind == FAULT_BUSY) {
@@ -99,6 +101,7 @@ bool cleaner_consider(struct cleaner *cleaner, struct member *table, double part
 		return false;
 	if (!batch_hands_in(task->relation.server_version))
 		pace_disturb(task->pace, clock_ms()); /* the time of the one before is told only now */
+	pace_vacuum_began(task->pace);
 	cleaner->busy = true;
 	cleaner->oid = table->oid;
 	memory_set_text(&cleaner->table, table->name);

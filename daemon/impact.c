@@ -60,6 +60,7 @@
 void impact_start(struct impact *impact, int64_t now_ms)
 {
 	*impact = (struct impact){.phase_since_ms = now_ms,
+		.statements = impact->statements,
 		.unsettled_ms = now_ms - SETTLE_MS,
 		.looked_ms = now_ms,
 		.percent = NAN,
@@ -284,6 +285,13 @@ static int64_t baseline_every_ms(const struct impact *impact, int most_percent)
 			   : BASELINE_EVERY_MS;
 }
 
+/* A pause in which a VACUUM goes on would take its share of the server for the application's own. */
+static bool is_baseline_due(const struct impact *impact, int most_percent, int64_t now_ms)
+{
+	return impact->statements == 0 &&
+		   now_ms - impact->baseline_at_ms > baseline_every_ms(impact, most_percent);
+}
+
 static void judge_window(struct impact *impact, const struct done *done, int most_percent, int64_t now_ms)
 {
 	switch (impact->phase) {
@@ -300,7 +308,7 @@ static void judge_window(struct impact *impact, const struct done *done, int mos
 	case IMPACT_RUNNING:
 		if (!enough(impact, done))
 			give_up_measuring(impact, now_ms);
-		else if (now_ms - impact->baseline_at_ms > baseline_every_ms(impact, most_percent))
+		else if (is_baseline_due(impact, most_percent, now_ms))
 			enter(impact, IMPACT_BASELINE, now_ms);
 		else
 			learn_impact(impact, done, most_percent);
@@ -313,6 +321,8 @@ static bool is_settled(const struct impact *impact, const struct signals_traffic
 {
 	bool quick = impact->phase == IMPACT_UNKNOWN || impact->phase == IMPACT_QUIET;
 
+	if (impact->phase == IMPACT_BASELINE && impact->statements > 0)
+		return false;
 	return traffic->counted_ms - impact->unsettled_ms >= SETTLE_MS &&
 		   (quick || traffic->counted_ms - impact->phase_since_ms >= SETTLE_MS);
 }
@@ -389,6 +399,13 @@ void impact_sample(struct impact *impact, const struct signals_traffic *traffic,
 bool impact_pauses(const struct impact *impact)
 {
 	return impact->phase == IMPACT_BASELINE;
+}
+
+void impact_accompany(struct impact *impact, bool began)
+{
+	impact->statements += began ? 1 : -1;
+	if (began && impact->phase == IMPACT_BASELINE)
+		impact->window.open = false;
 }
 
 void impact_disturb(struct impact *impact, int64_t now_ms)

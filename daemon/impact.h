@@ -11,7 +11,8 @@
  * COMMIT that waits for nobody, unless synchronous_commit says so (tests/server/pace_signals.sh). Its 0.04 ms
  * are taken off.
  * What single statements of ours take is counted when they end: long ones disturb the window. What a
- * transaction takes without us (the baseline) is learnt in short pauses of the fill and kept fresh. While
+ * transaction takes without us (the baseline) is learnt in short pauses of the fill and kept fresh, never
+ * while a VACUUM of ours goes on beside them. While
  * batches run, sums over the last half minute or so say
  *
  *	impact  = application's time / (its transactions × baseline) - 1
@@ -85,6 +86,7 @@ struct impact {
 	int looks;              /* so many, */
 	bool seen;              /* and one found somebody at work */
 	int64_t unsettled_ms;   /* what was counted until then is nobody's to tell */
+	int statements;         /* of ours that are no batches, at work now */
 	bool paused_in_vain;    /* the last pause found too few transactions to measure */
 	bool assured;           /* the last baseline was asked for in doubt, and told nothing new */
 	double innovation;      /* of the last baseline, as a share of it */
@@ -110,8 +112,12 @@ void impact_sample(struct impact *impact, const struct signals_traffic *traffic,
 /* No batch may start: the baseline is being learnt. */
 bool impact_pauses(const struct impact *impact) MUST_USE;
 
-/* Of what the counters tell of the time until now nobody knows whose it is: a long statement of ours has ended
- * and is among it. */
+/* A statement of ours that is no batch is at work beside them (a VACUUM), one more or (began false) one less:
+ * the application is not as fast then as without us. */
+void impact_accompany(struct impact *impact, bool began);
+
+/* Of what the counters tell of the time until now nobody knows whose it is: a long statement of ours has
+ * ended and is among it. */
 void impact_disturb(struct impact *impact, int64_t now_ms);
 
 #endif

@@ -380,6 +380,17 @@ void pace_spend(struct pace_share *share, const struct pace_batch *batch, int64_
 		share->full_speed = fmax(share->full_speed * FORGET_SPEED, share->accounts[PACE_TIME].used);
 }
 
+void pace_vacuum_began(struct pace *pace)
+{
+	impact_accompany(&pace->impact, true);
+}
+
+void pace_vacuum_ended(struct pace *pace, int64_t now_ms)
+{
+	impact_accompany(&pace->impact, false);
+	impact_disturb(&pace->impact, now_ms);
+}
+
 void pace_disturb(struct pace *pace, int64_t now_ms)
 {
 	impact_disturb(&pace->impact, now_ms);

@@ -37,8 +37,8 @@ struct pace_verdict {
 	bool go;
 	int64_t wait_ms; /* ask again after this; 0 when it goes */
 	const char
-		*reason;       /* a sentence, on loan until the next call: what holds it back; NULL: nothing, or only
-						  its turn. Also said while it goes, when it had to wait for most of the last seconds */
+		*reason; /* a sentence, on loan until the next call: what holds it back; NULL: nothing, or only
+					its turn. Also said while it goes, when it had to wait for most of the last seconds */
 	double part; /* of the time that batches of a connection may execute, as the application allows; 1: all */
 	int64_t batch_bytes; /* the most WAL that it should write */
 };
@@ -70,7 +70,11 @@ void pace_ask(struct pace_share *share, int64_t now_ms, struct pace_verdict *ret
 /* A batch of the job has ended. */
 void pace_spend(struct pace_share *share, const struct pace_batch *batch, int64_t now_ms);
 
-/* Something else of ours has kept a session busy (a VACUUM): the application's time is not to be told for a
+/* A VACUUM of ours begins beside the batches, or has ended. */
+void pace_vacuum_began(struct pace *pace);
+void pace_vacuum_ended(struct pace *pace, int64_t now_ms);
+
+/* Something else of ours has kept a session busy (an ANALYZE): the application's time is not to be told for a
  * while. */
 void pace_disturb(struct pace *pace, int64_t now_ms);
 

@@ -267,6 +267,29 @@ static void a_pause_that_is_disturbed_all_the_time_ends(void **state)
 	}
 }
 
+static void beside_a_vacuum_no_baseline_is_learnt(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	scene_begin(&scene, 10);
+	play(&scene, (const struct stretch[]){{10, 100, 2, 0.1, NOTHING}, {0}});
+	impact_accompany(&scene.impact, true);
+	play(&scene, (const struct stretch[]){{30, 100, 2, 0.1, NOTHING}, {0}});
+	assert_int_equal(scene.impact.phase, IMPACT_RUNNING);
+	impact_accompany(&scene.impact, false);
+	play(&scene, (const struct stretch[]){{2, 100, 2, 0.1, NOTHING}, {0}});
+	assert_int_equal(scene.impact.phase, IMPACT_BASELINE);
+	/* one that begins in the pause */
+	impact_accompany(&scene.impact, true);
+	play(&scene, (const struct stretch[]){{6, 100, 3, 0, NOTHING}, {0}});
+	impact_accompany(&scene.impact, false);
+	impact_disturb(&scene.impact, scene.now_ms);
+	play(&scene, (const struct stretch[]){{4, 100, 2, 0, NOTHING}, {0}});
+	assert_int_equal(scene.impact.phase, IMPACT_RUNNING);
+	assert_true(fabs(scene.impact.baseline_ms - 2.0) < 1e-6);
+}
+
 static void after_a_statistics_reset_it_goes_on_as_before(void **state)
 {
 	(void)state;
@@ -423,6 +446,7 @@ int main(void)
 		cmocka_unit_test(a_disturbed_window_tells_nothing),
 		cmocka_unit_test(what_ended_between_two_surveys_tells_nothing),
 		cmocka_unit_test(a_pause_that_is_disturbed_all_the_time_ends),
+		cmocka_unit_test(beside_a_vacuum_no_baseline_is_learnt),
 		cmocka_unit_test(after_a_statistics_reset_it_goes_on_as_before),
 		cmocka_unit_test(max_impact_0_looks_at_nothing),
 		cmocka_unit_test(an_application_is_slowed_by_no_more_than_was_allowed),
