@@ -54,6 +54,8 @@
 #define ANOTHER 0.6
 /* Times what is promised. */
 #define DOUBTFUL 1.5
+/* Of the duty before the pause that assured it: an impact that is as large still is hardly the batches'. */
+#define ASSURED_UNTIL 0.6
 /* Of a baseline: more than its noise. */
 #define NOTABLE 0.1
 
@@ -191,6 +193,7 @@ static void learn_baseline(struct impact *impact, const struct done *done, int64
 	impact->paused_in_vain = false;
 	impact->baselines++;
 	impact->baseline_at_ms = now_ms;
+	impact->baseline_duty = impact->duty;
 	impact->busy = done->active_ms / 1000.0 / done->seconds;
 	if (isinf(impact->duty))
 		impact->duty = FIRST_DUTY;
@@ -272,7 +275,9 @@ static void judge_baseline(struct impact *impact, const struct done *done, int64
 /* Is there so much impact that the baseline may be another application's? */
 static bool is_doubtful(const struct impact *impact, int most_percent)
 {
-	return !impact->assured && impact->percent > DOUBTFUL * times_allowed(impact) * most_percent;
+	bool assured = impact->assured && impact->duty > ASSURED_UNTIL * impact->baseline_duty;
+
+	return !assured && impact->percent > DOUBTFUL * times_allowed(impact) * most_percent;
 }
 
 /* More often while little is known, while duty would rise if it might, and in doubt. */

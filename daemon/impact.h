@@ -77,6 +77,7 @@ struct impact {
 	struct impact_window window;
 	double baseline_ms;     /* mean time of a transaction without us; 0: not known */
 	int64_t baseline_at_ms; /* clock when it was learnt */
+	double baseline_duty;   /* the duty before that pause */
 	double busy;            /* sessions of the application that execute at one time, without us */
 	double harmless;        /* duty that a pause has shown to be so */
 	double climb;           /* duty is at most so many times that */
