@@ -94,7 +94,7 @@ static void scene_second(struct scene *scene, double per_s, double each_ms, doub
 	if (!impact_pauses(&scene->impact)) {
 		scene->own.steered_ms += 1000.0 * batches;
 		scene->own.transactions += (int64_t)(10 * batches);
-		scene->active_ms += 0.05 * (int64_t)(10 * batches); /* their COMMITs, more or less */
+		scene->active_ms += 0.05 * floor(10 * batches); /* their COMMITs, more or less */
 	}
 	scene_look(scene);
 }
