@@ -193,10 +193,10 @@ static void learn_baseline(struct impact *impact, const struct done *done, int64
 	impact->paused_in_vain = false;
 	impact->baselines++;
 	impact->baseline_at_ms = now_ms;
-	impact->baseline_duty = impact->duty;
 	impact->busy = done->active_ms / 1000.0 / done->seconds;
 	if (isinf(impact->duty))
 		impact->duty = FIRST_DUTY;
+	impact->baseline_duty = impact->duty;
 	judge_duty(impact, done);
 	enter(impact, IMPACT_RUNNING, now_ms);
 }

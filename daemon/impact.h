@@ -10,10 +10,10 @@
  * (pgstat_report_activity()), so of a whole transaction only the last statement is counted, and that is a
  * COMMIT that waits for nobody, unless synchronous_commit says so (tests/server/pace_signals.sh). Its 0.04 ms
  * are taken off.
+ *
  * What single statements of ours take is counted when they end: long ones disturb the window. What a
  * transaction takes without us (the baseline) is learnt in short pauses of the fill and kept fresh, never
- * while a VACUUM of ours goes on beside them. While
- * batches run, sums over the last half minute or so say
+ * while a VACUUM of ours goes on. While batches run, sums over the last half minute or so say
  *
  *	impact  = application's time / (its transactions × baseline) - 1
  *	slope   = (impact × seconds + 0.5) / (seconds of batches + 1)

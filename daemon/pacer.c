@@ -173,7 +173,6 @@ static void note_shown(struct pacer_replica *replica, const struct judgement *no
 		return;
 	for (int count = 0; count < PACER_COUNTS; count++) {
 		struct pacer_taken *taken = &replica->taken[count];
-
 		double replayed = (taken->replayed - taken->mark) / seconds;
 
 		taken->shown = fmax(taken->shown, replayed);

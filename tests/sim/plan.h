@@ -42,8 +42,7 @@ struct application_plan {
 	struct curve base_ms; /* their mean time without us */
 	struct curve slope;   /* share by which it rises for each batch that executes: 0.5 is 50 % */
 	double noise;         /* of the mean time, second by second: standard deviation as a share of it */
-	double
-		wander; /* of the mean time without us, over ten seconds or so: as of a machine with others on it */
+	double wander;        /* of the mean time without us, over ten seconds or so, the same way */
 };
 
 /* What filling costs. */
