@@ -57,7 +57,7 @@ wait_until 5 "an event tells of the end" "SELECT count(*) = 1 FROM backfill.even
 expect_sql "throttled time is summed up" t "SELECT throttled_ms BETWEEN 500 AND 20000 FROM backfill.job"
 
 cluster_stop standby1 immediate
-job_says numbers "replica standby1 " 3
+job_says numbers "replica standby1 vanished" 3
 stands "nothing is filled while a replica has vanished"
 moves_on "after replica_grace_s the fill goes on without it"
 wait_for 3 "the log says so" grep -q "replica standby1 has been gone for 3 s" "$(daemon_log daemon)"
