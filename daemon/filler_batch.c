@@ -240,10 +240,12 @@ static bool pace_lets_go(struct filler *filler, struct pace_verdict *ret_verdict
 	if (table)
 		pace_sample_table(share, table);
 	pace_ask(share, clock_ms(), ret_verdict);
-	if (ret_verdict->reason)
+	if (ret_verdict->reason || (ret_verdict->go && filler->held))
 		task_wait_for(task, ret_verdict->reason);
-	if (ret_verdict->reason || ret_verdict->go)
+	if (ret_verdict->reason || ret_verdict->go) {
+		filler->held = ret_verdict->reason != NULL;
 		filler->events->held(filler->owner, ret_verdict->reason);
+	}
 	if (ret_verdict->go)
 		return true;
 	filler_after(filler, ret_verdict->wait_ms, filler_fill);

@@ -36,6 +36,7 @@ struct filler {
 	struct sizer first_pass; /* its pages are seldom touched before: each costs an image of it in the WAL */
 	struct sizer later_passes;
 	bool server_counts;
+	bool held;    /* what the task waits for is what the pace said */
 	int refusals; /* lock timeouts of this stretch in a row */
 	int retries;  /* of this stretch, for whatever passing fault */
 	int patience; /* doubles when a single page takes too long */

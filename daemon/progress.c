@@ -57,22 +57,24 @@ static bool is_throttled(const struct progress *progress)
 	return progress->throttle_reason.length > 0;
 }
 
-void progress_throttle(
+bool progress_throttle(
 	struct progress *progress, struct task *task, const char *reason_or_null, int64_t now_ms)
 {
+	bool was_throttled = is_throttled(progress);
 	int64_t lasted_ms = now_ms - progress->throttled_since_ms;
 
-	if (is_throttled(progress)) {
+	if (was_throttled) {
 		if (reason_or_null && same_reason(reason_or_null, text_is(&progress->throttle_reason)))
-			return;
+			return false;
 		tell_throttle(task, "throttle off", text_is(&progress->throttle_reason), lasted_ms);
 		text_clear(&progress->throttle_reason);
 	}
 	if (!reason_or_null)
-		return;
+		return was_throttled;
 	progress->throttled_since_ms = now_ms;
 	text_add(&progress->throttle_reason, reason_or_null[0] ? reason_or_null : "it is not said why");
 	tell_throttle(task, "throttle on", text_is(&progress->throttle_reason), -1);
+	return true;
 }
 
 /* As the filling has measured it: a throttle that is on lets a batch go now and then. */
@@ -147,7 +149,7 @@ void progress_tell(
 		.lag_ms = monitor_lag_ms(task->monitor),
 	};
 
-	progress_throttle(progress, task, filled && filled->throttled ? filled->throttle_reason : NULL, now_ms);
+	(void)!progress_throttle(progress, task, filled && filled->throttled ? filled->throttle_reason : NULL, now_ms);
 	if (filled) {
 		if (filled->throttled_ms > progress->throttled_measured_ms)
 			progress->throttled_measured_ms = filled->throttled_ms;

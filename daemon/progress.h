@@ -32,10 +32,11 @@ void progress_clear(struct progress *progress);
 
 /*
  * The fill is held back for this reason, or (NULL) no longer. To be called at every change; what has not
- * changed is not told again, nor is a reason of which only the figures are others ("1.4 s behind").
+ * changed is not told again, nor is a reason of which only the figures are others ("1.4 s behind"). True: it
+ * was a change, and the row does not say so yet.
  */
-void progress_throttle(
-	struct progress *progress, struct task *task, const char *reason_or_null, int64_t now_ms);
+bool progress_throttle(
+	struct progress *progress, struct task *task, const char *reason_or_null, int64_t now_ms) MUST_USE;
 
 /* Writes the row, without waiting for an answer. `filled`: of the filling; NULL while there is none, which
  * ends a throttle. */

@@ -49,7 +49,8 @@ static void filling_held(void *owner, const char *reason_or_null)
 {
 	struct worker *worker = owner;
 
-	progress_throttle(&worker->progress, &worker->task, reason_or_null, clock_ms());
+	if (progress_throttle(&worker->progress, &worker->task, reason_or_null, clock_ms()))
+		loop_timer_after(worker->tick, 0); /* the row is not to say otherwise for up to a second */
 }
 
 /* The table may have been renamed, or moved to another schema: the catalogue knows. */

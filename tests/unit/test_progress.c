@@ -45,9 +45,9 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void throttle(struct stage_set *set, const char *reason, int64_t now_ms)
+static bool throttle(struct stage_set *set, const char *reason, int64_t now_ms)
 {
-	progress_throttle(&set->progress, &set->scene.task, reason, now_ms);
+	return progress_throttle(&set->progress, &set->scene.task, reason, now_ms);
 }
 
 static struct filling_progress half_way(void)
@@ -73,21 +73,21 @@ static void each_change_is_told_once(void **state)
 {
 	struct stage_set *set = *state;
 
-	throttle(set, NULL, 100);
+	assert_false(throttle(set, NULL, 100));
 	assert_int_equal(fake_asked(ASK_EVENT), 0);
-	throttle(set, "replica standby1 is 1.4 s behind", 200);
+	assert_true(throttle(set, "replica standby1 is 1.4 s behind", 200));
 	assert_int_equal(fake_asked(ASK_EVENT), 1);
 	assert_string_equal(fake_bound(ASK_EVENT, EVENT_KIND), "throttle on");
 	assert_string_equal(fake_bound(ASK_EVENT, EVENT_DETAIL), "replica standby1 is 1.4 s behind");
 	assert_null(fake_bound(ASK_EVENT, EVENT_MS));
-	throttle(set, "replica standby1 is 12.25 s behind", 900);
+	assert_false(throttle(set, "replica standby1 is 12.25 s behind", 900));
 	assert_int_equal(fake_asked(ASK_EVENT), 1);
-	throttle(set, NULL, 1250);
+	assert_true(throttle(set, NULL, 1250));
 	assert_int_equal(fake_asked(ASK_EVENT), 2);
 	assert_string_equal(fake_bound(ASK_EVENT, EVENT_KIND), "throttle off");
 	assert_string_equal(fake_bound(ASK_EVENT, EVENT_DETAIL), "replica standby1 is 1.4 s behind");
 	assert_string_equal(fake_bound(ASK_EVENT, EVENT_MS), "1050");
-	throttle(set, NULL, 1300);
+	assert_false(throttle(set, NULL, 1300));
 	assert_int_equal(fake_asked(ASK_EVENT), 2);
 }
 
@@ -111,10 +111,10 @@ static void which_reasons_are_the_same(void **state)
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		size_t asked;
 
-		throttle(set, NULL, 0);
-		throttle(set, cases[i].before, 0);
+		(void)throttle(set, NULL, 0);
+		(void)throttle(set, cases[i].before, 0);
 		asked = fake_asked(ASK_EVENT);
-		throttle(set, cases[i].after, 10);
+		(void)throttle(set, cases[i].after, 10);
 		if (fake_asked(ASK_EVENT) != asked + (cases[i].same ? 0 : 2))
 			fail_msg("%s, then %s", cases[i].before, cases[i].after);
 	}
