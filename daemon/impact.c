@@ -30,9 +30,18 @@
 /* So much more than enough needs no long look. */
 #define PLAIN 10.0
 #define GLANCE_MS 900
-/* By how much a batch that executes slows the application, before anything is known of it. */
-#define FIRST_SLOPE 0.5
+/* By how much a batch that executes is thought to slow an application of which hardly a session executes,
+ * and the more of them do, up to: pgbench at half of what two processors can do was slowed by 0.9 to 1.2. */
+#define SLOPE_BESIDE_NONE 0.5
+#define SLOPE_BESIDE_ONE 0.8
 #define LEAST_SLOPE 0.01
+/* How far from that it may well be, to either side. */
+#define SPREAD_BELOW 0.5
+#define SPREAD_ABOVE 1.0
+/* By so much, as a share, an application's time goes up and down by itself; until it is known, and at least. */
+#define FIRST_NOISE 0.05
+#define LEAST_NOISE 0.02
+#define NOISE_WEIGHT 0.25
 #define REMEMBER_S 30.0
 #define LEAST_DUTY 0.02
 /* A limit that is not nearly used is none. */
@@ -66,6 +75,7 @@ void impact_start(struct impact *impact, int64_t now_ms)
 		.unsettled_ms = now_ms - SETTLE_MS,
 		.looked_ms = now_ms,
 		.percent = NAN,
+		.noise = FIRST_NOISE,
 		.duty = FIRST_DUTY};
 }
 
@@ -173,6 +183,15 @@ static void rebase(struct impact *impact, double baseline_ms)
 	impact->baseline_ms = baseline_ms;
 }
 
+/* The root of the mean square. */
+static void learn_noise(struct impact *impact, double innovation)
+{
+	double square = impact->noise * impact->noise;
+
+	square += fmax(NOISE_WEIGHT, 1.0 / (impact->baselines + 1)) * (innovation * innovation - square);
+	impact->noise = fmax(sqrt(square), LEAST_NOISE);
+}
+
 /* Noise goes to and fro; what goes on in one direction is a drift, and is followed faster. */
 static void learn_baseline(struct impact *impact, const struct done *done, int64_t now_ms)
 {
@@ -183,6 +202,8 @@ static void learn_baseline(struct impact *impact, const struct done *done, int64
 	weight = fmax(weight, 1.0 / (impact->baselines + 1));
 	if (fabs(innovation) > ANOTHER)
 		weight = 1.0;
+	else if (impact->baselines > 0)
+		learn_noise(impact, innovation);
 	if (weight >= 1.0) {
 		impact->climb = BOLD_CLIMB;
 		impact->harmless = FIRST_DUTY;
@@ -217,12 +238,28 @@ static double times_allowed(const struct impact *impact)
 	return impact->best_ms > 0.0 ? promised_ms / impact->best_ms : 1.0;
 }
 
+/*
+ * By how much a batch that executes slows the application: between what was thought and what was seen, as
+ * much nearer to the latter as it can be told from the application's own ups and downs. Beside little of ours
+ * nothing can: 10 % of them look like a slope of 1 where batches execute for a tenth of the time.
+ */
+static double likely_slope(const struct impact *impact)
+{
+	double thought = SLOPE_BESIDE_NONE + (SLOPE_BESIDE_ONE - SLOPE_BESIDE_NONE) * fmin(impact->busy, 1.0);
+	double used = impact->batch_s / impact->seconds;
+	double seen = impact->percent / 100.0;
+	double spread = seen > thought * used ? SPREAD_ABOVE : SPREAD_BELOW;
+	double known = used * impact->seconds / REMEMBER_S;
+	double doubt = impact->noise * impact->noise / (spread * spread);
+
+	return fmax((seen * known + thought * doubt) / (used * known + doubt), LEAST_SLOPE);
+}
+
 static void steer(struct impact *impact, int most_percent)
 {
-	double slope = (impact->percent / 100.0 * impact->seconds + FIRST_SLOPE) / (impact->batch_s + 1.0);
 	double used = impact->batch_s / impact->seconds;
 	double times = times_allowed(impact);
-	double duty = AIM * times * most_percent / 100.0 / fmax(slope, LEAST_SLOPE);
+	double duty = AIM * times * most_percent / 100.0 / likely_slope(impact);
 
 	if (!isinf(impact->duty))
 		duty =

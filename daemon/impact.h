@@ -91,6 +91,7 @@ struct impact {
 	bool paused_in_vain;    /* the last pause found too few transactions to measure */
 	bool assured;           /* the last baseline was asked for in doubt, and told nothing new */
 	double innovation;      /* of the last baseline, as a share of it */
+	double noise;           /* by how much baselines differ from one another, the same way */
 	int baselines;          /* learnt so far */
 	/* Of the time in which batches may run, what is older counting less. */
 	double seconds;

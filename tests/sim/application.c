@@ -61,16 +61,14 @@ void application_read(struct application *application, int64_t now_ms, struct si
 	};
 }
 
-void application_mean_from(struct application *application)
+struct application_mark application_mark(const struct application *application)
 {
-	application->spent_since[0] = application->spent;
-	application->spent_since[1] = application->spent_at_best;
+	return (struct application_mark){application->spent, application->spent_at_best};
 }
 
-double application_mean_impact(const struct application *application)
+double application_impact(const struct application *application, const struct application_mark *since)
 {
-	double spent = application->spent - application->spent_since[0];
-	double at_best = application->spent_at_best - application->spent_since[1];
+	double at_best = application->spent_at_best - since->spent_at_best;
 
-	return at_best > 0 ? 100 * (spent / at_best - 1) : 0;
+	return at_best > 0 ? 100 * ((application->spent - since->spent) / at_best - 1) : 0;
 }

@@ -30,10 +30,9 @@ struct application {
 	struct drift drift;
 	double wandering; /* factor, in this second */
 	double next_factor_ms;
-	double mean_busy;      /* sessions executing, on average */
-	double spent;          /* milliseconds executing, without noise */
-	double spent_at_best;  /* had we not been there */
-	double spent_since[2]; /* the same two when the mean began to be taken */
+	double mean_busy;     /* sessions executing, on average */
+	double spent;         /* milliseconds executing, without noise */
+	double spent_at_best; /* had we not been there */
 };
 
 void application_start(struct application *application, const struct application_plan *plan, uint64_t seed);
@@ -48,8 +47,15 @@ void application_count(struct application *application, struct application_sessi
 /* What a survey reads. */
 void application_read(struct application *application, int64_t now_ms, struct signals_traffic *ret_traffic);
 
-/* By how many per cent it was slower than without us, since application_mean_from() was last called. */
-double application_mean_impact(const struct application *application) MUST_USE;
-void application_mean_from(struct application *application);
+/* A moment, from which on a mean is taken. */
+struct application_mark {
+	double spent;
+	double spent_at_best;
+};
+struct application_mark application_mark(const struct application *application) MUST_USE;
+
+/* By how many per cent it was slower since then than without us. */
+double application_impact(
+	const struct application *application, const struct application_mark *since) MUST_USE;
 
 #endif

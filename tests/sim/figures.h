@@ -33,6 +33,7 @@ struct figures {
 	double busy;       /* per cent of the fillers' time */
 	double throttled;  /* per cent of the jobs' time */
 	double impact;     /* mean, per cent */
+	double impact_p95; /* the same in stretches of 5 s */
 	double duty;       /* mean number of batches executing, while the impact's mean was taken */
 	int64_t late_batches;
 	int64_t silences;     /* seconds in which nothing moved and no reason was told */

@@ -16,17 +16,17 @@
 
 static void say_head(const char *first)
 {
-	printf("# %-26s %7s %7s %7s %7s %8s %6s %9s %7s %6s\n", first, "lag p99", "lag max", "p99", "max",
-		"headroom", "busy", "throttled", "impact", "duty");
-	printf("# %-26s %7s %7s %7s %7s %8s %6s %9s %7s %6s\n", "", "ms", "ms", "p99 ms", "max ms", "%", "%", "%",
-		"%", "");
+	printf("# %-26s %7s %7s %7s %7s %8s %6s %9s %7s %7s %6s\n", first, "lag p99", "lag max", "p99", "max",
+		"headroom", "busy", "throttled", "impact", "p95", "duty");
+	printf("# %-26s %7s %7s %7s %7s %8s %6s %9s %7s %7s %6s\n", "", "ms", "ms", "p99 ms", "max ms", "%", "%",
+		"%", "%", "%", "");
 }
 
 static void say_figures(const char *name, const struct figures *figures)
 {
-	printf("# %-26s %7.0f %7.0f %7.0f %7.0f %8.1f %6.1f %9.1f %7.1f %6.3f\n", name, figures->lag_p99_ms,
+	printf("# %-26s %7.0f %7.0f %7.0f %7.0f %8.1f %6.1f %9.1f %7.1f %7.1f %6.3f\n", name, figures->lag_p99_ms,
 		figures->lag_max_ms, figures->later_p99_ms, figures->later_max_ms, figures->headroom, figures->busy,
-		figures->throttled, figures->impact, figures->duty);
+		figures->throttled, figures->impact, figures->impact_p95, figures->duty);
 }
 
 /* Returns whether all was well. */

@@ -72,6 +72,21 @@ void scene_measure(struct scene *scene)
 			(int64_t)(60 * scene->jobs[0].pages), scene->jobs[0].pages);
 }
 
+static int compare_reals(const void *a, const void *b)
+{
+	double left = *(const double *)a;
+	double right = *(const double *)b;
+
+	return (left > right) - (left < right);
+}
+
+/* Sorts them; 0 of none. */
+static double percentile_95(double *values, size_t count)
+{
+	qsort(values, count, sizeof(values[0]), compare_reals);
+	return count > 0 ? values[(count * 95 - 1) / 100] : 0.0;
+}
+
 void scene_sum_up(struct scene *scene)
 {
 	struct figures *figures = &scene->figures;
@@ -107,7 +122,8 @@ void scene_sum_up(struct scene *scene)
 	figures->headroom = 100 * figures->work / fmax(1, figures->ideal_work);
 	figures->busy = 100 * busy_ms / fmax(1, fillers_ms);
 	figures->throttled = 100 * throttled_ms / fmax(1, present_ms);
-	figures->impact = application_mean_impact(&scene->application);
+	figures->impact = application_impact(&scene->application, &scene->settled);
+	figures->impact_p95 = percentile_95(scene->stretches, scene->stretches_count);
 	figures->duty = scene->duty_sum / fmax(1, scene->duty_ms);
 }
 
@@ -169,6 +185,8 @@ void scene_judge(struct scene *scene)
 	hold_above(scene, "the part of the headroom used (%)", figures->headroom, bounds->headroom);
 	hold_above(scene, "the part of the time in which fillers worked (%)", figures->busy, bounds->busy);
 	hold_below(scene, "the mean impact (%)", figures->impact, bounds->impact_most);
+	hold_below(scene, "the impact (%) in stretches of 5 s, 95th percentile", figures->impact_p95,
+		bounds->impact_p95);
 	hold_below(scene, "the throttled part of the time (%)", figures->throttled, bounds->throttled_most);
 	hold_above(scene, "the throttled part of the time (%)", figures->throttled, bounds->throttled_least);
 	judge_invariants(scene);

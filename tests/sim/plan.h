@@ -80,6 +80,7 @@ struct bounds {
 	double headroom;    /* per cent of what an all-knowing law would have written, least */
 	double busy;        /* per cent of the time in which fillers execute or turn round, least */
 	double impact_most; /* per cent, mean after the first 30 s */
+	double impact_p95;  /* the same in stretches of 5 s, 95th percentile */
 	double throttled_most;
 	double throttled_least;
 };

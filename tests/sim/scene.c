@@ -8,6 +8,7 @@
 
 /* The mean impact counts from here. */
 #define SETTLED_MS 30000.0
+#define STRETCH_MS 5000.0
 #define ORIGIN_MS 10000
 
 bool scene_has(const struct scene *scene, const struct job_plan *plan)
@@ -168,6 +169,19 @@ static double ideal_most(const struct scene *scene)
 	return most;
 }
 
+static void note_stretch(struct scene *scene)
+{
+	double ms = scene->plant.ms;
+
+	if (ms < scene->stretch_ends_ms)
+		return;
+	if (scene->stretch_ends_ms > 0 && scene->stretches_count < SCENE_STRETCHES)
+		scene->stretches[scene->stretches_count++] =
+			application_impact(&scene->application, &scene->stretch);
+	scene->stretch = application_mark(&scene->application);
+	scene->stretch_ends_ms = ms + STRETCH_MS;
+}
+
 static void step(struct scene *scene)
 {
 	struct plant *plant = &scene->plant;
@@ -178,7 +192,8 @@ static void step(struct scene *scene)
 	application_step(&scene->application, plant->ms, plant->step_ms, scene->executing);
 	if (plant->ms >= SETTLED_MS) {
 		if (scene->duty_ms == 0)
-			application_mean_from(&scene->application);
+			scene->settled = application_mark(&scene->application);
+		note_stretch(scene);
 		scene->duty_sum += scene->executing * plant->step_ms;
 		scene->duty_ms += plant->step_ms;
 	}

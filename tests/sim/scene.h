@@ -14,6 +14,8 @@
 
 /* What a check of a scenario does not agree with. */
 #define SCENE_COMPLAINTS 20
+/* Of 5 s each, in which the impact is taken. */
+#define SCENE_STRETCHES 256
 
 struct scene {
 	const struct scenario *scenario;
@@ -31,6 +33,11 @@ struct scene {
 	double pulse_ms; /* plant's time of the last pulse */
 	double duty_sum;
 	double duty_ms;
+	struct application_mark settled; /* when that began */
+	struct application_mark stretch; /* when the present one did */
+	double stretch_ends_ms;
+	double stretches[SCENE_STRETCHES]; /* per cent */
+	size_t stretches_count;
 	double next_second_ms;
 	/* of the trace's present line */
 	double line_ms;
