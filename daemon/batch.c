@@ -96,6 +96,15 @@ static void add_skip_locked(struct text *sql, const struct batch_order *order)
 	text_add(sql, " FOR NO KEY UPDATE SKIP LOCKED))");
 }
 
+/*
+ * Short batches cost more to be parsed than to be executed. A tree may have more tables than a session should
+ * keep statements for; and who skips locked rows will not do so for long.
+ */
+static bool is_kept(const struct batch_order *order)
+{
+	return !order->leaf && !order->skip_locked;
+}
+
 static void add_fill(struct text *sql, const struct batch_order *order)
 {
 	const struct job *job = order->job;
@@ -107,7 +116,9 @@ static void add_fill(struct text *sql, const struct batch_order *order)
 	text_add(sql, " = ");
 	pending_add_value(sql, job);
 	add_where(sql, order);
-	if (order->skip_locked)
+	if (is_kept(order))
+		pending_add_any_batch(sql, job, order->stretch);
+	else if (order->skip_locked)
 		add_skip_locked(sql, order);
 	else
 		pending_add_batch(sql, job, order->stretch);
@@ -127,6 +138,24 @@ static void add_counting_fill(struct text *sql, const struct batch_order *order)
 	text_add(sql,
 		" AS has_value) SELECT pg_catalog.set_config('backfill.rows', pg_catalog.count(*)::text, true)"
 		" FROM filled WHERE has_value");
+}
+
+static void add_statement(struct script *script, const struct batch_order *order)
+{
+	struct text sql = {0};
+
+	text_add(&sql, SQL_EXPLAIN);
+	if (must_count(order))
+		add_counting_fill(&sql, order);
+	else
+		add_fill(&sql, order);
+	if (is_kept(order)) {
+		script_add_prepared(script, text_is(&sql));
+		pending_bind_batch(script, order->stretch);
+	} else {
+		script_add(script, text_is(&sql));
+	}
+	text_free(&sql);
 }
 
 static void add_before(struct script *script, const struct batch_order *order)
@@ -161,13 +190,6 @@ void batch_add_hand_in(struct script *script, int server_version)
 
 void batch_add(struct script *script, const struct batch_order *order)
 {
-	struct text sql = {0};
-
-	text_add(&sql, SQL_EXPLAIN);
-	if (must_count(order))
-		add_counting_fill(&sql, order);
-	else
-		add_fill(&sql, order);
 	authority_begin(script, &(struct authority){
 								.owner = order->relation->owner,
 								.search_path = order->job->search_path,
@@ -177,11 +199,10 @@ void batch_add(struct script *script, const struct batch_order *order)
 								.statement_timeout_ms = order->statement_timeout_ms,
 							});
 	add_before(script, order);
-	script_add(script, text_is(&sql));
+	add_statement(script, order);
 	add_after(script, order);
 	batch_add_hand_in(script, order->relation->server_version);
 	script_add_prepared(script, "COMMIT");
-	text_free(&sql);
 }
 
 int batch_statements(const struct batch_order *order)

@@ -1,8 +1,10 @@
 #include "daemon/pending.h"
 
+#include "common/memory.h"
 #include "common/quote.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 /* Parentheses end on a line of their own: a user's expression may end in a comment. */
 static void add_expression(struct text *sql, const char *expression)
@@ -98,21 +100,58 @@ static void add_wanting(struct text *sql, const struct job *job)
 	}
 }
 
-void pending_add_batch(struct text *sql, const struct job *job, const struct window_batch *batch)
+static bool is_last_pass(const struct window_batch *batch)
 {
-	bool last_pass = batch->pass >= batch->passes - 1;
+	return batch->pass >= batch->passes - 1;
+}
 
-	text_addf(sql, "ctid >= '(%" PRId64 ",%d)' AND ctid < '(%" PRId64 ",%d)' AND ", batch->from_page,
-		batch->from_item, batch->end_page, batch->end_item);
+/* Of a row whose place is within the batch's pages: is it in its slice, and pending? */
+static void add_pending(
+	struct text *sql, const struct job *job, const struct window_batch *batch, const char *slice)
+{
 	add_unfilled(sql, job);
 	text_add(sql, " AND ");
 	/* tidsend gives 4 bytes of block and 2 of line pointer: byte 5 is the place in the page, modulo 256 */
-	if (!last_pass)
-		text_addf(sql, "CASE WHEN pg_catalog.get_byte(pg_catalog.tidsend(ctid), 5) %% %d = %d THEN ",
-			batch->passes, batch->pass);
+	if (!is_last_pass(batch))
+		text_addf(sql, "CASE WHEN pg_catalog.get_byte(pg_catalog.tidsend(ctid), 5) %% %s THEN ", slice);
 	add_wanting(sql, job);
-	if (!last_pass)
+	if (!is_last_pass(batch))
 		text_add(sql, " ELSE false END");
+}
+
+void pending_add_batch(struct text *sql, const struct job *job, const struct window_batch *batch)
+{
+	char *slice = memory_textf("%d = %d", batch->passes, batch->pass);
+
+	text_addf(sql,
+		"ctid >= '(%" PRId64 ",%d)'::pg_catalog.tid AND ctid < '(%" PRId64 ",%d)'::pg_catalog.tid AND ",
+		batch->from_page, batch->from_item, batch->end_page, batch->end_item);
+	add_pending(sql, job, batch, slice);
+	free(slice);
+}
+
+void pending_add_any_batch(struct text *sql, const struct job *job, const struct window_batch *like)
+{
+	text_add(sql, "ctid >= $1::pg_catalog.tid AND ctid < $2::pg_catalog.tid AND ");
+	add_pending(sql, job, like, "$3::pg_catalog.int4 = $4::pg_catalog.int4");
+}
+
+static void bind_place(struct script *script, int64_t page, int item)
+{
+	char *place = memory_textf("(%" PRId64 ",%d)", page, item);
+
+	script_bind(script, place);
+	free(place);
+}
+
+void pending_bind_batch(struct script *script, const struct window_batch *batch)
+{
+	bind_place(script, batch->from_page, batch->from_item);
+	bind_place(script, batch->end_page, batch->end_item);
+	if (is_last_pass(batch))
+		return;
+	script_bind_int(script, batch->passes);
+	script_bind_int(script, batch->pass);
 }
 
 void pending_add(struct text *sql, const struct job *job)

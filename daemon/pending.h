@@ -13,6 +13,7 @@
 #define BACKFILLD_DAEMON_PENDING_H
 
 #include "common/base.h"
+#include "common/script.h"
 #include "common/text.h"
 #include "daemon/job.h"
 #include "daemon/window.h"
@@ -29,6 +30,11 @@ void pending_add_filled(struct text *sql, const struct job *job, const char *row
 
 /* Adds the statement's condition for the rows of `batch` that are pending. */
 void pending_add_batch(struct text *sql, const struct job *job, const struct window_batch *batch);
+
+/* The same as a statement that is kept and serves every batch of that kind, of slices or last of its window:
+ * pending_bind_batch() binds its first parameters, $1 to $4. */
+void pending_add_any_batch(struct text *sql, const struct job *job, const struct window_batch *like);
+void pending_bind_batch(struct script *script, const struct window_batch *batch);
 
 /* Adds the condition for pending rows anywhere in the table. */
 void pending_add(struct text *sql, const struct job *job);

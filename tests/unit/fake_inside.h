@@ -40,6 +40,9 @@ struct reply {
 /* The rule that answers such a question, or NULL. */
 struct fake_rule *fake_find_rule(const struct script *script);
 
+/* Whether its text contains `part`, as it is or with the places in it that are its parameters. */
+bool fake_contains(const struct script_statement *statement, const char *part);
+
 /* Whether a statement of `script` contains `part`, and which is the first. */
 bool fake_find_statement(const struct script *script, const char *part, size_t *ret_index);
 

@@ -16,7 +16,7 @@ static const struct result *result_of(const struct reply *reply, size_t statemen
 		(reply->why.kind != FAULT_NONE && statement >= reply->failed_at))
 		return NULL;
 	for (const struct result *result = reply->rule->results; result; result = result->next)
-		if (strstr(reply->script->statements[statement].sql, result->part))
+		if (fake_contains(&reply->script->statements[statement], result->part))
 			return result;
 	return NULL;
 }

@@ -8,6 +8,7 @@
 #include "tests/unit/fake_inside.h"
 
 #include "common/memory.h"
+#include "common/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,10 +119,44 @@ void fake_silent(struct fake_rule *rule)
 	rule->silent = true;
 }
 
+#define PLACE "::pg_catalog.tid"
+
+/* Its text with the places in a table where their parameters are; to be freed. */
+static char *whole_text(const struct script_statement *statement)
+{
+	struct text whole = {0};
+
+	for (const char *c = statement->sql; *c; c++) {
+		char *end = NULL;
+		unsigned long number = *c == '$' ? strtoul(c + 1, &end, 10) : 0;
+
+		if (number == 0 || number > statement->values_count || strncmp(end, PLACE, strlen(PLACE)) != 0) {
+			text_add_bytes(&whole, c, 1);
+			continue;
+		}
+		text_addf(&whole, "'%s'", statement->values[number - 1]);
+		c = end - 1;
+	}
+	return text_take(&whole);
+}
+
+bool fake_contains(const struct script_statement *statement, const char *part)
+{
+	char *whole;
+	bool found = strstr(statement->sql, part);
+
+	if (found || !strstr(statement->sql, PLACE))
+		return found;
+	whole = whole_text(statement);
+	found = strstr(whole, part);
+	free(whole);
+	return found;
+}
+
 bool fake_find_statement(const struct script *script, const char *part, size_t *ret_index)
 {
 	for (size_t i = 0; i < script->count; i++)
-		if (strstr(script->statements[i].sql, part)) {
+		if (fake_contains(&script->statements[i], part)) {
 			*ret_index = i;
 			return true;
 		}

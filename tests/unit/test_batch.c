@@ -71,9 +71,11 @@ static const struct script *ask(struct stage_set *set, bool skip_locked, bool se
 	return fake_last(ASK_BATCH);
 }
 
-#define PENDING                                                                                              \
-	STRETCH("8,0", "16,0")                                                                                   \
-	" AND (\"v\" IS NOT DISTINCT FROM NULL) IS TRUE AND (upper(email)\n) IS DISTINCT FROM NULL"
+#define UNFILLED " AND (\"v\" IS NOT DISTINCT FROM NULL) IS TRUE AND "
+#define WANTING "(upper(email)\n) IS DISTINCT FROM NULL"
+#define PENDING STRETCH("8,0", "16,0") UNFILLED WANTING
+#define ANY_STRETCH "ctid >= $1::pg_catalog.tid AND ctid < $2::pg_catalog.tid"
+#define ANY_PENDING ANY_STRETCH UNFILLED WANTING
 #define EXPLAIN "EXPLAIN (ANALYZE, WAL, COSTS OFF, TIMING OFF, BUFFERS OFF, SUMMARY OFF, FORMAT JSON) "
 #define FILL "UPDATE ONLY public.users SET \"v\" = (upper(email)\n) WHERE "
 #define COUNTED                                                                                              \
@@ -127,7 +129,7 @@ static void one_transaction_from_begin_to_commit(void **state)
 
 	assert_int_equal(script->count, AUTHORITY_STATEMENTS + 5);
 	assert_ptr_equal(strstr(script->statements[0].sql, "BEGIN"), script->statements[0].sql);
-	assert_string_equal(fill(script), EXPLAIN "WITH filled AS (" FILL PENDING COUNTED);
+	assert_string_equal(fill(script), EXPLAIN "WITH filled AS (" FILL ANY_PENDING COUNTED);
 	assert_string_equal(script->statements[script->count - 1].sql, "COMMIT");
 	assert_string_equal(fake_bound(ASK_BATCH, 2), "7");
 	assert_string_equal(fake_bound(ASK_BATCH, 3), "2");
@@ -136,6 +138,37 @@ static void one_transaction_from_begin_to_commit(void **state)
 	assert_string_equal(fake_bound(ASK_BATCH, 6), "16");
 	assert_string_equal(fake_bound("'row_security'", 5), "shop_owner");
 	assert_string_equal(fake_bound("'row_security'", 3), "2000");
+}
+
+/* The server parses it once for all the batches of its kind. */
+static void what_is_kept_is_told_the_batch(void **state)
+{
+	struct stage_set *set = *state;
+	struct task *task = &set->scene.task;
+	struct window_batch stretch = {.from_page = 8, .from_item = 2, .end_page = 16, .pass = 1, .passes = 3};
+	struct batch_order order = {
+		.job = &task->job, .relation = &task->relation, .stretch = &stretch, .server_counts = true};
+	struct script *script = script_new();
+	const struct script_statement *statement;
+
+	batch_add(script, &order);
+	stretch = (struct window_batch){.from_page = 16, .end_page = 24, .pass = 2, .passes = 3};
+	batch_add(script, &order);
+	statement = &script->statements[AUTHORITY_STATEMENTS + 1];
+	assert_true(statement->prepared);
+	assert_string_equal(statement->sql, EXPLAIN FILL ANY_STRETCH UNFILLED
+		"CASE WHEN pg_catalog.get_byte(pg_catalog.tidsend(ctid), 5) % $3::pg_catalog.int4 = $4::pg_catalog.int4"
+		" THEN " WANTING " ELSE false END");
+	assert_int_equal(statement->values_count, 4);
+	assert_string_equal(statement->values[0], "(8,2)");
+	assert_string_equal(statement->values[1], "(16,0)");
+	assert_string_equal(statement->values[2], "3");
+	assert_string_equal(statement->values[3], "1");
+	statement += batch_statements(&order);
+	assert_string_equal(statement->sql, EXPLAIN FILL ANY_PENDING);
+	assert_int_equal(statement->values_count, 2);
+	assert_string_equal(statement->values[0], "(16,0)");
+	script_free(script);
 }
 
 static void locked_rows_are_left_by_a_scan_that_stays_one_by_ctid(void **state)
@@ -162,7 +195,7 @@ static void a_server_that_counts_is_not_asked_to_return_rows(void **state)
 {
 	struct stage_set *set = *state;
 
-	assert_string_equal(fill(ask(set, false, true)), EXPLAIN FILL PENDING);
+	assert_string_equal(fill(ask(set, false, true)), EXPLAIN FILL ANY_PENDING);
 	assert_false(counts_itself(fake_last(ASK_BATCH)));
 }
 
@@ -202,6 +235,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		CASE(in_a_leaf_of_the_tree),
 		CASE(one_transaction_from_begin_to_commit),
+		CASE(what_is_kept_is_told_the_batch),
 		CASE(locked_rows_are_left_by_a_scan_that_stays_one_by_ctid),
 		CASE(a_derived_row_counts_also_when_it_becomes_null),
 		CASE(a_server_that_counts_is_not_asked_to_return_rows),
