@@ -16,18 +16,27 @@
  * while a VACUUM of ours goes on. While batches run, sums over the last half minute or so say
  *
  *	impact  = application's time / (its transactions × baseline) - 1
- *	slope   = (impact × seconds + 0.5) / (seconds of batches + 1)
+ *	used    = seconds of batches / seconds
+ *	slope   = (impact × used + doubt × thought) / (used² + doubt)
  *	allowed = max_impact × max(1, 0.2 × seconds / (its transactions × baseline))
- *	duty    = 0.8 × allowed / slope
+ *	duty    = (0.8 to 0.6) × allowed / slope
  *
  * where duty is the number of connections that may execute batches at one time on average (0.5: one, half of
- * the time), and the slope by how much a batch that executes slows the application, thought to be 0.5 before
- * a second of batches was seen. Sums, not single windows: sessions hand in their counters once a second, ours
- * too, and what belongs to one second is told in the next; in a sum only its ends are wrong. While fewer than
- * 40 transactions a second run, or they execute for less than a twenty-fifth of the time, it cannot be
- * measured: then duty is not limited, and the other signals are all there is. When an application falls
- * silent duty doubles from window to window, since it may be back the next moment; one that shows itself
- * beside a fill at full speed is believed after a second when it does ten times as much as is asked for.
+ * the time), and the slope by how much a batch that executes slows the application. Before it was seen it is
+ * thought to be 0.5 beside an application of which hardly a session executes, and up to 0.8 the more do; and
+ * what is seen counts as far as it can be told from the ups and downs of the application itself, which its
+ * baselines show: doubt is their variance over that of slopes (0.25 below the thought one, 1 above it; more
+ * while less than half a minute was seen). Beside one that goes up and down by 10 % a tenth of a batch tells
+ * next to nothing: full belief in it let duty wander between 0.04 and 0.4 where 0.1 was right, and the
+ * application's p99 with it. The more sessions execute the more their transactions queue for one as well,
+ * which no counter tells: therefore 0.6.
+ *
+ * Sums, not single windows: sessions hand in their counters once a second, ours too, and what belongs to one
+ * second is told in the next; in a sum only its ends are wrong. While fewer than 40 transactions a second
+ *run, or they execute for less than a twenty-fifth of the time, it cannot be measured: then duty is not
+ *limited, and the other signals are all there is. When an application falls silent duty doubles from window
+ *to window, since it may be back the next moment; one that shows itself beside a fill at full speed is
+ *believed after a second when it does ten times as much as is asked for.
  *
  * Whom a pause has found too small to be measured must do twice as much as is asked for, or there is not
  * another one.
