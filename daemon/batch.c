@@ -35,7 +35,8 @@ enum {
 static const char *const sql_before =
 	SQL_MEASURE " pg_catalog.current_setting('track_counts') = 'on' AS counted,"
 				" pg_catalog.set_config('backfill.updated',"
-				" pg_catalog.pg_stat_get_xact_tuples_updated($1)::text, true)";
+				" pg_catalog.pg_stat_get_xact_tuples_updated($1)::text, true),"
+				" pg_catalog.set_config('" PENDING_NAPPED "', '0', true)";
 
 /* The pace tells the application's time from ours by the database's statistics: they must not come late. */
 static const char *const sql_hand_in = "SELECT pg_catalog.pg_stat_force_next_flush()";
@@ -44,6 +45,7 @@ static const char *const sql_hand_in = "SELECT pg_catalog.pg_stat_force_next_flu
 #define SQL_AFTER                                                                                            \
 	SQL_MEASURE                                                                                              \
 	" pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - pg_catalog.now()) * 1000 AS active_ms,"   \
+	" pg_catalog.current_setting('" PENDING_NAPPED "') AS napped_ms,"                                        \
 	" backfill.move_bookmark($2, $3, CASE WHEN $7::text IS NULL"                                             \
 	" OR pg_catalog.to_regclass($7)::pg_catalog.oid = $1 THEN $4::bigint ELSE -1 END, $5, $6, "
 
@@ -92,7 +94,7 @@ static void add_skip_locked(struct text *sql, const struct batch_order *order)
 	text_add(sql, "ctid = ANY (ARRAY(SELECT ctid FROM ");
 	add_table(sql, order);
 	add_where(sql, order);
-	pending_add_batch(sql, order->job, order->stretch);
+	pending_add_batch(sql, order->job, order->stretch, &order->breath);
 	text_add(sql, " FOR NO KEY UPDATE SKIP LOCKED))");
 }
 
@@ -117,11 +119,11 @@ static void add_fill(struct text *sql, const struct batch_order *order)
 	pending_add_value(sql, job);
 	add_where(sql, order);
 	if (is_kept(order))
-		pending_add_any_batch(sql, job, order->stretch);
+		pending_add_any_batch(sql, job, order->stretch, &order->breath);
 	else if (order->skip_locked)
 		add_skip_locked(sql, order);
 	else
-		pending_add_batch(sql, job, order->stretch);
+		pending_add_batch(sql, job, order->stretch, &order->breath);
 }
 
 static void add_counting_fill(struct text *sql, const struct batch_order *order)
@@ -151,7 +153,7 @@ static void add_statement(struct script *script, const struct batch_order *order
 		add_fill(&sql, order);
 	if (is_kept(order)) {
 		script_add_prepared(script, text_is(&sql));
-		pending_bind_batch(script, order->stretch);
+		pending_bind_batch(script, order->stretch, &order->breath);
 	} else {
 		script_add(script, text_is(&sql));
 	}
@@ -234,6 +236,7 @@ void batch_read(const struct reply *reply, size_t first, struct batch_outcome *r
 {
 	size_t before = first + BEFORE_AT;
 	size_t after = first + AFTER_AT;
+	double napped_ms = reply_real(reply, after, 0, "napped_ms", 0);
 
 	*ret_outcome = (struct batch_outcome){
 		.rows = reply_int(reply, after, 0, "rows", 0),
@@ -241,8 +244,9 @@ void batch_read(const struct reply *reply, size_t first, struct batch_outcome *r
 		.hot = difference(reply, first, "hot"),
 		.wal_bytes = of_plan(reply, first, WAL_BYTES),
 		.wal_records = of_plan(reply, first, WAL_RECORDS),
-		.active_ms = reply_real(reply, after, 0, "active_ms", 0),
+		.active_ms = reply_real(reply, after, 0, "active_ms", 0) - napped_ms,
+		.napped_ms = napped_ms,
 		.counted = reply_bool(reply, before, 0, "counted"),
-		.ms = reply_real(reply, after, 0, "ms", 0) - reply_real(reply, before, 0, "ms", 0),
+		.ms = reply_real(reply, after, 0, "ms", 0) - reply_real(reply, before, 0, "ms", 0) - napped_ms,
 	};
 }

@@ -8,6 +8,7 @@
 
 #include "common/base.h"
 #include "common/session.h"
+#include "daemon/breath.h"
 #include "daemon/job.h"
 #include "daemon/relation.h"
 #include "daemon/window.h"
@@ -22,7 +23,8 @@ struct batch_order {
 	const char *synchronous_commit;
 	int statement_timeout_ms;
 	bool server_counts; /* the outcome before said that its statistics do */
-	bool skip_locked;   /* leave rows that somebody else has locked to the sweep */
+	struct breath breath;
+	bool skip_locked; /* leave rows that somebody else has locked to the sweep */
 };
 
 struct batch_outcome {
@@ -30,8 +32,9 @@ struct batch_outcome {
 	int64_t updated;   /* as the server's statistics count them: 0 where they do not */
 	int64_t hot;       /* of these, updated in place */
 	bool counted;      /* track_counts is on */
-	double ms;         /* execution, without commit */
+	double ms;         /* execution, without commit and naps */
 	double active_ms;  /* the same, and all else of the transaction up to its commit */
+	double napped_ms;  /* that it slept */
 	int64_t wal_bytes; /* written by the fill itself */
 	int64_t wal_records;
 };

@@ -4,6 +4,7 @@
 #include "daemon/catalog.h"
 #include "daemon/ddl.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -211,12 +212,25 @@ static int volley_most(const struct filler *filler, const struct pace_verdict *v
 	return limited || filler->refusals > 0 || filler->retries > 0 ? 1 : volley_size(&filler->volley);
 }
 
+/* What a row costs that a batch of the present pass looks at, where its sizer knows what a page does. */
+static double row_ms(struct filler *filler)
+{
+	const struct window_bookmark *at = &filler->window.bookmark;
+	const struct relation *relation = &filler->task->relation;
+	double rows = relation->pages > 0 && relation->rows > 0 ? relation->rows / (double)relation->pages : 1.0;
+
+	if (at->pass < at->passes - 1)
+		rows /= at->passes;
+	return sizer_page_ms(filler_sizer(filler, at->pass)) / fmax(rows, 1.0);
+}
+
 static void ask_volley(struct filler *filler, const struct pace_verdict *verdict)
 {
 	struct sizer *sizer = filler_sizer(filler, filler->window.bookmark.pass);
 	double ms = sizer_batch_ms(filler->task->job.knobs.batch_ms, verdict->part, filler->volley.trip_ms);
 	struct batch_order order = order_of(filler);
 
+	order.breath = breath_for(verdict->part, ms, filler->volley.trip_ms, row_ms(filler));
 	sizer->target_ms = filler->task->job.knobs.batch_ms;
 	sizer->pages_most = filler_pages_most(filler);
 	if (!volley_plan(&filler->volley, &filler->window, sizer_pages(sizer, ms, verdict->batch_bytes),

@@ -105,35 +105,95 @@ static bool is_last_pass(const struct window_batch *batch)
 	return batch->pass >= batch->passes - 1;
 }
 
-/* Of a row whose place is within the batch's pages: is it in its slice, and pending? */
-static void add_pending(
-	struct text *sql, const struct job *job, const struct window_batch *batch, const char *slice)
+/* What differs from batch to batch, as it stands in the statement. */
+struct figures {
+	const char *from;
+	const char *end;
+	const char *passes;
+	const char *pass;
+	const char *rows; /* between two naps; NULL: there are none */
+	const char *nap_ms;
+};
+
+#define NOW_MS "pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - pg_catalog.now()) * 1000"
+#define NAPPED "pg_catalog.current_setting('" PENDING_NAPPED "')::pg_catalog.float8"
+#define NOTE(sum) "pg_catalog.set_config('" PENDING_NAPPED "', (" sum ")::pg_catalog.text, true) IS NOT NULL"
+
+/* True, after a nap or none: of whole milliseconds, to which pg_sleep() rounds up; asked for no less it often
+ * sleeps once more. Rows take turns by a hash: in sweeps, and where rows have moved within their page, not
+ * every page has a row in the same place. */
+static void add_breath(struct text *sql, const struct figures *figures)
 {
-	add_unfilled(sql, job);
-	text_add(sql, " AND ");
+	text_addf(sql,
+		"CASE WHEN pg_catalog.hashtid(ctid) %% %s = 0 THEN " NOTE(
+			NAPPED " - " NOW_MS) " AND pg_catalog.pg_sleep((%s - 0.5) / 1000.0) IS NOT NULL AND " NOTE(NAPPED
+			" + " NOW_MS) " ELSE true END",
+		figures->rows, figures->nap_ms);
+}
+
+static void add_figures(
+	struct text *sql, const struct job *job, bool last_pass, const struct figures *figures)
+{
+	text_addf(
+		sql, "ctid >= %s::pg_catalog.tid AND ctid < %s::pg_catalog.tid AND ", figures->from, figures->end);
+	/* Who sleeps does so before anything else, or those who only read would not. */
+	if (!figures->rows) {
+		add_unfilled(sql, job);
+		text_add(sql, " AND ");
+	}
 	/* tidsend gives 4 bytes of block and 2 of line pointer: byte 5 is the place in the page, modulo 256 */
-	if (!is_last_pass(batch))
-		text_addf(sql, "CASE WHEN pg_catalog.get_byte(pg_catalog.tidsend(ctid), 5) %% %s THEN ", slice);
+	if (!last_pass)
+		text_addf(sql, "CASE WHEN pg_catalog.get_byte(pg_catalog.tidsend(ctid), 5) %% %s = %s THEN ",
+			figures->passes, figures->pass);
+	if (figures->rows) {
+		text_add(sql, "CASE WHEN ");
+		add_breath(sql, figures);
+		text_add(sql, " THEN ");
+		add_unfilled(sql, job);
+		text_add(sql, " AND ");
+	}
 	add_wanting(sql, job);
-	if (!is_last_pass(batch))
+	if (figures->rows)
+		text_add(sql, " ELSE false END");
+	if (!last_pass)
 		text_add(sql, " ELSE false END");
 }
 
-void pending_add_batch(struct text *sql, const struct job *job, const struct window_batch *batch)
+void pending_add_batch(
+	struct text *sql, const struct job *job, const struct window_batch *batch, const struct breath *breath)
 {
-	char *slice = memory_textf("%d = %d", batch->passes, batch->pass);
+	char *from = memory_textf("'(%" PRId64 ",%d)'", batch->from_page, batch->from_item);
+	char *end = memory_textf("'(%" PRId64 ",%d)'", batch->end_page, batch->end_item);
+	char *passes = memory_textf("%d", batch->passes), *pass = memory_textf("%d", batch->pass);
+	char *rows = breath->rows > 0 ? memory_textf("%" PRId64, breath->rows) : NULL;
+	char *nap_ms = memory_textf("%d", breath->nap_ms);
 
-	text_addf(sql,
-		"ctid >= '(%" PRId64 ",%d)'::pg_catalog.tid AND ctid < '(%" PRId64 ",%d)'::pg_catalog.tid AND ",
-		batch->from_page, batch->from_item, batch->end_page, batch->end_item);
-	add_pending(sql, job, batch, slice);
-	free(slice);
+	add_figures(sql, job, is_last_pass(batch), &(struct figures){from, end, passes, pass, rows, nap_ms});
+	free(from);
+	free(end);
+	free(passes);
+	free(pass);
+	free(rows);
+	free(nap_ms);
 }
 
-void pending_add_any_batch(struct text *sql, const struct job *job, const struct window_batch *like)
+#define INT "::pg_catalog.int4"
+
+void pending_add_any_batch(
+	struct text *sql, const struct job *job, const struct window_batch *like, const struct breath *breath)
 {
-	text_add(sql, "ctid >= $1::pg_catalog.tid AND ctid < $2::pg_catalog.tid AND ");
-	add_pending(sql, job, like, "$3::pg_catalog.int4 = $4::pg_catalog.int4");
+	struct figures figures = {.from = "$1", .end = "$2"};
+	bool last_pass = is_last_pass(like);
+
+	if (breath->rows > 0) {
+		figures.rows = "$3" INT;
+		figures.nap_ms = "$4" INT;
+	}
+	if (!last_pass) {
+		figures.passes = breath->rows > 0 ? "$5" INT : "$3" INT;
+		figures.pass = breath->rows > 0 ? "$6" INT : "$4" INT;
+	}
+	add_figures(sql, job, last_pass, &figures);
 }
 
 static void bind_place(struct script *script, int64_t page, int item)
@@ -144,10 +204,14 @@ static void bind_place(struct script *script, int64_t page, int item)
 	free(place);
 }
 
-void pending_bind_batch(struct script *script, const struct window_batch *batch)
+void pending_bind_batch(struct script *script, const struct window_batch *batch, const struct breath *breath)
 {
 	bind_place(script, batch->from_page, batch->from_item);
 	bind_place(script, batch->end_page, batch->end_item);
+	if (breath->rows > 0) {
+		script_bind_int(script, breath->rows);
+		script_bind_int(script, breath->nap_ms);
+	}
 	if (is_last_pass(batch))
 		return;
 	script_bind_int(script, batch->passes);

@@ -7,11 +7,11 @@
 #define GROWTH_MOST 1.5
 #define EMERGENCY 5.0
 #define NO_GROWTH_MS 10000
-/* Who meets a batch on its processor waits until it ends: of the transactions that met batches of 1, 2 and 3
- * ms every tenth took 1.5, 2.2 and 2.5 ms and more, where 0.6 ms were usual (pgbench, two processors).
- * Shorter than this they are mostly what one costs by itself (0.4 ms). */
-#define LEAST_MS 1.0
-#define SHORTENING 4.0
+/* Beside an application a batch breathes (breath.h): so long it goes on in all. Somebody may wait for one of
+ * its rows until it ends; shorter, it would be mostly what one costs by itself (0.5 ms). */
+#define BREATHING_MS 30.0
+/* What a batch costs by itself: to be planned, started, and told. */
+#define OWN_MS 0.4
 
 void sizer_start(struct sizer *sizer, int64_t pages, int64_t pages_most, int target_ms)
 {
@@ -31,14 +31,14 @@ static int compare_real(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-static double percentile_90(const struct sizer *sizer, const double *ring)
+static double percentile(const struct sizer *sizer, const double *ring, int percent)
 {
 	double sorted[SIZER_SAMPLES];
 	int count = sizer->samples < SIZER_SAMPLES ? sizer->samples : SIZER_SAMPLES;
 
 	memcpy(sorted, ring, sizeof(sorted));
 	qsort(sorted, (size_t)count, sizeof(sorted[0]), compare_real);
-	return sorted[(count * 9 - 1) / 10];
+	return sorted[(count * percent - 1) / 100];
 }
 
 static void set_pages(struct sizer *sizer, double pages)
@@ -65,9 +65,10 @@ void sizer_learn(struct sizer *sizer, int64_t pages, double ms, int64_t wal_byte
 	/* A page never costs nothing: the clock's own grain is the floor. */
 	at = sizer->samples++ % SIZER_SAMPLES;
 	sizer->page_ms[at] = (ms > 0.001 ? ms : 0.001) / (double)pages;
+	sizer->net_ms[at] = fmax(ms - OWN_MS, OWN_MS / 10.0) / (double)pages;
 	sizer->page_bytes[at] = (wal_bytes > 0 ? (double)wal_bytes : 1.0) / (double)pages;
-	wanted = sizer->target_ms / percentile_90(sizer, sizer->page_ms);
-	wanted_by_wal = (double)sizer->most_bytes / percentile_90(sizer, sizer->page_bytes);
+	wanted = sizer->target_ms / percentile(sizer, sizer->page_ms, 90);
+	wanted_by_wal = (double)sizer->most_bytes / percentile(sizer, sizer->page_bytes, 90);
 	if (wanted > wanted_by_wal)
 		wanted = wanted_by_wal;
 	/* One page more, so that a single page can grow at all; never more than what is wanted. */
@@ -83,17 +84,25 @@ double sizer_batch_ms(double most_ms, double part, double trip_ms)
 {
 	if (part >= 1.0)
 		return most_ms;
-	return fmin(
-		most_ms, fmax(fmax(most_ms * pow(part, SHORTENING), LEAST_MS), trip_ms * part / (1.0 - part)));
+	return fmin(most_ms, fmax(BREATHING_MS * part, trip_ms * part / (1.0 - part)));
+}
+
+double sizer_page_ms(const struct sizer *sizer)
+{
+	return sizer->samples > 0 ? percentile(sizer, sizer->net_ms, 50) : 0.0;
 }
 
 int64_t sizer_pages(struct sizer *sizer, double ms, int64_t bytes)
 {
 	double pages = (double)sizer->pages;
+	double by_time;
 
-	if (sizer->samples > 0)
-		pages = fmin(pages, fmin(ms / percentile_90(sizer, sizer->page_ms),
-								(double)bytes / percentile_90(sizer, sizer->page_bytes)));
+	if (sizer->samples > 0) {
+		/* Of one that is short the 90th percentile is mostly what others did to it. */
+		by_time = ms < sizer->target_ms ? ceil(fmax(ms - OWN_MS, ms / 4.0) / sizer_page_ms(sizer))
+										: ms / percentile(sizer, sizer->page_ms, 90);
+		pages = fmin(pages, fmin(by_time, (double)bytes / percentile(sizer, sizer->page_bytes, 90)));
+	}
 	sizer->asked = pages < 1.0 ? 1 : (int64_t)pages;
 	return sizer->asked;
 }

@@ -23,6 +23,7 @@ struct sizer {
 	double target_ms;
 	int64_t most_bytes;               /* of WAL */
 	double page_ms[SIZER_SAMPLES];    /* ring: what a page cost in the last batches */
+	double net_ms[SIZER_SAMPLES];     /* the same without what a batch costs by itself */
 	double page_bytes[SIZER_SAMPLES]; /* the same, of WAL */
 	int samples;
 	int64_t no_growth_until_ms;
@@ -40,13 +41,17 @@ void sizer_start(struct sizer *sizer, int64_t pages, int64_t pages_most, int tar
 void sizer_learn(struct sizer *sizer, int64_t pages, double ms, int64_t wal_bytes, int64_t now_ms);
 
 /* How long a batch should execute on a connection whose batches may for `part` of the time (up to 1):
- * `most_ms` where that is all of it, and far less than in proportion where the application leaves little; but
- * at least so long that `part` can be used though each batch costs a round trip of `trip_ms`. */
+ * `most_ms` where that is all of it, and `part` of 30 ms otherwise; but at least so long that `part` can be
+ * used though each batch costs a round trip of `trip_ms`. */
 double sizer_batch_ms(double most_ms, double part, double trip_ms) MUST_USE;
 
 /* Pages of a batch that is to execute `ms` at most and to write `bytes` at most, by what the last ones cost:
- * so that a limit that has just fallen counts at once. Never more than sizer->pages. */
+ * so that a limit that has just fallen counts at once. Never more than sizer->pages. Less time than the
+ * sizer's target is that of a batch that breathes: by what pages usually cost. */
 int64_t sizer_pages(struct sizer *sizer, double ms, int64_t bytes) MUST_USE;
+
+/* What a page usually cost in the last batches, without what a batch costs by itself; 0: not known yet. */
+double sizer_page_ms(const struct sizer *sizer) MUST_USE;
 
 /* A batch was cancelled or timed out: half, and no growth for 10 s. */
 void sizer_halve(struct sizer *sizer, int64_t now_ms);

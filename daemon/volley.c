@@ -57,7 +57,7 @@ static void learn(struct volley *volley, const struct batch_outcome *outcomes)
 	double trip_ms = took_ms;
 
 	for (int i = 0; i < volley->count; i++)
-		trip_ms -= outcomes[i].active_ms;
+		trip_ms -= outcomes[i].active_ms + outcomes[i].napped_ms;
 	volley->batch_ms = (took_ms - trip_ms) / volley->count;
 	if (trip_ms < 0.0)
 		trip_ms = 0.0;

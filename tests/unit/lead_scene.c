@@ -141,8 +141,8 @@ void scene_window_in(
 void scene_batch(struct fake_rule *rule, const char *rows)
 {
 	fake_statement(rule, ASK_BATCH);
-	fake_columns(rule, "ms", "updated", "hot", "active_ms", "rows", NULL);
-	fake_row(rule, "1010", "0", "0", "11", rows);
+	fake_columns(rule, "ms", "updated", "hot", "active_ms", "napped_ms", "rows", NULL);
+	fake_row(rule, "1012", "0", "0", "13", "2", rows);
 	fake_statement(rule, "UPDATE ONLY");
 	fake_columns(rule, "QUERY PLAN", NULL);
 	fake_row(rule, "[{\"Plan\": {\"Node Type\": \"ModifyTable\", \"WAL Records\": 9, \"WAL Bytes\": 4711, "

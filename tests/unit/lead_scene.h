@@ -74,7 +74,6 @@ void scene_pulse(struct fake_rule *rule);
 void scene_survey(struct fake_rule *rule);
 
 /* The words of the last batch's stretch: "'(0,0)' AND ctid < '(4,0)'". */
-#define STRETCH(from, end)                                                                                   \
-	"ctid >= '(" from ")'::pg_catalog.tid AND ctid < '(" end ")'::pg_catalog.tid"
+#define STRETCH(from, end) "ctid >= '(" from ")'::pg_catalog.tid AND ctid < '(" end ")'::pg_catalog.tid"
 
 #endif

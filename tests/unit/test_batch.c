@@ -156,9 +156,10 @@ static void what_is_kept_is_told_the_batch(void **state)
 	batch_add(script, &order);
 	statement = &script->statements[AUTHORITY_STATEMENTS + 1];
 	assert_true(statement->prepared);
-	assert_string_equal(statement->sql, EXPLAIN FILL ANY_STRETCH UNFILLED
-		"CASE WHEN pg_catalog.get_byte(pg_catalog.tidsend(ctid), 5) % $3::pg_catalog.int4 = $4::pg_catalog.int4"
-		" THEN " WANTING " ELSE false END");
+	assert_string_equal(statement->sql,
+		EXPLAIN FILL ANY_STRETCH UNFILLED "CASE WHEN pg_catalog.get_byte(pg_catalog.tidsend(ctid), 5) % "
+										  "$3::pg_catalog.int4 = $4::pg_catalog.int4"
+										  " THEN " WANTING " ELSE false END");
 	assert_int_equal(statement->values_count, 4);
 	assert_string_equal(statement->values[0], "(8,2)");
 	assert_string_equal(statement->values[1], "(16,0)");
@@ -226,6 +227,7 @@ static void what_came_of_it(void **state)
 	assert_int_equal(set->outcome.wal_records, 9);
 	assert_true(set->outcome.active_ms > 10.9 && set->outcome.active_ms < 11.1);
 	assert_true(set->outcome.counted);
+	assert_true(set->outcome.napped_ms > 1.9 && set->outcome.napped_ms < 2.1);
 	assert_true(set->outcome.ms > 9.9 && set->outcome.ms < 10.1);
 }
 
