@@ -5,7 +5,7 @@
  * meanwhile wait for a processor until the batch ends. Many short transactions instead cost more by
  * themselves (half a millisecond each) than they fill. So a batch sleeps after each few rows, within its
  * transaction, as VACUUM does: it executes for a fifth of a millisecond or so, sleeps for one or more, and is
- * over after 30 ms.
+ * over after 60 ms.
  *
  * Measured beside pgbench at half of what two processors can do, 0.61 ms a transaction and p99 of 2.0 ms from
  * when it is due: transactions of 1 ms filled 2,700 rows a second and made the p99 37 % longer; batches that

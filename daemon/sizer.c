@@ -9,7 +9,7 @@
 #define NO_GROWTH_MS 10000
 /* Beside an application a batch breathes (breath.h): so long it goes on in all. Somebody may wait for one of
  * its rows until it ends; shorter, it would be mostly what one costs by itself (0.5 ms). */
-#define BREATHING_MS 30.0
+#define BREATHING_MS 60.0
 /* What a batch costs by itself: to be planned, started, and told. */
 #define OWN_MS 0.4
 

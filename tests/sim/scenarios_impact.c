@@ -4,7 +4,7 @@
 
 /* Of the duty that would just be allowed, so much is to be used; less beside an application whose
  * transactions queue besides (impact.c). */
-#define LEAST_PART_OF_DUTY 0.55
+#define LEAST_PART_OF_DUTY 0.5
 #define LEAST_PART_BESIDE_ONE 0.45
 /* Of the time; who executes for less is promised what he would be if he did. */
 #define PROMISED_FROM 0.2
