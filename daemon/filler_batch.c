@@ -56,8 +56,10 @@ static void batch_went_well(
 	shared->rows_found += outcome->rows;
 	filler->window_moved += outcome->updated - outcome->hot;
 	pace_spend(shared->share,
-		&(struct pace_batch){
-			.wal_bytes = outcome->wal_bytes, .wal_records = outcome->wal_records, .ms = outcome->active_ms},
+		&(struct pace_batch){.wal_bytes = outcome->wal_bytes,
+			.wal_records = outcome->wal_records,
+			.ms = outcome->active_ms,
+			.napped_ms = outcome->napped_ms},
 		clock_ms());
 	if (batch->end_page > batch->from_page)
 		sizer_learn(filler_sizer(filler, batch->pass), batch->end_page - batch->from_page, outcome->ms,
@@ -212,16 +214,25 @@ static int volley_most(const struct filler *filler, const struct pace_verdict *v
 	return limited || filler->refusals > 0 || filler->retries > 0 ? 1 : volley_size(&filler->volley);
 }
 
-/* What a row costs that a batch of the present pass looks at, where its sizer knows what a page does. */
-static double row_ms(struct filler *filler)
+/* Of a page, how many rows a batch of the present pass looks at. */
+static double rows_per_page(struct filler *filler)
 {
 	const struct window_bookmark *at = &filler->window.bookmark;
-	const struct relation *relation = &filler->task->relation;
-	double rows = relation->pages > 0 && relation->rows > 0 ? relation->rows / (double)relation->pages : 1.0;
+	const struct member *table = relation_member(&filler->task->relation, filler->oid);
+	double rows = relation_rows_per_page(table ? table->pages : 0, table ? table->rows : 0.0);
 
-	if (at->pass < at->passes - 1)
-		rows /= at->passes;
-	return sizer_page_ms(filler_sizer(filler, at->pass)) / fmax(rows, 1.0);
+	return fmax(at->pass < at->passes - 1 ? rows / at->passes : rows, 1.0);
+}
+
+static struct breath breath_of(
+	struct filler *filler, const struct pace_verdict *verdict, double batch_ms, int64_t pages)
+{
+	double rows = rows_per_page(filler);
+	double page_ms = sizer_page_ms(filler_sizer(filler, filler->window.bookmark.pass));
+
+	if (verdict->part >= 1.0)
+		return (struct breath){0};
+	return breath_for(verdict->part, batch_ms, filler->volley.trip_ms, rows * (double)pages, page_ms / rows);
 }
 
 static void ask_volley(struct filler *filler, const struct pace_verdict *verdict)
@@ -229,12 +240,13 @@ static void ask_volley(struct filler *filler, const struct pace_verdict *verdict
 	struct sizer *sizer = filler_sizer(filler, filler->window.bookmark.pass);
 	double ms = sizer_batch_ms(filler->task->job.knobs.batch_ms, verdict->part, filler->volley.trip_ms);
 	struct batch_order order = order_of(filler);
+	int64_t pages;
 
-	order.breath = breath_for(verdict->part, ms, filler->volley.trip_ms, row_ms(filler));
 	sizer->target_ms = filler->task->job.knobs.batch_ms;
 	sizer->pages_most = filler_pages_most(filler);
-	if (!volley_plan(&filler->volley, &filler->window, sizer_pages(sizer, ms, verdict->batch_bytes),
-			volley_most(filler, verdict))) {
+	pages = sizer_pages(sizer, ms, verdict->batch_bytes);
+	order.breath = breath_of(filler, verdict, ms, pages);
+	if (!volley_plan(&filler->volley, &filler->window, pages, volley_most(filler, verdict))) {
 		filler_finish_window(filler);
 		return;
 	}

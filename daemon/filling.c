@@ -36,8 +36,7 @@ struct filling *filling_new(struct task *task, const struct filling_events *even
 	const struct relation *relation = &task->relation;
 	struct pace_wish wish;
 	int indexes = relation->secondary_indexes + (relation->key_columns != NULL);
-	double rows_per_page =
-		relation->pages > 0 && relation->rows > 0 ? relation->rows / (double)relation->pages : 64.0;
+	double rows_per_page = relation_rows_per_page(relation->pages, relation->rows);
 
 	*filling = (struct filling){.task = task, .events = events, .owner = owner, .shared = {.task = task}};
 	task_wish(task, 1, clock_ms(), &wish);

@@ -256,16 +256,20 @@ static void note_limited(struct pace_share *share, int64_t now_ms)
 	double seconds = (double)(now_ms - share->asked_ms) / 1000.0;
 	double weight = 1.0 - exp(-seconds / LIMITED_S);
 	double held = share->held_since_ms != 0 && !share->stopped ? 1.0 : 0.0;
+	double napped = seconds > 0.0 ? fmin(share->napped_ms / 1000.0 / seconds, 1.0) : 0.0;
 	double part = 0.0; /* of the last seconds that it waited, for whatever it was */
 
 	for (int i = 0; i < PACE_CURRENCIES; i++) {
 		struct pace_account *account = &share->accounts[i];
+		double now = i == (int)share->waits_for ? held : 0.0;
 
-		account->held_part += ((i == (int)share->waits_for ? held : 0.0) - account->held_part) * weight;
+		now = i == PACE_TIME ? fmax(now, napped) : now;
+		account->held_part += (now - account->held_part) * weight;
 		part += account->held_part;
 	}
 	share->limited = part > (share->limited ? LIMITED_UNTIL : LIMITED_FROM);
 	share->asked_ms = now_ms;
+	share->napped_ms = 0.0;
 }
 
 static void note_held(struct pace_share *share, bool go, int64_t now_ms)
@@ -361,6 +365,16 @@ static void spend(struct pace_share *share, enum pace_currency currency, double 
 	budget_take(&account->bucket, amount - reserved, now_ms);
 }
 
+/* A batch that sleeps waits for its portion as much as one that is not sent yet. */
+static void note_naps(struct pace_share *share, double napped_ms)
+{
+	if (napped_ms <= 0.0)
+		return;
+	share->accounts[PACE_TIME].held = true;
+	share->napped_ms += napped_ms;
+	share->throttled_ms += (int64_t)napped_ms;
+}
+
 void pace_spend(struct pace_share *share, const struct pace_batch *batch, int64_t now_ms)
 {
 	struct pace *pace = share->pace;
@@ -373,6 +387,7 @@ void pace_spend(struct pace_share *share, const struct pace_batch *batch, int64_
 	spend(share, PACE_BYTES, (double)batch->wal_bytes, now_ms);
 	spend(share, PACE_PLAIN, plain, now_ms);
 	spend(share, PACE_TIME, batch->ms, now_ms);
+	note_naps(share, batch->napped_ms / share->wish.fillers);
 	if (share->running > 0)
 		share->running--;
 	/* A pause is no speed: only batches change what is thought of it. */

@@ -47,7 +47,8 @@ struct pace_verdict {
 struct pace_batch {
 	int64_t wal_bytes; /* its own */
 	int64_t wal_records;
-	double ms; /* from its BEGIN to its COMMIT, by the server's clock */
+	double ms;        /* from its BEGIN to its COMMIT, by the server's clock, without its naps */
+	double napped_ms; /* that it slept, since the application leaves only a part of the time */
 };
 
 struct pace *pace_new(void) MUST_USE;

@@ -62,6 +62,7 @@ struct pace_share {
 	bool limited;                 /* it waits so much that it is told, though a batch goes now and then */
 	bool stopped;                 /* it waits for something else than its portion */
 	enum pace_currency waits_for; /* which of them it waited for last */
+	double napped_ms;             /* since it asked last */
 	int64_t throttled_ms;
 };
 

@@ -105,16 +105,6 @@ static bool is_last_pass(const struct window_batch *batch)
 	return batch->pass >= batch->passes - 1;
 }
 
-/* What differs from batch to batch, as it stands in the statement. */
-struct figures {
-	const char *from;
-	const char *end;
-	const char *passes;
-	const char *pass;
-	const char *rows; /* between two naps; NULL: there are none */
-	const char *nap_ms;
-};
-
 #define NOW_MS "pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - pg_catalog.now()) * 1000"
 #define NAPPED "pg_catalog.current_setting('" PENDING_NAPPED "')::pg_catalog.float8"
 #define NOTE(sum) "pg_catalog.set_config('" PENDING_NAPPED "', (" sum ")::pg_catalog.text, true) IS NOT NULL"
@@ -122,78 +112,60 @@ struct figures {
 /* True, after a nap or none: of whole milliseconds, to which pg_sleep() rounds up; asked for no less it often
  * sleeps once more. Rows take turns by a hash: in sweeps, and where rows have moved within their page, not
  * every page has a row in the same place. */
-static void add_breath(struct text *sql, const struct figures *figures)
+static void add_breath(struct text *sql)
 {
-	text_addf(sql,
-		"CASE WHEN pg_catalog.hashtid(ctid) %% %s = 0 THEN " NOTE(
-			NAPPED " - " NOW_MS) " AND pg_catalog.pg_sleep((%s - 0.5) / 1000.0) IS NOT NULL AND " NOTE(NAPPED
-			" + " NOW_MS) " ELSE true END",
-		figures->rows, figures->nap_ms);
+	text_add(sql,
+		"CASE WHEN pg_catalog.hashtid(ctid) % $3::pg_catalog.int4 = 0 THEN " NOTE(
+			NAPPED " - " NOW_MS) " AND pg_catalog.pg_sleep(($4::pg_catalog.int4 - 0.5) / 1000.0) IS NOT NULL"
+								 " AND " NOTE(NAPPED " + " NOW_MS) " ELSE true END");
 }
 
-static void add_figures(
-	struct text *sql, const struct job *job, bool last_pass, const struct figures *figures)
+/* tidsend gives 4 bytes of block and 2 of line pointer: byte 5 is the place in the page, modulo 256. */
+static void add_slice(struct text *sql, int passes)
 {
-	text_addf(
-		sql, "ctid >= %s::pg_catalog.tid AND ctid < %s::pg_catalog.tid AND ", figures->from, figures->end);
-	/* Who sleeps does so before anything else, or those who only read would not. */
-	if (!figures->rows) {
-		add_unfilled(sql, job);
-		text_add(sql, " AND ");
-	}
-	/* tidsend gives 4 bytes of block and 2 of line pointer: byte 5 is the place in the page, modulo 256 */
-	if (!last_pass)
-		text_addf(sql, "CASE WHEN pg_catalog.get_byte(pg_catalog.tidsend(ctid), 5) %% %s = %s THEN ",
-			figures->passes, figures->pass);
-	if (figures->rows) {
+	text_addf(sql,
+		"pg_catalog.get_byte(pg_catalog.tidsend(ctid), 5) %% $%d::pg_catalog.int4 = $%d::pg_catalog.int4",
+		passes, passes + 1);
+}
+
+static void add_at_a_stretch(struct text *sql, const struct job *job, bool slice)
+{
+	add_unfilled(sql, job);
+	text_add(sql, " AND ");
+	if (slice) {
 		text_add(sql, "CASE WHEN ");
-		add_breath(sql, figures);
+		add_slice(sql, 3);
 		text_add(sql, " THEN ");
-		add_unfilled(sql, job);
-		text_add(sql, " AND ");
 	}
 	add_wanting(sql, job);
-	if (figures->rows)
+	if (slice)
 		text_add(sql, " ELSE false END");
-	if (!last_pass)
-		text_add(sql, " ELSE false END");
+}
+
+/* Who sleeps does so before anything else, or those who only read would not. */
+static void add_breathing(struct text *sql, const struct job *job, bool slice)
+{
+	text_add(sql, "CASE WHEN ");
+	if (slice) {
+		add_slice(sql, 5);
+		text_add(sql, " AND ");
+	}
+	add_breath(sql);
+	text_add(sql, " THEN ");
+	add_unfilled(sql, job);
+	text_add(sql, " AND ");
+	add_wanting(sql, job);
+	text_add(sql, " ELSE false END");
 }
 
 void pending_add_batch(
-	struct text *sql, const struct job *job, const struct window_batch *batch, const struct breath *breath)
-{
-	char *from = memory_textf("'(%" PRId64 ",%d)'", batch->from_page, batch->from_item);
-	char *end = memory_textf("'(%" PRId64 ",%d)'", batch->end_page, batch->end_item);
-	char *passes = memory_textf("%d", batch->passes), *pass = memory_textf("%d", batch->pass);
-	char *rows = breath->rows > 0 ? memory_textf("%" PRId64, breath->rows) : NULL;
-	char *nap_ms = memory_textf("%d", breath->nap_ms);
-
-	add_figures(sql, job, is_last_pass(batch), &(struct figures){from, end, passes, pass, rows, nap_ms});
-	free(from);
-	free(end);
-	free(passes);
-	free(pass);
-	free(rows);
-	free(nap_ms);
-}
-
-#define INT "::pg_catalog.int4"
-
-void pending_add_any_batch(
 	struct text *sql, const struct job *job, const struct window_batch *like, const struct breath *breath)
 {
-	struct figures figures = {.from = "$1", .end = "$2"};
-	bool last_pass = is_last_pass(like);
-
-	if (breath->rows > 0) {
-		figures.rows = "$3" INT;
-		figures.nap_ms = "$4" INT;
-	}
-	if (!last_pass) {
-		figures.passes = breath->rows > 0 ? "$5" INT : "$3" INT;
-		figures.pass = breath->rows > 0 ? "$6" INT : "$4" INT;
-	}
-	add_figures(sql, job, last_pass, &figures);
+	text_add(sql, "ctid >= $1::pg_catalog.tid AND ctid < $2::pg_catalog.tid AND ");
+	if (breath->rows > 0)
+		add_breathing(sql, job, !is_last_pass(like));
+	else
+		add_at_a_stretch(sql, job, !is_last_pass(like));
 }
 
 static void bind_place(struct script *script, int64_t page, int item)

@@ -29,15 +29,11 @@ void pending_add_missing(struct text *sql, const struct job *job, const char *ro
 /* Adds whether it has one now. */
 void pending_add_filled(struct text *sql, const struct job *job, const char *row);
 
-/* Adds the statement's condition for the rows of `batch` that are pending. One that breathes adds the
+/* Adds the condition for the pending rows of any batch like that one: of a slice or the last of its window,
+ * with naps or without. pending_bind_batch() binds its parameters, up to $6. One that breathes adds the
  * milliseconds that it slept to the setting PENDING_NAPPED, which must be a number before. */
 #define PENDING_NAPPED "backfill.napped"
 void pending_add_batch(
-	struct text *sql, const struct job *job, const struct window_batch *batch, const struct breath *breath);
-
-/* The same as a statement that is kept and serves every batch of that kind: of slices or the last of its
- * window, with naps or without. pending_bind_batch() binds its first parameters, up to $6. */
-void pending_add_any_batch(
 	struct text *sql, const struct job *job, const struct window_batch *like, const struct breath *breath);
 void pending_bind_batch(struct script *script, const struct window_batch *batch, const struct breath *breath);
 

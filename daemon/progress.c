@@ -149,7 +149,7 @@ void progress_tell(
 		.lag_ms = monitor_lag_ms(task->monitor),
 	};
 
-	(void)!progress_throttle(progress, task, filled && filled->throttled ? filled->throttle_reason : NULL, now_ms);
+	progress_throttle(progress, task, filled && filled->throttled ? filled->throttle_reason : NULL, now_ms);
 	if (filled) {
 		if (filled->throttled_ms > progress->throttled_measured_ms)
 			progress->throttled_measured_ms = filled->throttled_ms;

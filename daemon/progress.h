@@ -36,7 +36,7 @@ void progress_clear(struct progress *progress);
  * was a change, and the row does not say so yet.
  */
 bool progress_throttle(
-	struct progress *progress, struct task *task, const char *reason_or_null, int64_t now_ms) MUST_USE;
+	struct progress *progress, struct task *task, const char *reason_or_null, int64_t now_ms);
 
 /* Writes the row, without waiting for an answer. `filled`: of the filling; NULL while there is none, which
  * ends a throttle. */

@@ -78,3 +78,8 @@ void relation_clear(struct relation *relation)
 	free(relation->members);
 	*relation = (struct relation){0};
 }
+
+double relation_rows_per_page(int64_t pages, double rows)
+{
+	return pages > 0 && rows > 0.0 ? rows / (double)pages : 64.0;
+}

@@ -50,6 +50,9 @@ struct member {
 	struct member_constraint foreign_key;
 };
 
+/* 64 where that is not known. */
+double relation_rows_per_page(int64_t pages, double rows) MUST_USE;
+
 struct relation {
 	int server_version; /* 150018 */
 	bool exists;

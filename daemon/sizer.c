@@ -9,7 +9,7 @@
 #define NO_GROWTH_MS 10000
 /* Beside an application a batch breathes (breath.h): so long it goes on in all. Somebody may wait for one of
  * its rows until it ends; shorter, it would be mostly what one costs by itself (0.5 ms). */
-#define BREATHING_MS 60.0
+#define BREATHING_MS 30.0
 /* What a batch costs by itself: to be planned, started, and told. */
 #define OWN_MS 0.4
 
@@ -48,6 +48,12 @@ static void set_pages(struct sizer *sizer, double pages)
 	sizer->pages = pages < 1.0 ? 1 : (int64_t)pages;
 }
 
+/* Of the batch that is under way: fewer where little is allowed. */
+static int64_t asked(const struct sizer *sizer)
+{
+	return sizer->asked > 0 && sizer->asked < sizer->pages ? sizer->asked : sizer->pages;
+}
+
 void sizer_learn(struct sizer *sizer, int64_t pages, double ms, int64_t wal_bytes, int64_t now_ms)
 {
 	double wanted;
@@ -60,7 +66,7 @@ void sizer_learn(struct sizer *sizer, int64_t pages, double ms, int64_t wal_byte
 		set_pages(sizer, (double)pages / 10.0);
 		return;
 	}
-	if (pages * 2 < (sizer->asked > 0 && sizer->asked < sizer->pages ? sizer->asked : sizer->pages))
+	if (pages * 2 < asked(sizer))
 		return;
 	/* A page never costs nothing: the clock's own grain is the floor. */
 	at = sizer->samples++ % SIZER_SAMPLES;
@@ -109,6 +115,6 @@ int64_t sizer_pages(struct sizer *sizer, double ms, int64_t bytes)
 
 void sizer_halve(struct sizer *sizer, int64_t now_ms)
 {
-	set_pages(sizer, (double)sizer->pages / 2.0);
+	set_pages(sizer, (double)asked(sizer) / 2.0);
 	sizer->no_growth_until_ms = now_ms + NO_GROWTH_MS;
 }

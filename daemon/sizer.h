@@ -41,7 +41,7 @@ void sizer_start(struct sizer *sizer, int64_t pages, int64_t pages_most, int tar
 void sizer_learn(struct sizer *sizer, int64_t pages, double ms, int64_t wal_bytes, int64_t now_ms);
 
 /* How long a batch should execute on a connection whose batches may for `part` of the time (up to 1):
- * `most_ms` where that is all of it, and `part` of 60 ms otherwise; but at least so long that `part` can be
+ * `most_ms` where that is all of it, and `part` of 30 ms otherwise; but at least so long that `part` can be
  * used though each batch costs a round trip of `trip_ms`. */
 double sizer_batch_ms(double most_ms, double part, double trip_ms) MUST_USE;
 
@@ -53,7 +53,7 @@ int64_t sizer_pages(struct sizer *sizer, double ms, int64_t bytes) MUST_USE;
 /* What a page usually cost in the last batches, without what a batch costs by itself; 0: not known yet. */
 double sizer_page_ms(const struct sizer *sizer) MUST_USE;
 
-/* A batch was cancelled or timed out: half, and no growth for 10 s. */
+/* A batch was cancelled or timed out: half of what it had, and no growth for 10 s. */
 void sizer_halve(struct sizer *sizer, int64_t now_ms);
 
 #endif

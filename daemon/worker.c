@@ -55,7 +55,7 @@ struct worker *worker_new(const struct worker_context *context, const struct que
 void worker_end_parts(struct worker *worker)
 {
 	if (worker->filling)
-		(void)!progress_throttle(&worker->progress, &worker->task, NULL, clock_ms());
+		progress_throttle(&worker->progress, &worker->task, NULL, clock_ms());
 	planner_free(worker->planner);
 	builder_free(worker->builder);
 	filling_free(worker->filling);

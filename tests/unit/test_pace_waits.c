@@ -88,15 +88,15 @@ static void a_used_portion_is_told_when_a_person_would_notice(void **state)
 		const char *reason; /* NULL: none is told */
 		bool go;
 	} cases[] = {
-		{"a batch's turn", 1048576, SIGNALS_NO_VACUUM, 0, 0, {524288, 5242, 10}, 0, NULL, false},
-		{"its turn has come", 1048576, SIGNALS_NO_VACUUM, 0, 0, {524288, 5242, 10}, 500, NULL, true},
-		{"a long wait for max_wal_rate", 1048576, SIGNALS_NO_VACUUM, 0, 0, {5 << 20, 52428, 10}, 0,
+		{"a batch's turn", 1048576, SIGNALS_NO_VACUUM, 0, 0, {524288, 5242, 10, 0}, 0, NULL, false},
+		{"its turn has come", 1048576, SIGNALS_NO_VACUUM, 0, 0, {524288, 5242, 10, 0}, 500, NULL, true},
+		{"a long wait for max_wal_rate", 1048576, SIGNALS_NO_VACUUM, 0, 0, {5 << 20, 52428, 10, 0}, 0,
 			"max_wal_rate", false},
-		{"the end of it", 1048576, SIGNALS_NO_VACUUM, 0, 0, {5 << 20, 52428, 10}, 4700, "max_wal_rate",
+		{"the end of it", 1048576, SIGNALS_NO_VACUUM, 0, 0, {5 << 20, 52428, 10, 0}, 4700, "max_wal_rate",
 			false},
-		{"no limits", 0, SIGNALS_NO_VACUUM, 0, 0, {500 << 20, 5242880, 100000}, 0, NULL, true},
+		{"no limits", 0, SIGNALS_NO_VACUUM, 0, 0, {500 << 20, 5242880, 100000, 0}, 0, NULL, true},
 		{"the first batches beside a replica nobody knows", 0, SIGNALS_NO_VACUUM, 0, 1000,
-			{40 << 20, 419430, 10}, 0, "the start is slow: what the replicas take is not known yet", false},
+			{40 << 20, 419430, 10, 0}, 0, "the start is slow: what the replicas take is not known yet", false},
 	};
 
 	(void)state;
@@ -161,12 +161,43 @@ static void what_it_was_made_to_wait_is_added_up(void **state)
 	scene_end(&scene);
 }
 
+/* A batch goes whenever it asks, and sleeps most of its time: that too is being held back. */
+static void naps_are_told_and_added_up(void **state)
+{
+	struct scene scene;
+	struct pace_wish wish = usual;
+	struct pace_verdict verdict;
+	struct pace_share *share;
+	const struct pace_batch batch = {.wal_bytes = 1000, .wal_records = 10, .ms = 1, .napped_ms = 35};
+	int64_t asleep_ms = 0;
+
+	(void)state;
+	scene_begin(&scene);
+	scene.per_s = 400;
+	wish.max_impact = 10;
+	share = pace_join(scene.pace, &wish, scene.now_ms);
+	for (int batches = 0; batches < 600; batches++) {
+		pace_ask(share, scene.now_ms, &verdict);
+		scene_run(&scene, 0.04);
+		if (!verdict.go)
+			continue;
+		pace_spend(share, &batch, scene.now_ms);
+		asleep_ms += 35;
+	}
+	pace_ask(share, scene.now_ms, &verdict);
+	assert_true(asleep_ms > 10000);
+	assert_string_equal(verdict.reason, "the application would be slowed by more than max_impact");
+	assert_true(pace_throttled_ms(share, scene.now_ms) >= asleep_ms);
+	scene_end(&scene);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_waited_for_and_in_which_order),
 		cmocka_unit_test(a_used_portion_is_told_when_a_person_would_notice),
 		cmocka_unit_test(what_it_was_made_to_wait_is_added_up),
+		cmocka_unit_test(naps_are_told_and_added_up),
 	};
 
 	return cmocka_run_group_tests_name("pace_waits", tests, NULL, NULL);

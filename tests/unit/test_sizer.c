@@ -66,11 +66,11 @@ static void how_long_a_batch_should_execute(void **state)
 	} cases[] = {
 		{"all the time", 100, 1, 0, 100},
 		{"all the time, from afar", 100, 1, 20, 100},
-		{"half of the time: it goes on for 60 ms, naps and all", 100, 0.5, 0, 30},
-		{"a tenth", 100, 0.1, 0, 6},
+		{"half of the time: it goes on for 30 ms, naps and all", 100, 0.5, 0, 15},
+		{"a tenth", 100, 0.1, 0, 3},
 		{"none", 100, 0, 20, 0},
 		{"short ones are not made longer", 0.5, 0.1, 20, 0.5},
-		{"from afar as long as the part takes", 100, 0.4, 120, 80},
+		{"from afar as long as the part takes", 100, 0.4, 60, 40},
 		{"but no longer than the most", 10, 0.9, 20, 10},
 	};
 

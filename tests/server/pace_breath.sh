@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Batches that sleep in between (daemon/breath.h), beside an application that leaves them little: of every kind of job each row gets
+# its value once, what was slept is told as throttled, and pages are still read by their ctid alone.
+# shellcheck disable=SC2119 # our functions have their own arguments
+# shellcheck source=tests/server/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/server/job_lib.sh
+. "$TOP/tests/server/job_lib.sh"
+
+ROWS=20000
+
+# The server's own log tells the plans, as EXPLAIN shows them, of what took longer than a nap.
+job_world session_preload_libraries=auto_explain auto_explain.log_min_duration=5ms
+daemon_option defaults.max_impact 5
+sql -U shop_owner main "CREATE TABLE busy (id int PRIMARY KEY, hits int NOT NULL DEFAULT 0);
+	INSERT INTO busy SELECT g FROM generate_series(1, 100000) g; ANALYZE busy; GRANT SELECT, UPDATE ON busy TO shop_app"
+for name in plain derived field volatile chosen; do
+	sql -U shop_owner main "CREATE TABLE $name (id int PRIMARY KEY, name text NOT NULL, doc jsonb NOT NULL DEFAULT '{}');
+		INSERT INTO $name (id, name) SELECT g, 'n' || g FROM generate_series(1, $ROWS) g; ANALYZE $name"
+done
+sql -U shop_owner main "CREATE TABLE tree (id int, name text NOT NULL) PARTITION BY HASH (id);
+	CREATE TABLE tree_0 PARTITION OF tree FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+	CREATE TABLE tree_1 PARTITION OF tree FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+	INSERT INTO tree SELECT g, 'n' || g FROM generate_series(1, $ROWS) g -- never analyzed"
+daemon_start
+traffic_start app 4 600 <<-'SQL'
+	\set id random(1, 100000)
+	UPDATE busy SET hits = hits + 1 WHERE id = :id;
+	SELECT count(*) FROM busy WHERE id BETWEEN :id AND :id + 200;
+SQL
+enqueue plain table_name=plain column_name=v column_type=text value='upper(name)'
+enqueue derived table_name=derived column_name=v column_type=text value='upper(name)' sync=derive
+enqueue field table_name=field column_name=doc field='{v}' value='upper(name)'
+enqueue volatile table_name=volatile column_name=v column_type=uuid value='gen_random_uuid()'
+enqueue chosen table_name=chosen column_name=v column_type=text value='upper(name)' fill_where='id % 2 = 0'
+enqueue tree table_name=tree column_name=v column_type=text value='upper(name)'
+wait_until 20 "a batch sleeps" "SELECT count(*) > 0 FROM pg_stat_activity WHERE usename = 'backfilld_shop' AND wait_event = 'PgSleep'"
+ok "batches sleep beside an application"
+jobs_settle 150
+expect_done plain derived field volatile chosen tree
+expect_equal "the application had no errors" "" "$(traffic_stop app)"
+expect_sql "plain" 0 "SELECT count(*) FROM plain WHERE v IS DISTINCT FROM upper(name)"
+expect_sql "derived" 0 "SELECT count(*) FROM derived WHERE v IS DISTINCT FROM upper(name)"
+expect_sql "a field" 0 "SELECT count(*) FROM field WHERE doc ->> 'v' IS DISTINCT FROM upper(name)"
+expect_sql "volatile: each its own" $ROWS "SELECT count(DISTINCT v) FROM volatile"
+expect_sql "some rows only" 0 "SELECT count(*) FROM chosen WHERE v IS DISTINCT FROM CASE WHEN id % 2 = 0 THEN upper(name) END"
+expect_sql "a tree" 0 "SELECT count(*) FROM tree WHERE v IS DISTINCT FROM upper(name)"
+expect_sql "each row was counted once" "" "SELECT string_agg(format('%s: %s', name, rows_filled), ', ') FROM backfill.job
+	WHERE rows_filled <> CASE WHEN name = 'chosen' THEN $ROWS / 2 ELSE $ROWS END"
+expect_sql "what was slept is told" t "SELECT sum(throttled_ms) > 500 FROM backfill.job"
+expect_equal "pages are read by ctid alone" "Tid Range Scan" "$(grep -A6 'Update on ' "$(cluster_log main)" |
+	grep -oE '[A-Z][A-Za-z ]* Scan on (plain|derived|field|volatile|chosen|tree_[01])' | sed 's/ on .*//' | sort -u)"
+daemon_stop
