@@ -11,7 +11,7 @@ ROWS=20000
 
 # The server's own log tells the plans, as EXPLAIN shows them, of what took longer than a nap.
 job_world session_preload_libraries=auto_explain auto_explain.log_min_duration=5ms
-daemon_option defaults.max_impact 5
+daemon_option defaults.max_impact 30
 sql -U shop_owner main "CREATE TABLE busy (id int PRIMARY KEY, hits int NOT NULL DEFAULT 0);
 	INSERT INTO busy SELECT g FROM generate_series(1, 100000) g; ANALYZE busy; GRANT SELECT, UPDATE ON busy TO shop_app"
 for name in plain derived field volatile chosen; do
@@ -23,7 +23,7 @@ sql -U shop_owner main "CREATE TABLE tree (id int, name text NOT NULL) PARTITION
 	CREATE TABLE tree_1 PARTITION OF tree FOR VALUES WITH (MODULUS 2, REMAINDER 1);
 	INSERT INTO tree SELECT g, 'n' || g FROM generate_series(1, $ROWS) g -- never analyzed"
 daemon_start
-traffic_start app 4 600 <<-'SQL'
+traffic_start app 8 2000 <<-'SQL'
 	\set id random(1, 100000)
 	UPDATE busy SET hits = hits + 1 WHERE id = :id;
 	SELECT count(*) FROM busy WHERE id BETWEEN :id AND :id + 200;
