@@ -37,9 +37,9 @@ void script_addf(struct script *script, const char *format, ...) PRINTF_LIKE(2, 
 /* The same, only parsed and described by the server. */
 void script_add_parse(struct script *script, const char *sql);
 
-/* One that comes again and again: parsed once for each connection, and planned a few times only. The
- * connection keeps the text, which is one of few. What it calls is named with its schema, or the
- * server parses it anew whenever the search_path is another. */
+/* One that comes again and again: parsed once for each connection, and planned a few times only (an EXPLAIN
+ * each time). The connection keeps the text, which is one of few. What it calls is named with its schema, or
+ * the server parses it anew whenever the search_path is another. */
 void script_add_prepared(struct script *script, const char *sql);
 
 /* The next parameter ($1, $2, …) of the statement added last. */

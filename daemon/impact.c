@@ -21,8 +21,8 @@
 /* And without one in which nothing else of ours ran. */
 #define BASELINE_LONGEST_MS 10000
 /* Of what is allowed: an estimate goes to and fro. And where sessions execute all the time their transactions
- * queue for a free one as well, which no counter shows: pgbench, slowed by 11 % in executing, was slowed by
- * 18 % from when it was due (p99 by 14), and by 7 % of 15 and 9. */
+ * queue for one as well, which no counter shows: pgbench, executing 11 % longer, took 18 % longer from when a
+ * transaction was due; with 7 % it was 15. */
 #define AIM_BESIDE_NONE 0.8
 #define AIM_BESIDE_ONE 0.6
 #define FIRST_DUTY 0.15

@@ -33,10 +33,10 @@
  *
  * Sums, not single windows: sessions hand in their counters once a second, ours too, and what belongs to one
  * second is told in the next; in a sum only its ends are wrong. While fewer than 40 transactions a second
- *run, or they execute for less than a twenty-fifth of the time, it cannot be measured: then duty is not
- *limited, and the other signals are all there is. When an application falls silent duty doubles from window
- *to window, since it may be back the next moment; one that shows itself beside a fill at full speed is
- *believed after a second when it does ten times as much as is asked for.
+ * run, or they execute for less than a twenty-fifth of the time, it cannot be measured: then duty is not
+ * limited, and the other signals are all there is. When an application falls silent duty doubles from window
+ * to window, since it may be back the next moment; one that shows itself beside a fill at full speed is
+ * believed after a second when it does ten times as much as is asked for.
  *
  * Whom a pause has found too small to be measured must do twice as much as is asked for, or there is not
  * another one.

@@ -90,7 +90,7 @@ double sizer_batch_ms(double most_ms, double part, double trip_ms)
 {
 	if (part >= 1.0)
 		return most_ms;
-	return fmin(most_ms, fmax(BREATHING_MS * part, trip_ms * part / (1.0 - part)));
+	return fmin(most_ms, fmax(fmin(BREATHING_MS, most_ms) * part, trip_ms * part / (1.0 - part)));
 }
 
 double sizer_page_ms(const struct sizer *sizer)

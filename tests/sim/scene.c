@@ -176,8 +176,7 @@ static void note_stretch(struct scene *scene)
 	if (ms < scene->stretch_ends_ms)
 		return;
 	if (scene->stretch_ends_ms > 0 && scene->stretches_count < SCENE_STRETCHES)
-		scene->stretches[scene->stretches_count++] =
-			application_impact(&scene->application, &scene->stretch);
+		scene->stretches[scene->stretches_count++] = application_impact(&scene->application, &scene->stretch);
 	scene->stretch = application_mark(&scene->application);
 	scene->stretch_ends_ms = ms + STRETCH_MS;
 }

@@ -96,7 +96,8 @@ static void a_used_portion_is_told_when_a_person_would_notice(void **state)
 			false},
 		{"no limits", 0, SIGNALS_NO_VACUUM, 0, 0, {500 << 20, 5242880, 100000, 0}, 0, NULL, true},
 		{"the first batches beside a replica nobody knows", 0, SIGNALS_NO_VACUUM, 0, 1000,
-			{40 << 20, 419430, 10, 0}, 0, "the start is slow: what the replicas take is not known yet", false},
+			{40 << 20, 419430, 10, 0}, 0, "the start is slow: what the replicas take is not known yet",
+			false},
 	};
 
 	(void)state;
