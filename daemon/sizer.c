@@ -1,5 +1,7 @@
 #include "daemon/sizer.h"
 
+#include "daemon/breath.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,9 +9,6 @@
 #define GROWTH_MOST 1.5
 #define EMERGENCY 5.0
 #define NO_GROWTH_MS 10000
-/* Beside an application a batch breathes (breath.h): so long it goes on in all. Somebody may wait for one of
- * its rows until it ends; shorter, it would be mostly what one costs by itself (0.5 ms). */
-#define BREATHING_MS 30.0
 /* What a batch costs by itself: to be planned, started, and told. */
 #define OWN_MS 0.4
 
@@ -90,7 +89,7 @@ double sizer_batch_ms(double most_ms, double part, double trip_ms)
 {
 	if (part >= 1.0)
 		return most_ms;
-	return fmin(most_ms, fmax(fmin(BREATHING_MS, most_ms) * part, trip_ms * part / (1.0 - part)));
+	return fmin(most_ms, fmax(fmin(BREATH_MOST_MS, most_ms) * part, trip_ms * part / (1.0 - part)));
 }
 
 double sizer_page_ms(const struct sizer *sizer)
