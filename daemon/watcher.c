@@ -10,7 +10,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define LOOK_EVERY_MS 50
+#define TOLERATED_MS 50
 /* Where a look fails on a connection that stands, the next one would fail as well. */
 #define LOOK_AGAIN_MS 1000
 #define TELL_EVERY_MS 1000
@@ -31,6 +31,7 @@ struct watcher {
 	const struct options_database *database;
 	struct session *control;
 	int64_t looks;
+	int64_t tolerated_ms; /* that somebody waits for us; and to look again after */
 	struct session *session; /* NULL: at rest */
 	struct loop_timer *timer;
 	bool blind; /* and that was said */
@@ -192,24 +193,48 @@ static void tell_due(struct watcher *watcher, bool all)
 	}
 }
 
+/* Of a question that failed. */
+static bool failed(struct watcher *watcher, const struct fault *why)
+{
+	if (!why)
+		return false;
+	loop_timer_after(watcher->timer, LOOK_AGAIN_MS);
+	lose_sight(watcher, why);
+	return true;
+}
+
+static void look_again(struct watcher *watcher)
+{
+	loop_timer_after(watcher->timer, watcher->tolerated_ms);
+	see_again(watcher);
+	tell_due(watcher, false);
+}
+
+static void cancelled(void *owner, const struct reply *reply)
+{
+	struct watcher *watcher = owner;
+	struct yield yield;
+
+	if (failed(watcher, reply_fault(reply)))
+		return;
+	for (size_t row = 0; yield_read(reply, row, &yield); row++)
+		note(watcher, &yield);
+	look_again(watcher);
+}
+
 static void looked(void *owner, const struct reply *reply)
 {
 	struct watcher *watcher = owner;
-	const struct fault *why = reply_fault(reply);
-	struct yield yield;
-	int64_t again_ms;
 
-	if (why) {
-		loop_timer_after(watcher->timer, LOOK_AGAIN_MS);
-		lose_sight(watcher, why);
+	if (failed(watcher, reply_fault(reply)))
+		return;
+	watcher->tolerated_ms = yield_read_tolerated_ms(reply, TOLERATED_MS);
+	if (!yield_read_anybody(reply)) {
+		look_again(watcher);
 		return;
 	}
-	again_ms = yield_read_again_ms(reply);
-	loop_timer_after(watcher->timer, again_ms > 0 ? again_ms : LOOK_EVERY_MS);
-	see_again(watcher);
-	for (size_t row = 0; yield_read(reply, row, &yield); row++)
-		note(watcher, &yield);
-	tell_due(watcher, false);
+	watcher->looks++;
+	yield_cancel(watcher->session, watcher->tolerated_ms, cancelled, watcher);
 }
 
 static void look(void *owner)
@@ -219,7 +244,7 @@ static void look(void *owner)
 	if (!session_is_open(watcher->session))
 		return;
 	watcher->looks++;
-	yield_look(watcher->session, looked, watcher);
+	yield_ask_anybody(watcher->session, looked, watcher);
 }
 
 int64_t watcher_looks(const struct watcher *watcher)

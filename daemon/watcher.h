@@ -1,7 +1,7 @@
 /*
  * watcher: sees to it that nobody waits long for a lock of ours, on a connection of its own.
  *
- *	look → who waits for us? → theirs is the lock: ours was cancelled → an event, at most one a second and job
+ *	does anybody wait for a lock? → for one of ours? → it was cancelled → an event, at most one a second and job
  *
  * It looks every 50 ms, and cancels what somebody has waited for 50 ms (both less where deadlock_timeout is
  * below 200 ms). Who was cancelled gets SQLSTATE 57014, as for any busy lock: a batch is halved and taken up
@@ -26,7 +26,7 @@ struct watcher *watcher_new(
 	struct loop *loop, const struct options_database *database, struct session *control) MUST_USE;
 void watcher_free(struct watcher *watcher);
 
-/* Looks that it took, ever: they are among the transactions that the server counts. */
+/* Questions that it asked, ever: they are among the transactions that the server counts. */
 int64_t watcher_looks(const struct watcher *watcher) MUST_USE;
 
 /* Whether it looks: only while a job is worked on. What is untold yet is told when it ends. */

@@ -10,17 +10,31 @@
 #define LOOK_DEADLINE_MS 3000
 #define TELL_DEADLINE_MS 10000
 
-void yield_look(struct session *session, session_answer *answer, void *owner)
+void yield_ask_anybody(struct session *session, session_answer *answer, void *owner)
+{
+	struct script *script = script_new();
+
+	script_add_prepared(script, sql_anybody);
+	session_ask(session, script, LOOK_DEADLINE_MS, answer, owner);
+}
+
+int64_t yield_read_tolerated_ms(const struct reply *reply, int64_t otherwise)
+{
+	return reply_int(reply, 0, 0, "tolerated_ms", otherwise);
+}
+
+bool yield_read_anybody(const struct reply *reply)
+{
+	return reply_bool(reply, 0, 0, "anybody");
+}
+
+void yield_cancel(struct session *session, int64_t tolerated_ms, session_answer *answer, void *owner)
 {
 	struct script *script = script_new();
 
 	script_add_prepared(script, sql_waiters);
+	script_bind_int(script, tolerated_ms);
 	session_ask(session, script, LOOK_DEADLINE_MS, answer, owner);
-}
-
-int64_t yield_read_again_ms(const struct reply *reply)
-{
-	return reply_int(reply, 0, 0, "again_ms", 0);
 }
 
 bool yield_read(const struct reply *reply, size_t row, struct yield *ret_yield)

@@ -1,10 +1,7 @@
--- One look: cancels what sessions of ours do for which somebody else has waited too long, and tells who that was, one row for each of ours.
--- One row at least: how many milliseconds are too long, and to look again after. A quarter of a short deadlock_timeout, so that
--- in a deadlock with one of ours nobody else waits long enough to be its victim.
-WITH tolerated AS MATERIALIZED (
-	SELECT greatest(5, least(50, pg_catalog.date_part('epoch', pg_catalog.current_setting('deadlock_timeout')::interval) * 250))::int AS ms
-), waiting AS MATERIALIZED (
-	-- The cheap part: while there is none, pg_locks and the rest are not touched.
+-- Cancels what sessions of ours do for which somebody else has waited for $1 milliseconds, and tells who that was, one row for each
+-- of ours.
+WITH waiting AS MATERIALIZED (
+	-- While there is none, pg_locks and the rest are not touched.
 	SELECT a.pid, a.application_name
 	  FROM pg_catalog.pg_stat_activity a
 	 WHERE a.wait_event_type = 'Lock'
@@ -26,23 +23,22 @@ WITH tolerated AS MATERIALIZED (
 	       w.pid AS waiter, w.application_name, l.waitstart, l.locktype, l.mode,
 	       coalesce(l.relation, (SELECT r.relation FROM locks r WHERE r.pid = l.pid AND r.locktype = 'tuple' LIMIT 1)) AS relation
 	  FROM waiting w
-	 CROSS JOIN tolerated t
 	  JOIN locks l ON l.pid = w.pid AND NOT l.granted
-	   AND l.waitstart <= pg_catalog.clock_timestamp() - t.ms * interval '1 millisecond'
+	   AND l.waitstart <= pg_catalog.clock_timestamp() - $1::int * interval '1 millisecond'
 	  JOIN locks h ON (h.locktype, h.database, h.relation, h.page, h.tuple, h.virtualxid, h.transactionid, h.classid, h.objid, h.objsubid)
 	       IS NOT DISTINCT FROM (l.locktype, l.database, l.relation, l.page, l.tuple, l.virtualxid, l.transactionid, l.classid, l.objid, l.objsubid)
 	  JOIN ours o ON o.pid = h.pid
 	 -- While it waits for its own lock, how long others may stand behind it is what ddl_lock_timeout_ms says. They have, when it
 	 -- gets the lock: they are to wait for the statement itself.
 	 WHERE o.filler >= 0
-	    OR (h.granted AND o.query_start <= pg_catalog.clock_timestamp() - t.ms * interval '1 millisecond')
+	    OR (h.granted AND o.query_start <= pg_catalog.clock_timestamp() - $1::int * interval '1 millisecond')
 ), blocked AS MATERIALIZED (
 	SELECT DISTINCT ON (c.pid) c.*, pg_catalog.count(*) OVER (PARTITION BY c.pid) AS waiters
 	  FROM candidates c
 	 WHERE c.pid = ANY (pg_catalog.pg_blocking_pids(c.waiter))
 	 ORDER BY c.pid, c.waitstart
 )
-SELECT t.ms AS again_ms, b.job_id, b.epoch, j.stage, b.filler,
+SELECT b.job_id, b.epoch, j.stage, b.filler,
        pg_catalog.left(pg_catalog.regexp_replace(b.query, '\s+', ' ', 'g'), 80) AS query,
        b.waiters, b.waiter, b.application_name,
        (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - b.waitstart) * 1000)::bigint AS waited_ms,
@@ -51,6 +47,5 @@ SELECT t.ms AS again_ms, b.job_id, b.epoch, j.stage, b.filler,
             ELSE b.mode || ' (' || b.locktype || ')'
        END AS wanted,
        pg_catalog.pg_cancel_backend(b.pid) AS cancelled
-  FROM tolerated t
-  LEFT JOIN blocked b ON true
+  FROM blocked b
   LEFT JOIN backfill.job j ON j.id = b.job_id

@@ -92,7 +92,7 @@ expect_sql "the ANALYZE was cancelled, and done later" "t|t" "SELECT
 
 # Without its connection the watcher says so, and comes back.
 enqueue again table_name=parcels column_name=again column_type=text value='slowly(body)' sync=fill fill_where='id <= 300'
-wait_until 20 "the watcher is there" "SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'backfilld watcher' AND query ~ '^WITH tolerated'"
+wait_until 20 "the watcher is there" "SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'backfilld watcher' AND query ~ 'AS anybody'"
 sql main "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'backfilld watcher'" >/dev/null
 wait_until 10 "it says that it cannot see, and sees again" "SELECT count(*) = 2 AND min(detail) ~ '^cannot see who waits', string_agg(detail, '; ') FROM backfill.event WHERE kind = 'watcher'"
 ok "a watcher that has lost its connection says so once, and when it is back"

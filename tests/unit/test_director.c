@@ -117,8 +117,8 @@ static void look_row(struct fake_rule *rule, const char *id, const char *mine)
 
 static void nobody_waits(struct fake_rule *rule)
 {
-	fake_columns(rule, "again_ms", "job_id", NULL);
-	fake_row(rule, "50", NULL);
+	fake_columns(rule, "tolerated_ms", "anybody", NULL);
+	fake_row(rule, "50", "f");
 }
 
 static void claim_answers(struct fake_rule *rule, const char *epoch)
@@ -141,7 +141,7 @@ static int set_up(void **state)
 	fake_on("pg_sequence_last_value");
 	fake_on("a free place");
 	fake_on("restored from a dump");
-	nobody_waits(fake_on("AS again_ms"));
+	nobody_waits(fake_on("AS anybody"));
 	fake_on("lease_until = pg_catalog.clock_timestamp() + $2");
 	fake_on(ASK_RELEASE);
 	fake_on("SET waiting_for = $3");

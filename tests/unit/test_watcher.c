@@ -14,7 +14,8 @@
 
 #include <string.h>
 
-#define ASK_WAITERS "AS again_ms"
+#define ASK_ANYBODY "AS anybody"
+#define ASK_WAITERS "AS waited_ms"
 #define ASK_NOTE "INSERT INTO backfill.event (kind"
 
 struct stage_set {
@@ -24,18 +25,23 @@ struct stage_set {
 	size_t events;
 };
 
+static void somewhere(struct fake_rule *rule, const char *anybody)
+{
+	fake_columns(rule, "tolerated_ms", "anybody", NULL);
+	fake_row(rule, "5", anybody, NULL);
+}
+
 static void nobody_waits(struct fake_rule *rule)
 {
-	fake_columns(rule, "again_ms", "job_id", "epoch", "stage", "filler", "query", "waiters", "waiter",
+	fake_columns(rule, "job_id", "epoch", "stage", "filler", "query", "waiters", "waiter",
 		"application_name", "waited_ms", "wanted", "cancelled", NULL);
-	fake_row(rule, "5", NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
 }
 
 static void somebody_waits(struct fake_rule *rule, const char *filler, const char *waiter, const char *ms)
 {
-	fake_columns(rule, "again_ms", "job_id", "epoch", "stage", "filler", "query", "waiters", "waiter",
+	fake_columns(rule, "job_id", "epoch", "stage", "filler", "query", "waiters", "waiter",
 		"application_name", "waited_ms", "wanted", "cancelled", NULL);
-	fake_row(rule, "5", "7", "3", "sealing", filler, "ANALYZE public.users", "1", waiter, "psql", ms,
+	fake_row(rule, "7", "3", "sealing", filler, "ANALYZE public.users", "1", waiter, "psql", ms,
 		"a row lock in users", "t");
 }
 
@@ -45,6 +51,7 @@ static int set_up(void **state)
 
 	set = (struct stage_set){0};
 	scene_begin(&set.scene);
+	somewhere(fake_on(ASK_ANYBODY), "t");
 	nobody_waits(fake_on(ASK_WAITERS));
 	set.watcher = watcher_new(set.scene.loop, &set.scene.database, set.scene.task.control);
 	watcher_watch(set.watcher, true);
@@ -85,6 +92,33 @@ static void nobody_waits_and_nothing_is_told(void **state)
 	look(set, 3);
 	assert_int_equal(fake_asked(ASK_EVENT), 0);
 	assert_int_equal(fake_asked(ASK_NOTE), 0);
+}
+
+static bool has_looked_around(struct scene *scene)
+{
+	return fake_asked(ASK_ANYBODY) >= ((struct stage_set *)scene)->looks;
+}
+
+static void look_around(struct stage_set *set, size_t count)
+{
+	set->looks = fake_asked(ASK_ANYBODY) + count;
+	scene_run(&set->scene, has_looked_around);
+}
+
+static void whose_locks_are_waited_for_is_asked_when_somebody_waits(void **state)
+{
+	struct stage_set *set = *state;
+	size_t asked;
+
+	look(set, 1);
+	somewhere(fake_on(ASK_ANYBODY), "f");
+	look_around(set, 2);
+	asked = fake_asked(ASK_WAITERS);
+	look_around(set, 3);
+	assert_int_equal(fake_asked(ASK_WAITERS), asked);
+	assert_int_equal(watcher_looks(set->watcher), fake_asked(ASK_ANYBODY) + asked);
+	somewhere(fake_on(ASK_ANYBODY), "t");
+	look(set, 1);
 }
 
 static void who_waited_is_told_at_once(void **state)
@@ -188,6 +222,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		CASE(nobody_waits_and_nothing_is_told),
+		CASE(whose_locks_are_waited_for_is_asked_when_somebody_waits),
 		CASE(who_waited_is_told_at_once),
 		CASE(a_statement_on_the_table_is_named),
 		CASE(a_storm_is_one_row_a_second_with_its_worst),
