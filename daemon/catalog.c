@@ -83,6 +83,7 @@ static void read_table(const struct reply *reply, struct relation *relation)
 	relation->partitioned = relation->kind == 'p';
 	relation->has_children = reply_bool(reply, 0, 0, "has_children");
 	relation->requester_may = reply_bool(reply, 0, 0, "requester_may");
+	relation->may_sleep = reply_bool(reply, 0, 0, "may_sleep");
 	relation->forced_row_security = reply_bool(reply, 0, 0, "relforcerowsecurity");
 	relation->update_triggers = text_of(reply, "update_triggers");
 	relation->update_rules = text_of(reply, "update_rules");

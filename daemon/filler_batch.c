@@ -230,7 +230,7 @@ static struct breath breath_of(
 	double rows = rows_per_page(filler);
 	double page_ms = sizer_page_ms(filler_sizer(filler, filler->window.bookmark.pass));
 
-	if (verdict->part >= 1.0)
+	if (verdict->part >= 1.0 || !filler->task->relation.may_sleep)
 		return (struct breath){0};
 	return breath_for(verdict->part, batch_ms, filler->volley.trip_ms, rows * (double)pages, page_ms / rows);
 }

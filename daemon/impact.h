@@ -19,7 +19,7 @@
  *	used    = seconds of batches / seconds
  *	slope   = (impact × used + doubt × thought) / (used² + doubt)
  *	allowed = max_impact × max(1, 0.2 × seconds / (its transactions × baseline))
- *	duty    = (0.8 to 0.6) × allowed / slope
+ *	duty    = (0.8 to 0.5) × allowed / slope
  *
  * where duty is the number of connections that may execute batches at one time on average (0.5: one, half of
  * the time), and the slope by how much a batch that executes slows the application. Before it was seen it is
@@ -29,7 +29,7 @@
  * while less than half a minute was seen). Beside one that goes up and down by 10 % a tenth of a batch tells
  * next to nothing: full belief in it let duty wander between 0.04 and 0.4 where 0.1 was right, and the
  * application's p99 with it. The more sessions execute the more their transactions queue for one as well,
- * which no counter tells: therefore 0.6.
+ * which no counter tells: therefore 0.5 beside two or more.
  *
  * Sums, not single windows: sessions hand in their counters once a second, ours too, and what belongs to one
  * second is told in the next; in a sum only its ends are wrong. While fewer than 40 transactions a second

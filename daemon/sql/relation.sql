@@ -30,6 +30,7 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS table_name,
        coalesce((SELECT pg_catalog.pg_has_role(r.oid, c.relowner, 'USAGE')
                    FROM backfill.job j JOIN pg_catalog.pg_roles r ON r.rolname = j.requested_by
                   WHERE j.id = $8), false) AS requester_may,
+       pg_catalog.has_function_privilege(c.relowner, 'pg_catalog.pg_sleep(double precision)', 'EXECUTE') AS may_sleep,
        c.relkind,
        EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid) AS has_children,
        whole.relforcerowsecurity, whole.pages, coalesce(whole.reltuples, -1) AS reltuples,

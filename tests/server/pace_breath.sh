@@ -38,6 +38,13 @@ wait_until 20 "a batch sleeps" "SELECT count(*) > 0 FROM pg_stat_activity WHERE 
 ok "batches sleep beside an application"
 jobs_settle 150
 expect_done plain derived field volatile chosen tree
+# Where nobody may sleep, they do not.
+sql main "REVOKE EXECUTE ON FUNCTION pg_sleep(double precision) FROM PUBLIC"
+sql -U shop_owner main "CREATE TABLE sleepless AS SELECT id, name FROM plain WHERE id <= 2000"
+enqueue sleepless table_name=sleepless column_name=v column_type=text value='upper(name)'
+jobs_settle 60
+expect_done sleepless
+expect_sql "without naps" 0 "SELECT count(*) FROM sleepless WHERE v IS DISTINCT FROM upper(name)"
 expect_equal "the application had no errors" "" "$(traffic_stop app)"
 expect_sql "plain" 0 "SELECT count(*) FROM plain WHERE v IS DISTINCT FROM upper(name)"
 expect_sql "derived" 0 "SELECT count(*) FROM derived WHERE v IS DISTINCT FROM upper(name)"

@@ -2,10 +2,10 @@
 
 #include <math.h>
 
-/* Of the duty that would just be allowed, so much is to be used; less beside an application whose
- * transactions queue besides (impact.c). */
+/* Of the duty that would just be allowed, so much is to be used; less beside an application of which a session
+ * and more executes, whose transactions queue besides (impact.c). */
 #define LEAST_PART_OF_DUTY 0.5
-#define LEAST_PART_BESIDE_ONE 0.45
+#define LEAST_PART_BESIDE_MORE 0.35
 /* Of the time; who executes for less is promised what he would be if he did. */
 #define PROMISED_FROM 0.2
 
@@ -19,7 +19,7 @@ static void not_needlessly_slow(struct scene *scene)
 				  curve_at(&scenario->application.base_ms, scenario->seconds) / 1e3;
 	double share = job->max_impact / 100.0 * fmax(PROMISED_FROM / busy, 1.0);
 	double allowed = fmin(job->fillers, share / slope);
-	double least = busy < 1.0 ? LEAST_PART_OF_DUTY : LEAST_PART_BESIDE_ONE;
+	double least = busy < 1.0 ? LEAST_PART_OF_DUTY : LEAST_PART_BESIDE_MORE;
 
 	if (scene->figures.duty < least * allowed)
 		scene_complain(
