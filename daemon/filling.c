@@ -3,11 +3,10 @@
 #include "common/clock.h"
 #include "common/memory.h"
 #include "daemon/catalog.h"
+#include "daemon/vacuum.h"
 
 #include <stdlib.h>
 
-/* Of what batches may have: it works beside them. */
-#define VACUUM_PART 0.5
 /* A vacuum that starts beyond this part of the walk would only be ended again. */
 #define LAST_PART 0.9
 
@@ -134,7 +133,7 @@ static void filler_moved(void *owner, struct member *table)
 	if (filling->stopping || filling->shared.course.stuck || filling->walk.sweep > 0 || last)
 		return;
 	pace_read(filling->shared.share, &pace);
-	if (cleaner_consider(filling->cleaner, table, pace.time >= 0.0 ? VACUUM_PART * pace.time : 1.0))
+	if (cleaner_consider(filling->cleaner, table, vacuum_part(pace.time, pace.replica_limits)))
 		team_disturb(&filling->team);
 }
 

@@ -22,8 +22,8 @@
 #define BASELINE_LONGEST_MS 10000
 /* Of what is allowed: an estimate goes to and fro. And where sessions execute all the time their transactions
  * queue for one as well, which no counter shows: pgbench, two of whose sessions executed on two processors,
- * executed for 6 % longer, and from when they were due its transactions took 10 % longer and p99 8 %; with 11 %
- * it was 18 and 22.
+ * executed for 6 % longer, and from when they were due its transactions took 10 % longer and p99 8 %; with 11
+ * % it was 18 and 22.
  */
 #define AIM_BESIDE_NONE 0.8
 #define AIM_BESIDE_TWO 0.5
@@ -245,8 +245,8 @@ static double times_allowed(const struct impact *impact)
 	return impact->best_ms > 0.0 ? promised_ms / impact->best_ms : 1.0;
 }
 
-/* Between what holds beside an application of which hardly a session executes, and one of which so many do, or
- * more. */
+/* Between what holds beside an application of which hardly a session executes, and one of which so many do,
+ * or more. */
 static double by_business(const struct impact *impact, double beside_none, double beside_most, double most)
 {
 	return beside_none + (beside_most - beside_none) * fmin(impact->busy / most, 1.0);

@@ -437,6 +437,13 @@ static double or_none(double value)
 	return isinf(value) ? -1.0 : value;
 }
 
+static bool replica_limits(const struct pace_share *share)
+{
+	enum pace_currency by = waited_for_most(share);
+
+	return share->limited && by != PACE_TIME && share->pace->pacer.flows[by].slowest != NULL;
+}
+
 void pace_read(const struct pace_share *share, struct pace_view *ret_view)
 {
 	const struct pace *pace = share->pace;
@@ -451,5 +458,6 @@ void pace_read(const struct pace_share *share, struct pace_view *ret_view)
 		.impact = pace->impact.percent,
 		.duty = or_none(pace->impact.duty),
 		.time = or_none(share->accounts[PACE_TIME].bucket.rate / 1000.0),
+		.replica_limits = replica_limits(share),
 	};
 }

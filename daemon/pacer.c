@@ -20,6 +20,7 @@
 /* Nobody is believed to do much more than it has shown: another replica may have been what was in the way. */
 #define PROBE_AHEAD 1.1
 #define BACKLOG_AT 0.3
+#define USED_FROM 0.35
 #define CORRECT_MS 250.0
 #define BEHIND_AT 0.4
 #define PROBE_UNTIL 0.25
@@ -202,6 +203,12 @@ static bool is_near(const struct pacer_replica *replica, double lag_ms, const st
 	return lag_ms - replica->base_ms <= PROBE_UNTIL * now->lag_target_ms + replica->gap_ms / 2.0;
 }
 
+/* A count that was hardly used lately may be wrong about what the replica takes by it. */
+static bool is_used(const struct pacer *pacer, int count, const struct pacer_taken *taken)
+{
+	return pacer->flows[count].all >= USED_FROM * taken->capacity;
+}
+
 /* Of one that reports seldom less would be found to be nothing, and corrections would not be seen in time. */
 static void allow(const struct pacer *pacer, struct pacer_replica *replica, const struct judgement *now)
 {
@@ -218,7 +225,8 @@ static void allow(const struct pacer *pacer, struct pacer_replica *replica, cons
 			continue;
 		backlog = fmax(0.0, backlog - replica->base_ms / 1000.0 * taken->capacity);
 		taken->allowance = taken->capacity - pacer->flows[count].foreground +
-						   (held_ms / 1000.0 * taken->capacity - backlog) * 1000.0 / correct_ms;
+						   fmin((held_ms / 1000.0 * taken->capacity - backlog) * 1000.0 / correct_ms,
+							   is_used(pacer, count, taken) ? INFINITY : 0.0);
 	}
 }
 

@@ -11,10 +11,14 @@
  *	allowance = capacity - foreground + (0.3 × lag_target × capacity - backlog) / 0.25 s
  *
  * holds its backlog at a third of the target (of one that reports seldom: at half of the time between two
- * reports, corrected in that time); while it keeps up and the allowance is used, the capacity is
- * probed upwards, by 6 % each 250 ms (at the very start from 8 MB/s, by 50 %, until lag begins), never beyond
- * 1.1 times what was written. The least of all replicas counts. After an overload (the gate had to close) the
- * fills start at half of what they had and climb, by 25 % while the replicas keep up and by 6 % otherwise.
+ * reports, corrected in that time). By a count of which no more than a third was used lately nothing is
+ * added for want of a backlog: at the start of a window's second pass, which writes no images, the fill was
+ * half as fast again as the replica, and the lag went to 0.8 s.
+ *
+ * While a replica keeps up and the allowance is used, the capacity is probed upwards, by 6 % each 250 ms (at
+ * the very start from 8 MB/s, by 50 %, until lag begins), never beyond 1.1 times what was written. The least
+ * of all replicas counts. After an overload (the gate had to close) the fills start at half of what they had
+ * and climb, by 25 % while the replicas keep up and by 6 % otherwise.
  *
  * A replica's report is judged when it comes. Between two reports nothing new is known, until one is overdue:
  * then it stands still. What it is behind while next to nothing is written is the network's delay, not its

@@ -31,7 +31,7 @@ struct watcher {
 	const struct options_database *database;
 	struct session *control;
 	int64_t looks;
-	int64_t tolerated_ms; /* that somebody waits for us; and to look again after */
+	int64_t tolerated_ms;    /* that somebody waits for us; and to look again after */
 	struct session *session; /* NULL: at rest */
 	struct loop_timer *timer;
 	bool blind; /* and that was said */

@@ -150,6 +150,7 @@ static void a_job_that_does_not_look_at_the_application_is_not_held_for_it(void 
 	scene_measure(&scene, 5, rates);
 	pace_read(scene.jobs[0].share, &view);
 	assert_true(view.duty > 0 && view.duty < 1);
+	assert_false(view.replica_limits);
 	assert_true(rates[0].busy < 0.6);
 	assert_true(rates[1].busy > 0.9);
 	scene_end(&scene);
@@ -172,6 +173,7 @@ static void page_images_are_as_many_bytes_as_the_replica_takes(void **state)
 	assert_true(rates[0].mb > 33 && rates[0].mb < 42);
 	pace_read(scene.jobs[0].share, &view);
 	assert_true(view.capacity > 30 * MB && view.capacity < 60 * MB);
+	assert_true(view.replica_limits);
 	scene_end(&scene);
 }
 

@@ -462,6 +462,26 @@ static void images_are_taken_for_what_the_replica_shows_them_to_be(void **state)
 	}
 }
 
+/* Images for which there is time enough say nothing of what comes after them. */
+static void a_count_that_was_hardly_used_is_begun_without_haste(void **state)
+{
+	struct plant plant;
+
+	(void)state;
+	plant_begin(&plant);
+	plant_add(&plant, 0, "s1", 16);
+	plant_run(&plant, 10);
+	plant.images = 6;
+	plant.want = 24;
+	plant_run(&plant, 5);
+	assert_true(plant.pacer.flows[PACER_PLAIN].allowance < 20 * MB);
+	plant.images = 1;
+	plant.want = AS_MUCH_AS_MAY;
+	plant_run(&plant, 5);
+	assert_true(plant_run(&plant, 5) > 15);
+	pacer_free(&plant.pacer);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -475,6 +495,7 @@ int main(void)
 		cmocka_unit_test(after_an_overload_it_climbs_from_half),
 		cmocka_unit_test(positions_that_go_back_are_no_rates),
 		cmocka_unit_test(images_are_taken_for_what_the_replica_shows_them_to_be),
+		cmocka_unit_test(a_count_that_was_hardly_used_is_begun_without_haste),
 		cmocka_unit_test(the_rest_is_used_and_nobody_is_late),
 	};
 

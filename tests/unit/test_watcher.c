@@ -33,14 +33,14 @@ static void somewhere(struct fake_rule *rule, const char *anybody)
 
 static void nobody_waits(struct fake_rule *rule)
 {
-	fake_columns(rule, "job_id", "epoch", "stage", "filler", "query", "waiters", "waiter",
-		"application_name", "waited_ms", "wanted", "cancelled", NULL);
+	fake_columns(rule, "job_id", "epoch", "stage", "filler", "query", "waiters", "waiter", "application_name",
+		"waited_ms", "wanted", "cancelled", NULL);
 }
 
 static void somebody_waits(struct fake_rule *rule, const char *filler, const char *waiter, const char *ms)
 {
-	fake_columns(rule, "job_id", "epoch", "stage", "filler", "query", "waiters", "waiter",
-		"application_name", "waited_ms", "wanted", "cancelled", NULL);
+	fake_columns(rule, "job_id", "epoch", "stage", "filler", "query", "waiters", "waiter", "application_name",
+		"waited_ms", "wanted", "cancelled", NULL);
 	fake_row(rule, "7", "3", "sealing", filler, "ANALYZE public.users", "1", waiter, "psql", ms,
 		"a row lock in users", "t");
 }

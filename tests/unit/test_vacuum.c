@@ -1,0 +1,56 @@
+/*
+ * vacuum: what part of the time one may have, and the cost limit with which it has it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "daemon/vacuum.h"
+
+static void beside_batches_and_replicas_it_has_its_part(void **state)
+{
+	static const struct {
+		const char *what;
+		double time;
+		bool replica_limits;
+		double part;
+	} cases[] = {
+		{"nothing limits", -1, false, 1.0},
+		{"half of what batches may have", 0.2, false, 0.1},
+		{"never more than all of the time", 4, false, 1.0},
+		{"a replica limits", -1, true, 0.15},
+		{"both do: the lesser", 0.2, true, 0.1},
+		{"both do, the replica more", 0.8, true, 0.15},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		double part = vacuum_part(cases[i].time, cases[i].replica_limits);
+
+		if (part < 0.999 * cases[i].part || part > 1.001 * cases[i].part)
+			fail_msg("%s: %g", cases[i].what, part);
+	}
+}
+
+static void a_part_is_a_cost_limit(void **state)
+{
+	(void)state;
+	assert_int_equal(vacuum_cost_limit(1.0), 2000);
+	assert_int_equal(vacuum_cost_limit(0.5), 260);
+	assert_int_equal(vacuum_cost_limit(0.0001), 10);
+	for (double part = 0.05; part < 0.85; part += 0.05)
+		assert_true(vacuum_cost_limit(part) < vacuum_cost_limit(part + 0.05));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(beside_batches_and_replicas_it_has_its_part),
+		cmocka_unit_test(a_part_is_a_cost_limit),
+	};
+
+	return cmocka_run_group_tests_name("vacuum", tests, NULL, NULL);
+}
