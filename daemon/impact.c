@@ -10,7 +10,7 @@
 #define WINDOW_MS 1900 /* two surveys */
 #define QUIET_WINDOW_MS 3900
 #define LEAST_PER_S 40.0
-#define LEAST_ACTIVE_MS_PER_S 40.0 /* less than that is somebody who looks on: another daemon, at 30 */
+#define LEAST_ACTIVE_MS_PER_S 40.0 /* less than that is somebody who looks on: another daemon */
 /* Times what is enough, once a pause has found less than that. */
 #define ONCE_MORE 2.0
 #define BASELINE_EVERY_MS 60000

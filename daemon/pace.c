@@ -190,12 +190,17 @@ static void say_time_limit(struct pace_share *share)
 		say(share, "the application would be slowed by more than max_impact");
 }
 
+static bool is_own_limit(const struct pace_share *share, int count)
+{
+	return share->accounts[count].bucket.rate >= pace_own_limit(share, count);
+}
+
 static void say_wal_limit(struct pace_share *share, enum pacer_count count)
 {
 	const struct pacer *pacer = &share->pace->pacer;
 	const char *slowest = pacer->flows[count].slowest;
 
-	if (share->accounts[count].bucket.rate >= pace_own_limit(share, count))
+	if (is_own_limit(share, count))
 		say(share, "max_wal_rate");
 	else if (slowest)
 		text_addf(&share->reason, "replica %s takes no more WAL than this without falling behind", slowest);
@@ -398,11 +403,13 @@ void pace_spend(struct pace_share *share, const struct pace_batch *batch, int64_
 void pace_vacuum_began(struct pace *pace)
 {
 	impact_accompany(&pace->impact, true);
+	pacer_accompany(&pace->pacer, true);
 }
 
 void pace_vacuum_ended(struct pace *pace, int64_t now_ms)
 {
 	impact_accompany(&pace->impact, false);
+	pacer_accompany(&pace->pacer, false);
 	impact_disturb(&pace->impact, now_ms);
 }
 
@@ -441,7 +448,7 @@ static bool replica_limits(const struct pace_share *share)
 {
 	enum pace_currency by = waited_for_most(share);
 
-	return share->limited && by != PACE_TIME && share->pace->pacer.flows[by].slowest != NULL;
+	return share->limited && by != PACE_TIME && !is_own_limit(share, by);
 }
 
 void pace_read(const struct pace_share *share, struct pace_view *ret_view)

@@ -103,7 +103,8 @@ struct pace_view {
 		impact;  /* per cent by which the application is slower than its baseline; NAN: cannot be measured */
 	double duty; /* connections that may execute batches at one time, on average; -1: no limit */
 	double time; /* of these, this job's */
-	bool replica_limits; /* what the job's batches wait for most is a replica */
+	/* What its batches wait for most is what the replicas take, or a climb until that is known. */
+	bool replica_limits;
 };
 void pace_read(const struct pace_share *share, struct pace_view *ret_view);
 

@@ -19,7 +19,7 @@
 #define RAMP_PROBE 1.25
 /* Nobody is believed to do much more than it has shown: another replica may have been what was in the way. */
 #define PROBE_AHEAD 1.1
-#define BACKLOG_AT 0.3
+#define BACKLOG_AT 0.25
 #define USED_FROM 0.35
 #define CORRECT_MS 250.0
 #define BEHIND_AT 0.4
@@ -28,6 +28,8 @@
 #define SLOWER 0.7
 #define STRAINED_AT 0.15
 #define BASE_MOST 0.3
+/* What is left of a capacity beside a VACUUM of ours: half at its worst. */
+#define BESIDE_VACUUM 0.75
 #define SMOOTH_S 1.0
 #define MEASURE_S 0.4
 /* A report that is late by half again stands for a replica that stands still. */
@@ -242,6 +244,19 @@ static void replayed_since(const struct pacer *pacer, struct pacer_replica *repl
 	}
 }
 
+/* It has replayed the last VACUUM: what it took before, it takes again. */
+static void recall_capacity(const struct pacer *pacer, struct pacer_replica *replica, uint64_t replayed)
+{
+	if (pacer->vacuums > 0 || pacer->vacuumed == 0 || replayed < pacer->vacuumed)
+		return;
+	for (int count = 0; count < PACER_COUNTS; count++) {
+		struct pacer_taken *taken = &replica->taken[count];
+
+		taken->capacity = fmax(taken->capacity, taken->before);
+		taken->before = 0.0;
+	}
+}
+
 static void judge_report(struct pacer *pacer, struct pacer_replica *replica,
 	const struct signals_replica *seen, const struct judgement *now)
 {
@@ -259,6 +274,7 @@ static void judge_report(struct pacer *pacer, struct pacer_replica *replica,
 		probe(pacer, replica, now);
 	if (!behind)
 		note_shown(replica, now);
+	recall_capacity(pacer, replica, seen->replayed);
 	pacer->strained = pacer->strained || lag_ms - replica->base_ms > STRAINED_AT * now->lag_target_ms;
 	replica->behind = behind;
 	replica->replayed = seen->replayed;
@@ -408,6 +424,8 @@ void pacer_sample(struct pacer *pacer, const struct signals *signals, const doub
 	/* Others write what counts as it is. */
 	plain_note(
 		&pacer->map, signals->written, (double)signals->written - filled[PACER_BYTES] + filled[PACER_PLAIN]);
+	if (pacer->vacuums == 0 && pacer->vacuumed == 0)
+		pacer->vacuumed = signals->written;
 	if (pacer->judged_ms != 0)
 		judge(pacer, signals, filled, lag_target_ms, now_ms);
 	for (int count = 0; count < PACER_COUNTS; count++) {
@@ -419,6 +437,27 @@ void pacer_sample(struct pacer *pacer, const struct signals *signals, const doub
 		flow->filled = filled[count];
 	}
 	pacer->judged_ms = now_ms;
+}
+
+static void expect_vacuum(struct pacer_replica *replica)
+{
+	for (int count = 0; count < PACER_COUNTS; count++) {
+		struct pacer_taken *taken = &replica->taken[count];
+
+		/* Of one that is still at the last VACUUM's nothing newer is known. */
+		taken->before = fmax(taken->before, taken->capacity);
+		taken->capacity *= BESIDE_VACUUM;
+	}
+}
+
+void pacer_accompany(struct pacer *pacer, bool began)
+{
+	pacer->vacuums += began ? 1 : -1;
+	pacer->vacuumed = 0;
+	if (!began || pacer->vacuums > 1)
+		return;
+	for (size_t i = 0; i < pacer->replicas_count; i++)
+		expect_vacuum(&pacer->replicas[i]);
 }
 
 void pacer_overloaded(struct pacer *pacer)

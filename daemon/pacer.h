@@ -42,6 +42,7 @@ struct pacer_taken {
 	double mark;      /* the same, a second and more ago */
 	double shown;     /* the most that it has replayed in a second while it kept up */
 	double capacity;  /* a second; INFINITY: not known */
+	double before;    /* the same, before a VACUUM of ours; 0: there was none */
 	double allowance; /* as last judged */
 };
 
@@ -76,8 +77,10 @@ struct pacer {
 	int64_t judged_ms; /* 0: never */
 	struct pacer_flow flows[PACER_COUNTS];
 	struct plain_map map;
-	bool strained;    /* a replica begins to fall behind */
-	bool first_climb; /* nothing is known of any replica yet: it climbs fast */
+	bool strained;     /* a replica begins to fall behind */
+	bool first_climb;  /* nothing is known of any replica yet: it climbs fast */
+	int vacuums;       /* of ours, at work now */
+	uint64_t vacuumed; /* what was written when the last one had ended; 0: not known yet */
 	struct pacer_replica *replicas;
 	size_t replicas_count;
 };
@@ -91,6 +94,12 @@ void pacer_free(struct pacer *pacer);
  */
 void pacer_sample(struct pacer *pacer, const struct signals *signals, const double filled[PACER_COUNTS],
 	int lag_target_ms, int64_t now_ms);
+
+/*
+ * A VACUUM of ours is at work, one more or (began false) one less. Its WAL is dear to replay: what a replica
+ * takes of that is no measure of what it takes of the fills', and is forgotten when it has replayed it.
+ */
+void pacer_accompany(struct pacer *pacer, bool began);
 
 /* The gate has closed. */
 void pacer_overloaded(struct pacer *pacer);

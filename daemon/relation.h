@@ -60,9 +60,10 @@ struct relation {
 	char *schema_name;  /* quoted */
 	char *owner;        /* bare */
 	bool requester_may; /* who asked for the job still has the owner's privileges */
-	bool may_sleep;    /* the owner may execute pg_sleep(), as everybody may unless somebody took that away */
-	char kind;         /* pg_class.relkind */
-	bool has_children; /* partitions or inheritance children */
+	bool may_sleep;     /* the owner may execute pg_sleep(), as everybody may unless somebody took that away;
+						   as it was when the catalogue was read: at a claim, and before each walk */
+	char kind;          /* pg_class.relkind */
+	bool has_children;  /* partitions or inheritance children */
 	/* Of any table of the tree: */
 	bool forced_row_security;
 	char *update_triggers; /* names of user triggers that fire for each updated row; NULL: none */

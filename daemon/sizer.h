@@ -41,7 +41,7 @@ void sizer_start(struct sizer *sizer, int64_t pages, int64_t pages_most, int tar
 void sizer_learn(struct sizer *sizer, int64_t pages, double ms, int64_t wal_bytes, int64_t now_ms);
 
 /* How long a batch should execute on a connection whose batches may for `part` of the time (up to 1):
- * `most_ms` where that is all of it, and `part` of 40 ms (of `most_ms` where that is less) otherwise; but at
+ * `most_ms` where that is all of it, and `part` of 35 ms (of `most_ms` where that is less) otherwise; but at
  * least so long that `part` can be used though each batch costs a round trip of `trip_ms`. */
 double sizer_batch_ms(double most_ms, double part, double trip_ms) MUST_USE;
 

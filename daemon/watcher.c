@@ -34,7 +34,8 @@ struct watcher {
 	int64_t tolerated_ms;    /* that somebody waits for us; and to look again after */
 	struct session *session; /* NULL: at rest */
 	struct loop_timer *timer;
-	bool blind; /* and that was said */
+	bool blind;  /* and that was said */
+	bool proven; /* the question that cancels was answered, on this connection */
 	struct given_way *jobs;
 	size_t jobs_count;
 };
@@ -117,6 +118,7 @@ static void lost(void *owner, const struct fault *why)
 	struct watcher *watcher = owner;
 
 	loop_timer_stop(watcher->timer);
+	watcher->proven = false;
 	lose_sight(watcher, why);
 }
 
@@ -131,6 +133,8 @@ static struct script *greeting(void)
 	script_add(script, "SET lock_timeout = '500ms'");
 	script_add(script, "SET search_path = pg_catalog, pg_temp");
 	script_add(script, "SET jit = off");
+	script_add(
+		script, "SET plan_cache_mode = force_generic_plan"); /* or the first five times it is planned */
 	return script;
 }
 
@@ -199,6 +203,7 @@ static bool failed(struct watcher *watcher, const struct fault *why)
 	if (!why)
 		return false;
 	loop_timer_after(watcher->timer, LOOK_AGAIN_MS);
+	watcher->proven = false;
 	lose_sight(watcher, why);
 	return true;
 }
@@ -217,6 +222,7 @@ static void cancelled(void *owner, const struct reply *reply)
 
 	if (failed(watcher, reply_fault(reply)))
 		return;
+	watcher->proven = true;
 	for (size_t row = 0; yield_read(reply, row, &yield); row++)
 		note(watcher, &yield);
 	look_again(watcher);
@@ -229,7 +235,7 @@ static void looked(void *owner, const struct reply *reply)
 	if (failed(watcher, reply_fault(reply)))
 		return;
 	watcher->tolerated_ms = yield_read_tolerated_ms(reply, TOLERATED_MS);
-	if (!yield_read_anybody(reply)) {
+	if (watcher->proven && !yield_read_anybody(reply)) {
 		look_again(watcher);
 		return;
 	}
@@ -264,6 +270,7 @@ void watcher_watch(struct watcher *watcher, bool on)
 	loop_timer_stop(watcher->timer);
 	session_free(watcher->session);
 	watcher->session = NULL;
+	watcher->proven = false;
 	tell_due(watcher, true);
 	forget_jobs(watcher);
 }

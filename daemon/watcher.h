@@ -1,8 +1,10 @@
 /*
  * watcher: sees to it that nobody waits long for a lock of ours, on a connection of its own.
  *
- *	does anybody wait for a lock? → for one of ours? → it was cancelled → an event, at most one a second and
- *job
+ *	does anybody wait for a lock? → for one of ours? → it was cancelled → an event
+ *
+ * The second question is asked once on each connection whatever the first says: that it can be asked must be
+ * known before it is needed. There is one event a second and job at most.
  *
  * It looks every 50 ms, and cancels what somebody has waited for 50 ms (both less where deadlock_timeout is
  * below 200 ms). Who was cancelled gets SQLSTATE 57014, as for any busy lock: a batch is halved and taken up

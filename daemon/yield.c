@@ -41,7 +41,7 @@ bool yield_read(const struct reply *reply, size_t row, struct yield *ret_yield)
 {
 	struct yield yield = {.stage = STAGE_FILLING};
 
-	if (row >= reply_rows(reply, 0) || !reply_text(reply, 0, row, "job_id"))
+	if (row >= reply_rows(reply, 0))
 		return false;
 	yield.job_id = reply_int(reply, 0, row, "job_id", 0);
 	yield.epoch = reply_int(reply, 0, row, "epoch", 0);

@@ -1,10 +1,10 @@
 /*
  * yield: giving way: whoever waits for a lock of ours is found, and what we do there is cancelled.
  *
- * Asked first is whether anybody in the cluster waits for a lock at all: mostly nobody does, and that costs
- * 0.1 ms where finding out whose it is costs 0.45 before it has looked at anything. That finds the waiters
- * and cancels in the same breath. Both are prepared once for each connection, since planning takes longer
- * than carrying out.
+ * Asked first is whether anybody in this database, where ours are, waits for a lock at all: mostly nobody
+ * does, and that costs 0.1 ms where finding out whose it is costs 0.45 before it has looked at anything. That
+ * finds the waiters and cancels in the same breath. Both are prepared once for each connection, since
+ * planning takes longer than carrying out.
  *
  * Ours are the sessions in backfill.backend; other sessions of the daemon do not count as waiters. The
  * control login sees others' waits as a member of pg_monitor, and cancels as one of pg_signal_backend.

@@ -14,7 +14,7 @@ job_world session_preload_libraries=auto_explain auto_explain.log_min_duration=5
 daemon_option defaults.max_impact 30
 sql -U shop_owner main "CREATE TABLE busy (id int PRIMARY KEY, hits int NOT NULL DEFAULT 0);
 	INSERT INTO busy SELECT g FROM generate_series(1, 100000) g; ANALYZE busy; GRANT SELECT, UPDATE ON busy TO shop_app"
-for name in plain derived field volatile chosen; do
+for name in plain derived field volatile chosen sleepless; do
 	sql -U shop_owner main "CREATE TABLE $name (id int PRIMARY KEY, name text NOT NULL, doc jsonb NOT NULL DEFAULT '{}');
 		INSERT INTO $name (id, name) SELECT g, 'n' || g FROM generate_series(1, $ROWS) g; ANALYZE $name"
 done
@@ -40,11 +40,11 @@ jobs_settle 150
 expect_done plain derived field volatile chosen tree
 # Where nobody may sleep, they do not.
 sql main "REVOKE EXECUTE ON FUNCTION pg_sleep(double precision) FROM PUBLIC"
-sql -U shop_owner main "CREATE TABLE sleepless AS SELECT id, name FROM plain WHERE id <= 2000"
 enqueue sleepless table_name=sleepless column_name=v column_type=text value='upper(name)'
 jobs_settle 60
 expect_done sleepless
 expect_sql "without naps" 0 "SELECT count(*) FROM sleepless WHERE v IS DISTINCT FROM upper(name)"
+expect_sql "... it was held back all the same" t "SELECT throttled_ms > 0 FROM backfill.job WHERE name = 'sleepless'"
 expect_equal "the application had no errors" "" "$(traffic_stop app)"
 expect_sql "plain" 0 "SELECT count(*) FROM plain WHERE v IS DISTINCT FROM upper(name)"
 expect_sql "derived" 0 "SELECT count(*) FROM derived WHERE v IS DISTINCT FROM upper(name)"

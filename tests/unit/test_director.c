@@ -142,6 +142,7 @@ static int set_up(void **state)
 	fake_on("a free place");
 	fake_on("restored from a dump");
 	nobody_waits(fake_on("AS anybody"));
+	fake_on("AS waited_ms");
 	fake_on("lease_until = pg_catalog.clock_timestamp() + $2");
 	fake_on(ASK_RELEASE);
 	fake_on("SET waiting_for = $3");

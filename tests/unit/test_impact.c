@@ -407,6 +407,19 @@ static void one_that_does_little_is_promised_what_a_fifth_of_the_time_would_be(v
 	}
 }
 
+/* Two of its sessions execute at a time: what they take longer others wait for as well. */
+static void half_of_what_is_allowed_is_aimed_at_beside_two_sessions(void **state)
+{
+	struct scene scene;
+	double impact;
+
+	(void)state;
+	scene_begin(&scene, 10);
+	impact = mean_impact(&scene, &(struct application){400, 5.0}, 0.8, 4, 300);
+	if (impact < 4.0 || impact > 6.0)
+		fail_msg("%g %%", impact);
+}
+
 /* An application that becomes slower by itself, again and again, right after a baseline: what does not fall
  * with the duty is not the batches' doing for long. */
 static void what_does_not_fall_with_the_duty_is_looked_at_again(void **state)
@@ -476,6 +489,7 @@ int main(void)
 		cmocka_unit_test(max_impact_0_looks_at_nothing),
 		cmocka_unit_test(an_application_is_slowed_by_no_more_than_was_allowed),
 		cmocka_unit_test(one_that_does_little_is_promised_what_a_fifth_of_the_time_would_be),
+		cmocka_unit_test(half_of_what_is_allowed_is_aimed_at_beside_two_sessions),
 		cmocka_unit_test(what_does_not_fall_with_the_duty_is_looked_at_again),
 		cmocka_unit_test(whatever_it_is_told_it_talks_sense),
 	};

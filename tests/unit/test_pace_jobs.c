@@ -177,6 +177,27 @@ static void page_images_are_as_many_bytes_as_the_replica_takes(void **state)
 	scene_end(&scene);
 }
 
+static void a_limit_of_its_own_is_no_replica(void **state)
+{
+	struct scene scene;
+	struct pace_wish wish = usual;
+	struct pace_view view;
+
+	(void)state;
+	scene_begin(&scene);
+	scene.replica_speed = 40;
+	wish.max_wal_rate = 8 * (int64_t)MB;
+	scene_join(&scene, 0, &usual)->speed = 200;
+	scene_run(&scene, 10);
+	pace_read(scene.jobs[0].share, &view);
+	assert_true(view.replica_limits);
+	pace_change(scene.jobs[0].share, &wish);
+	scene_run(&scene, 10);
+	pace_read(scene.jobs[0].share, &view);
+	assert_false(view.replica_limits);
+	scene_end(&scene);
+}
+
 static void the_application_is_told_of_when_it_is_why(void **state)
 {
 	struct scene scene;
@@ -244,6 +265,7 @@ int main(void)
 		cmocka_unit_test(beside_an_autovacuum_a_job_has_half_its_speed),
 		cmocka_unit_test(a_job_that_does_not_look_at_the_application_is_not_held_for_it),
 		cmocka_unit_test(page_images_are_as_many_bytes_as_the_replica_takes),
+		cmocka_unit_test(a_limit_of_its_own_is_no_replica),
 		cmocka_unit_test(the_application_is_told_of_when_it_is_why),
 		cmocka_unit_test(whatever_jobs_do_the_others_go_on),
 	};

@@ -49,6 +49,7 @@ struct plant {
 	double mix[STEPS_MOST];     /* bytes for one of work, of what was written in it */
 	double filled[PACER_COUNTS];
 	double foreground; /* MB a second */
+	double dear;       /* work for a byte of it; 0: 1 */
 	double want;       /* of the fills, MB a second */
 	double images;     /* the fills' bytes for a plain byte; 0: 1 */
 	bool narrow;       /* network: a byte is a byte */
@@ -147,7 +148,7 @@ static void plant_step(struct plant *plant)
 	plant->filled[PACER_PLAIN] += own / images;
 	plant->written[plant->step] = plant->written[plant->step - 1] + own + others;
 	if (own + others > 0.0 && !plant->narrow)
-		plant->mix[plant->step] = (own + others) / (own / images + others);
+		plant->mix[plant->step] = (own + others) / (own / images + others * fmax(plant->dear, 1.0));
 	signals.replicas_count = replay(plant, seen);
 	signals.written = signals.flushed = (uint64_t)plant->written[plant->step];
 	signals.pulse_ms = 1000 + plant->step * STEP_MS;
@@ -482,6 +483,30 @@ static void a_count_that_was_hardly_used_is_begun_without_haste(void **state)
 	pacer_free(&plant.pacer);
 }
 
+/* Its WAL is a third as much as the replica's work with it tells. */
+static void a_vacuum_of_ours_is_no_measure_of_what_comes_after_it(void **state)
+{
+	struct plant plant;
+
+	(void)state;
+	plant_begin(&plant);
+	plant_add(&plant, 0, "s1", 16);
+	plant_run(&plant, 10);
+	for (int round = 0; round < 3; round++) {
+		pacer_accompany(&plant.pacer, true);
+		plant.foreground = 4;
+		plant.dear = 3;
+		plant_run(&plant, 6);
+		pacer_accompany(&plant.pacer, false);
+		plant.foreground = plant.dear = 0;
+		plant_run(&plant, 0.5);
+		assert_true(plant_run(&plant, 0.5) > 15);
+	}
+	assert_int_equal(plant.closings, 0);
+	assert_true(plant.lag_most_ms <= LAG_TARGET_MS);
+	pacer_free(&plant.pacer);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -496,6 +521,7 @@ int main(void)
 		cmocka_unit_test(positions_that_go_back_are_no_rates),
 		cmocka_unit_test(images_are_taken_for_what_the_replica_shows_them_to_be),
 		cmocka_unit_test(a_count_that_was_hardly_used_is_begun_without_haste),
+		cmocka_unit_test(a_vacuum_of_ours_is_no_measure_of_what_comes_after_it),
 		cmocka_unit_test(the_rest_is_used_and_nobody_is_late),
 	};
 

@@ -66,9 +66,9 @@ static void how_long_a_batch_should_execute(void **state)
 	} cases[] = {
 		{"all the time", 100, 1, 0, 100},
 		{"all the time, from afar", 100, 1, 20, 100},
-		{"half of the time: it goes on for 40 ms, naps and all", 100, 0.5, 0, 20},
-		{"a tenth", 100, 0.1, 0, 4},
-		{"a tenth of less than 40 ms", 10, 0.1, 0, 1},
+		{"half of the time: it goes on for 35 ms, naps and all", 100, 0.5, 0, 17.5},
+		{"a tenth", 100, 0.1, 0, 3.5},
+		{"a tenth of less than 35 ms", 10, 0.1, 0, 1},
 		{"none", 100, 0, 20, 0},
 		{"short ones are not made longer", 0.5, 0.1, 20, 0.5},
 		{"from afar as long as the part takes", 100, 0.4, 60, 40},

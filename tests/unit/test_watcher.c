@@ -117,6 +117,7 @@ static void whose_locks_are_waited_for_is_asked_when_somebody_waits(void **state
 	look_around(set, 3);
 	assert_int_equal(fake_asked(ASK_WAITERS), asked);
 	assert_int_equal(watcher_looks(set->watcher), fake_asked(ASK_ANYBODY) + asked);
+	assert_string_equal(fake_bound(ASK_WAITERS, 1), "5");
 	somewhere(fake_on(ASK_ANYBODY), "t");
 	look(set, 1);
 }
@@ -188,6 +189,22 @@ static void a_look_that_fails_is_said_once_and_taken_again(void **state)
 	assert_non_null(strstr(fake_bound(ASK_NOTE, 2), "sees again"));
 }
 
+/* That nobody waits is no sight while what is asked when somebody does cannot be asked. */
+static void it_sees_again_when_it_could_cancel_again(void **state)
+{
+	struct stage_set *set = *state;
+
+	somewhere(fake_on(ASK_ANYBODY), "f");
+	fake_fails(fake_on(ASK_WAITERS), FAULT_JOB, "42501", "permission denied for function pg_blocking_pids");
+	look(set, 2);
+	assert_int_equal(fake_asked(ASK_NOTE), 1);
+	nobody_waits(fake_on(ASK_WAITERS));
+	look(set, 0);
+	look_around(set, 2);
+	assert_int_equal(fake_asked(ASK_NOTE), 2);
+	assert_non_null(strstr(fake_bound(ASK_NOTE, 2), "sees again"));
+}
+
 static void a_lost_connection_is_said_once_and_prepared_anew(void **state)
 {
 	struct stage_set *set = *state;
@@ -228,6 +245,7 @@ int main(void)
 		CASE(a_storm_is_one_row_a_second_with_its_worst),
 		CASE(what_is_untold_is_told_when_it_ends),
 		CASE(a_look_that_fails_is_said_once_and_taken_again),
+		CASE(it_sees_again_when_it_could_cancel_again),
 		CASE(a_lost_connection_is_said_once_and_prepared_anew),
 		CASE(at_rest_it_does_not_look),
 	};
