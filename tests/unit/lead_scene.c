@@ -88,14 +88,15 @@ void scene_done(void *owner, const struct fault *why)
 
 void scene_catalogue(struct fake_rule *rule, const struct scene_catalogue *says)
 {
-	fake_columns(rule, "table_name", "schema_name", "owner", "requester_may", "may_sleep", "relkind", "has_children",
-		"relforcerowsecurity", "update_triggers", "publication", "key_columns", "stored_generated", "pages",
-		"reltuples", "secondary_indexes", "column_indexed", "column_generated", "column_users", "column_type",
-		"not_null_unvalidated", "update_rules", "function_name", "column_exists", "column_number",
-		"column_now", "column_default", "insert_trigger_exists", "update_trigger_exists", "column_not_null",
-		"check_exists", "check_valid", "has_strays", "counters", "control_login", NULL);
-	fake_row(rule, "public.users", "public", "shop_owner", "t", "t", "r", "f", "f", NULL, NULL, "id", NULL, "4",
-		"400", "1", "f", "f", NULL, "text", NULL, NULL,
+	fake_columns(rule, "table_name", "schema_name", "owner", "requester_may", "may_sleep", "relkind",
+		"has_children", "relforcerowsecurity", "update_triggers", "publication", "key_columns",
+		"stored_generated", "pages", "reltuples", "secondary_indexes", "column_indexed", "column_generated",
+		"column_users", "column_type", "not_null_unvalidated", "update_rules", "function_name",
+		"column_exists", "column_number", "column_now", "column_default", "insert_trigger_exists",
+		"update_trigger_exists", "column_not_null", "check_exists", "check_valid", "has_strays", "counters",
+		"control_login", NULL);
+	fake_row(rule, "public.users", "public", "shop_owner", "t", "t", "r", "f", "f", NULL, NULL, "id", NULL,
+		"4", "400", "1", "f", "f", NULL, "text", NULL, NULL,
 		says->insert_trigger && says->insert_trigger[0] == 't' ? "public.backfill_fill_7" : NULL,
 		says->column_exists, says->column_exists ? "3" : NULL, NULL, says->column_default,
 		says->insert_trigger, says->update_trigger, says->column_not_null, says->check_exists,
