@@ -2,8 +2,8 @@
 
 #include <math.h>
 
-/* Of the duty that would just be allowed, so much is to be used; less beside an application of which a session
- * and more executes, whose transactions queue besides (impact.c). */
+/* Of the duty that would just be allowed, so much is to be used; less beside an application of which a
+ * session and more executes, whose transactions queue besides (impact.c). */
 #define LEAST_PART_OF_DUTY 0.5
 #define LEAST_PART_BESIDE_MORE 0.3
 /* Of the time; who executes for less is promised what he would be if he did. */
