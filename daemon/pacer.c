@@ -244,7 +244,8 @@ static void replayed_since(const struct pacer *pacer, struct pacer_replica *repl
 	}
 }
 
-/* It has replayed the last VACUUM: what it took before, it takes again. */
+/* It has replayed the last VACUUM: what it took before, it takes again; of one that was known to have no
+ * limit then, what it has shown. */
 static void recall_capacity(const struct pacer *pacer, struct pacer_replica *replica, uint64_t replayed)
 {
 	if (pacer->vacuums > 0 || pacer->vacuumed == 0 || replayed < pacer->vacuumed)
@@ -252,7 +253,7 @@ static void recall_capacity(const struct pacer *pacer, struct pacer_replica *rep
 	for (int count = 0; count < PACER_COUNTS; count++) {
 		struct pacer_taken *taken = &replica->taken[count];
 
-		taken->capacity = fmax(taken->capacity, taken->before);
+		taken->capacity = fmax(taken->capacity, fmin(taken->before, taken->shown));
 		taken->before = 0.0;
 	}
 }

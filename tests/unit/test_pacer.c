@@ -483,6 +483,28 @@ static void a_count_that_was_hardly_used_is_begun_without_haste(void **state)
 	pacer_free(&plant.pacer);
 }
 
+/* A replica that nothing had slowed before falls behind in a VACUUM: how fast it was seen to be is kept to.
+ */
+static void one_that_only_a_vacuum_slowed_is_as_fast_as_it_was(void **state)
+{
+	struct plant plant;
+
+	(void)state;
+	plant_begin(&plant);
+	plant_add(&plant, 0, "s1", 40);
+	plant.want = 30;
+	plant_run(&plant, 20);
+	pacer_accompany(&plant.pacer, true);
+	plant.foreground = 10;
+	plant.dear = 4;
+	plant_run(&plant, 6);
+	pacer_accompany(&plant.pacer, false);
+	plant.foreground = plant.dear = 0;
+	plant_run(&plant, 1.5);
+	assert_true(plant_run(&plant, 1) > 27);
+	pacer_free(&plant.pacer);
+}
+
 /* Its WAL is a third as much as the replica's work with it tells. */
 static void a_vacuum_of_ours_is_no_measure_of_what_comes_after_it(void **state)
 {
@@ -522,6 +544,7 @@ int main(void)
 		cmocka_unit_test(images_are_taken_for_what_the_replica_shows_them_to_be),
 		cmocka_unit_test(a_count_that_was_hardly_used_is_begun_without_haste),
 		cmocka_unit_test(a_vacuum_of_ours_is_no_measure_of_what_comes_after_it),
+		cmocka_unit_test(one_that_only_a_vacuum_slowed_is_as_fast_as_it_was),
 		cmocka_unit_test(the_rest_is_used_and_nobody_is_late),
 	};
 
