@@ -7,7 +7,7 @@ usage() {
 		Usage: tests/run.sh [OPTION]…
 		  --quick         leave the sanitizer build, the clang build and the other servers out
 		  --suite NAME    only this suite (unit, sim, server, style, fuzz); may be given more than once
-		  --all           all of the server suite on every server; on the first every point of a crash, not every second,
+		  --all           all of the server suite on every server; on the first every point of a crash, not every third,
 		                  on the others every fourth
 		  --help
 		The server suite runs on the PostgreSQL that is installed (or BACKFILLD_PG_BIN), and what it has of every kind of column
@@ -137,7 +137,7 @@ if CC=gcc build gcc; then
 	BACKFILLD_MATRIX=$(build_folder build-gcc)/matrix
 	export BACKFILLD_MATRIX
 	rm -rf "$BACKFILLD_MATRIX" # or what does not run today would keep the tick of yesterday
-	export CRASH_EVERY=$((${#ALL} > 0 ? 1 : 2)) # all of them are four minutes of a processor more
+	export CRASH_EVERY=$((${#ALL} > 0 ? 1 : 3)) # all of them are some six minutes of a processor more
 	for name in "${SUITES[@]}"; do
 		suite gcc "$name" 1
 	done
