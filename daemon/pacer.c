@@ -19,7 +19,7 @@
 #define RAMP_PROBE 1.25
 /* Nobody is believed to do much more than it has shown: another replica may have been what was in the way. */
 #define PROBE_AHEAD 1.1
-#define BACKLOG_AT 0.25
+#define BACKLOG_AT 0.22
 #define USED_FROM 0.35
 #define CORRECT_MS 250.0
 #define BEHIND_AT 0.4

@@ -8,9 +8,9 @@
  * that of both of which it was thought to be nearer to the limit; one that keeps up shows only that it can do
  * more:
  *
- *	allowance = capacity - foreground + (0.3 × lag_target × capacity - backlog) / 0.25 s
+ *	allowance = capacity - foreground + (0.22 × lag_target × capacity - backlog) / 0.25 s
  *
- * holds its backlog at a third of the target (of one that reports seldom: at half of the time between two
+ * holds its backlog at a fifth of the target (of one that reports seldom: at half of the time between two
  * reports, corrected in that time). By a count of which no more than a third was used lately nothing is
  * added for want of a backlog: at the start of a window's second pass, which writes no images, the fill was
  * half as fast again as the replica, and the lag went to 0.8 s.
