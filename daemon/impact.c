@@ -22,8 +22,8 @@
 #define BASELINE_LONGEST_MS 10000
 /* Of what is allowed: an estimate goes to and fro. And where sessions execute all the time their transactions
  * queue for one as well, which no counter shows: pgbench, two of whose sessions executed on two processors,
- * executed for 6 % longer, and from when they were due its transactions took 10 % longer and p99 8 %; with 11
- * % it was 18 and 22. That is for two processors; with more of them fewer wait. */
+ * executed for 6 % longer, and from when they were due its transactions took 10 % longer and p99 8 %;
+ * executing 11 % longer, 18 and 22. That is for two processors; with more of them fewer wait. */
 #define AIM_BESIDE_NONE 0.8
 #define AIM_BESIDE_TWO 0.5
 #define FIRST_DUTY 0.15

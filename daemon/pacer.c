@@ -221,14 +221,16 @@ static void allow(const struct pacer *pacer, struct pacer_replica *replica, cons
 	for (int count = 0; count < PACER_COUNTS; count++) {
 		struct pacer_taken *taken = &replica->taken[count];
 		double backlog = fmax(0.0, position(pacer, count, now->flushed) - taken->replayed);
+		double more;
 
 		taken->allowance = taken->capacity;
 		if (isinf(taken->capacity))
 			continue;
 		backlog = fmax(0.0, backlog - replica->base_ms / 1000.0 * taken->capacity);
-		taken->allowance = taken->capacity - pacer->flows[count].foreground +
-						   fmin((held_ms / 1000.0 * taken->capacity - backlog) * 1000.0 / correct_ms,
-							   is_used(pacer, count, taken) ? INFINITY : 0.0);
+		more = (held_ms / 1000.0 * taken->capacity - backlog) * 1000.0 / correct_ms;
+		if (more > 0.0 && !is_used(pacer, count, taken))
+			more = 0.0;
+		taken->allowance = taken->capacity - pacer->flows[count].foreground + more;
 	}
 }
 

@@ -110,6 +110,7 @@ static void opened(void *owner)
 {
 	struct watcher *watcher = owner;
 
+	watcher->proven = false;
 	loop_timer_after(watcher->timer, 0);
 }
 
@@ -118,7 +119,6 @@ static void lost(void *owner, const struct fault *why)
 	struct watcher *watcher = owner;
 
 	loop_timer_stop(watcher->timer);
-	watcher->proven = false;
 	lose_sight(watcher, why);
 }
 
@@ -133,8 +133,8 @@ static struct script *greeting(void)
 	script_add(script, "SET lock_timeout = '500ms'");
 	script_add(script, "SET search_path = pg_catalog, pg_temp");
 	script_add(script, "SET jit = off");
-	script_add(
-		script, "SET plan_cache_mode = force_generic_plan"); /* or the first five times it is planned */
+	/* Or what has a parameter is planned anew the first five times. */
+	script_add(script, "SET plan_cache_mode = force_generic_plan");
 	return script;
 }
 
@@ -270,7 +270,6 @@ void watcher_watch(struct watcher *watcher, bool on)
 	loop_timer_stop(watcher->timer);
 	session_free(watcher->session);
 	watcher->session = NULL;
-	watcher->proven = false;
 	tell_due(watcher, true);
 	forget_jobs(watcher);
 }

@@ -262,8 +262,8 @@ wait_until() {
 }
 
 # watch_for_true END [-U USER] NAME QUERY: asks again and again until the answer is true; false when $SECONDS is END or it cannot be
-# asked, as while a server starts. The caller's $seen is what it said last. Through one connection: processes and sessions for each
-# time would be a quarter of what all tests cost.
+# asked, as while a server starts. The caller's $seen is what it said last. Through one connection: a process and a session
+# for each time cost more than the answer.
 watch_for_true() {
 	local end=$1 asker answers found=1
 	shift

@@ -167,6 +167,17 @@ static double plant_run(struct plant *plant, double seconds)
 	return (plant->filled[PACER_BYTES] - before) / MB / seconds;
 }
 
+/* A VACUUM of ours that writes so many MB a second, each of so much work, for so long. */
+static void plant_vacuum(struct plant *plant, double mb, double dear, double seconds)
+{
+	pacer_accompany(&plant->pacer, true);
+	plant->foreground = mb;
+	plant->dear = dear;
+	plant_run(plant, seconds);
+	pacer_accompany(&plant->pacer, false);
+	plant->foreground = plant->dear = 0;
+}
+
 /* ---- cases ---- */
 
 static void what_the_fills_may_write(void **state)
@@ -494,12 +505,7 @@ static void one_that_only_a_vacuum_slowed_is_as_fast_as_it_was(void **state)
 	plant_add(&plant, 0, "s1", 40);
 	plant.want = 30;
 	plant_run(&plant, 20);
-	pacer_accompany(&plant.pacer, true);
-	plant.foreground = 10;
-	plant.dear = 4;
-	plant_run(&plant, 6);
-	pacer_accompany(&plant.pacer, false);
-	plant.foreground = plant.dear = 0;
+	plant_vacuum(&plant, 10, 4, 6);
 	plant_run(&plant, 1.5);
 	assert_true(plant_run(&plant, 1) > 27);
 	pacer_free(&plant.pacer);
@@ -515,12 +521,7 @@ static void a_vacuum_of_ours_is_no_measure_of_what_comes_after_it(void **state)
 	plant_add(&plant, 0, "s1", 16);
 	plant_run(&plant, 10);
 	for (int round = 0; round < 3; round++) {
-		pacer_accompany(&plant.pacer, true);
-		plant.foreground = 4;
-		plant.dear = 3;
-		plant_run(&plant, 6);
-		pacer_accompany(&plant.pacer, false);
-		plant.foreground = plant.dear = 0;
+		plant_vacuum(&plant, 4, 3, 6);
 		plant_run(&plant, 0.5);
 		assert_true(plant_run(&plant, 0.5) > 15);
 	}
