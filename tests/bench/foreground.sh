@@ -12,7 +12,7 @@ usage() {
 		  --help
 		The binary is build/daemon/backfilld, or what BACKFILLD says. The application is pgbench on the table that is filled:
 		4 clients, a fixed rate, an update and a select by key a transaction; its latencies count from when a transaction was
-		due. It is alone for half a minute, the fill runs for a minute, and so on: the job is paused meanwhile. When a job is
+		due. It is alone for 20 s, the fill runs for 30 s, and so on: the job is paused meanwhile. When a job is
 		done before the time is up, another column is asked for. Key ranges of 10,000 rows start from a fresh table and end
 		with it. A wait for us is a lock wait that the server's own log says was for a session of the fill. Status 1 when a
 		requirement is missed.
@@ -20,7 +20,7 @@ usage() {
 }
 
 TOP=$(cd "$(dirname "$0")/../.." && pwd)
-for part in bench traffic; do
+for part in bench traffic machine; do
 	# shellcheck source=/dev/null
 	. "$TOP/tests/lib/$part.sh"
 done
@@ -36,9 +36,12 @@ script_guard
 if ((DURATION < 20)); then
 	DURATION=20
 fi
-ROUNDS=$((DURATION < 120 ? 2 : DURATION / 60))
-STRETCH=$((DURATION / ROUNDS / 2 < 5 ? DURATION / ROUNDS / 2 : 5)) # seconds
+ROUNDS=$((DURATION < 60 ? 2 : DURATION / 30))
+ALONE=$((2 * DURATION / ROUNDS / 3)) # seconds
+STRETCH=2                            # seconds
 SETTLE=$((DURATION >= 60 ? 30 : DURATION / 2))
+TAKEN_MOST=1      # per cent of the processors' time, of a stretch that counts
+STRETCHES_LEAST=5 # of each way, or nothing can be said
 PIECES=() # "WAY TRAFFIC FROM TO" of each, seconds since 1970
 declare -A TITLES=([alone]="nothing" [fill]="backfilld, $WORKERS worker(s)" [keys]="key ranges of 10,000")
 
@@ -67,7 +70,7 @@ piece() {
 }
 
 run_alone() {
-	piece alone fill sleep $((DURATION / ROUNDS / 2))
+	piece alone fill sleep $ALONE.1
 }
 
 run_fill() {
@@ -107,28 +110,45 @@ seconds() {
 	printf '%s\n' "${PIECES[@]}" | awk -v way="$1" '$1 == way { sum += $4 - $3 } END { print sum + 0 }'
 }
 
-# latencies WAY [SKIP [WHAT]]: of all its transactions after the first SKIP seconds.
+# latencies WAY [WHAT]: of all its transactions.
 latencies() {
-	local skip=${2:-0} traffic from to _
+	local traffic from to _
 	while read -r _ traffic from to; do
-		traffic_latencies "$traffic" "$(calculate "$from + ($skip > 0 ? $skip : 0)" %.6f)" "$to" "${3:-ms}"
-		skip=$(calculate "$skip - ($to - $from)" %.6f)
+		traffic_latencies "$traffic" "$from" "$to" "${2:-ms}"
 	done < <(printf '%s\n' "${PIECES[@]}" | grep "^$1 ")
 }
 
-# stretches WAY: records the p99 of each of its whole stretches.
+# stretches WAY [SKIP]: records of each of its whole stretches how much was taken of the machine; of those left alone the p99 and the
+# mean; late_mean of those that begin after the first SKIP seconds.
 stretches() {
-	local way traffic from to at _ p99
+	local way traffic from to at begun ended _ mean p99 passed=0 skip=${2:-0}
 	while read -r way traffic from to; do
 		for ((at = 0; at + STRETCH <= $(calculate "$to - $from" %d); at += STRETCH)); do
-			read -r _ _ _ p99 _ < <(traffic_latencies "$traffic" "$(calculate "$from + $at" %.6f)" \
-				"$(calculate "$from + $at + $STRETCH" %.6f)" | percentiles)
+			begun=$(calculate "$from + $at" %.6f)
+			ended=$(calculate "$from + $at + $STRETCH" %.6f)
+			passed=$((passed + STRETCH))
+			record "$way" taken "$(machine_taken "$begun" "$ended")"
+			if (($(calculate "$(last "$way" taken) > $TAKEN_MOST" %d))); then
+				continue
+			fi
+			read -r _ mean _ p99 _ < <(traffic_latencies "$traffic" "$begun" "$ended" | percentiles)
+			if [[ $p99 == - ]]; then # none ended in all that time
+				p99=$((STRETCH * 1000)) mean=$((STRETCH * 1000))
+			fi
 			record "$way" stretch "$p99"
+			if ((passed > skip)); then
+				record "$way" late_mean "$mean"
+			fi
 		done
 	done < <(printf '%s\n' "${PIECES[@]}" | grep "^$1 ")
 }
 
-# What the measurements come to: of each way count, mean, p50, p99, p999, max, executing, stretch; late_mean of the fill.
+# counted WAY MEASURE: how many numbers there are.
+counted() {
+	wc -w <<<"${RESULTS["$1 $2"]:-}"
+}
+
+# What the measurements come to: of each way count, mean, p50, p99, p999, max, executing, and of its stretches.
 evaluate() {
 	local way numbers measure measures=(count mean p50 p99 p999 max)
 	for way in alone fill keys; do
@@ -136,12 +156,10 @@ evaluate() {
 		for measure in "${!measures[@]}"; do
 			record "$way" "${measures[measure]}" "${numbers[measure]}"
 		done
-		read -r _ numbers _ < <(latencies "$way" 0 executing | percentiles)
+		read -r _ numbers _ < <(latencies "$way" executing | percentiles)
 		record "$way" executing "$numbers"
-		stretches "$way"
+		stretches "$way" "$([[ $way == fill ]] && echo "$SETTLE")"
 	done
-	read -r _ numbers _ < <(latencies fill "$SETTLE" | percentiles)
-	record fill late_mean "$numbers"
 	for way in fill keys; do
 		read -ra numbers < <(traffic_waits "$(last "$way" first_line)" "$(last "$way" last_line)" | cut -d ' ' -f 1 | percentiles)
 		record "$way" waits "${numbers[0]}"
@@ -160,9 +178,14 @@ table_row() {
 		"$waits" "$speed"
 }
 
-# over MEASURE: by how many per cent it is more beside the fill than alone.
+# over ALONE FILL: by how many per cent the second is more.
 over() {
-	calculate "100 * ($(last fill "$1") / $(last alone "${2:-$1}") - 1)" %.1f
+	calculate "$1 > 0 ? 100 * ($2 / $1 - 1) : 1e6" %.1f
+}
+
+# left_alone WAY: how many of its stretches were.
+left_alone() {
+	echo "$(counted "$1" stretch) of $(counted "$1" taken)"
 }
 
 report() {
@@ -174,19 +197,23 @@ report() {
 	table_row fill
 	table_row keys
 	echo
-	echo "The p99 of $STRETCH s is the median over all stretches: what the machine does for a while by itself, to either, is not in it."
 	echo "Measured for $(calculate "$(seconds alone)" %.0f) s alone and $(calculate "$(seconds fill)" %.0f) s of $(last fill jobs) job(s) in turns, $(calculate "$(seconds keys)" %.0f) s of key ranges."
+	echo "The p99 of $STRETCH s is the median of the stretches that the hypervisor left alone: $(left_alone alone) alone, $(left_alone fill) beside the fill, $(left_alone keys) beside key ranges."
+	echo "The median of their means: $(calculate "$(median alone late_mean)" %.2f) alone, $(calculate "$(median fill late_mean)" %.2f) beside the fill after its first $SETTLE s."
 	bench_machine
 	echo
-	require "p99 of $STRETCH s over that of the application alone, %" \
-		"$(calculate "100 * ($(median fill stretch) / $(median alone stretch) - 1)" %.1f)" at-most 10
-	require "mean over that of the application alone, after the first $SETTLE s, %" "$(over late_mean mean)" at-most $((MAX_IMPACT + 5))
+	require "stretches that tell, alone" "$(counted alone stretch)" at-least "$STRETCHES_LEAST"
+	require "stretches that tell, beside the fill after the first $SETTLE s" "$(counted fill late_mean)" at-least "$STRETCHES_LEAST"
+	require "p99 of $STRETCH s over that of the application alone, %" "$(over "$(median alone stretch)" "$(median fill stretch)")" at-most 10
+	require "mean over that of the application alone, after the first $SETTLE s, %" \
+		"$(over "$(median alone late_mean)" "$(median fill late_mean)")" at-most $((MAX_IMPACT + 5))
 	require "longest wait for the fill, ms" "$(calculate "$(last fill longest)" %.0f)" at-most 200
 }
 
 bench_server "$ROWS"
 bench_keys
 traffic_waits_logged
+machine_watch
 bench_fresh 3
 CAPACITY=""
 if [[ -z $RATE ]]; then
