@@ -8,7 +8,7 @@
  * that of both of which it was thought to be nearer to the limit; one that keeps up shows only that it can do
  * more:
  *
- *	allowance = capacity - foreground + (0.22 × lag_target × capacity - backlog) / 0.25 s
+ *	allowance = capacity - foreground + (0.19 × lag_target × capacity - backlog) / 0.18 s
  *
  * holds its backlog at a fifth of the target (of one that reports seldom: at half of the time between two
  * reports, corrected in that time). By a count of which no more than a third was used lately nothing is

@@ -30,8 +30,8 @@
  * go as they like, and so may it). It writes many small records, and at full speed a replica needed twice as
  * long to replay them as they took to be written: where a replica limits the batches it has a seventh of the
  * time. Measured (tests/bench/replica.sh, a replica on 15 % of a processor): lag of 0.8 to 1.4 s in each
- * VACUUM before, 0.5 s with it, and the job took no longer. Decided when one starts, and not again: a session
- * cannot be given another cost limit while it executes.
+ * VACUUM before, 0.5 to 0.7 s with it, and the job took no longer. Decided when one starts, and not again: a
+ * session cannot be given another cost limit while it executes.
  */
 double vacuum_part(double time, bool replica_limits) MUST_USE;
 

@@ -7,7 +7,7 @@ usage() {
 		Usage: tests/run.sh [OPTION]…
 		  --quick         leave the sanitizer build, the clang build and the other servers out
 		  --suite NAME    only this suite (unit, sim, server, style, fuzz); may be given more than once
-		  --all           all of the server suite on every server; on the first every point of a crash, not every third,
+		  --all           all of the server suite on every server; on the first every point of a crash, not every fourth,
 		                  on the others every fourth
 		  --help
 		The server suite runs on the PostgreSQL that is installed (or BACKFILLD_PG_BIN), and what it has of every kind of column
@@ -137,7 +137,7 @@ if CC=gcc build gcc; then
 	BACKFILLD_MATRIX=$(build_folder build-gcc)/matrix
 	export BACKFILLD_MATRIX
 	rm -rf "$BACKFILLD_MATRIX" # or what does not run today would keep the tick of yesterday
-	export CRASH_EVERY=$((${#ALL} > 0 ? 1 : 3)) # all of them are some six minutes of a processor more
+	export CRASH_EVERY=$((${#ALL} > 0 ? 1 : 4)) # all of them are some minutes of a processor more
 	for name in "${SUITES[@]}"; do
 		suite gcc "$name" 1
 	done
@@ -152,7 +152,7 @@ if [[ -z $QUICK ]]; then
 	fi
 	# Warnings were errors in the builds above; here the sanitizers' own instructions make gcc suspect what is not.
 	# Some of the many points are enough there.
-	export CRASH_EVERY=15
+	export CRASH_EVERY=20
 	if CC=gcc build sanitized -Db_sanitize=address,undefined -Dwerror=false; then
 		for name in "${SUITES[@]}"; do
 			if [[ $name != style ]]; then
