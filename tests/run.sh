@@ -7,8 +7,7 @@ usage() {
 		Usage: tests/run.sh [OPTION]…
 		  --quick         leave the sanitizer build, the clang build and the other servers out
 		  --suite NAME    only this suite (unit, sim, server, style, fuzz); may be given more than once
-		  --all           all of the server suite on every server; on the first every point of a crash, not every fourth,
-		                  on the others every fourth
+		  --all           all of the server suite on every server, and on the first every point of a crash, not every fourth
 		  --help
 		The server suite runs on the PostgreSQL that is installed (or BACKFILLD_PG_BIN), and what it has of every kind of column
 		and table (matrix_*) on all that backfilld supports; those that are missing come through npm. Where that is not

@@ -7,13 +7,11 @@
 #	                         script where nobody watched then
 
 machine_watch() {
-	# shellcheck disable=SC2016 # the watch's own shell expands it
-	become_server bash -c '
-		exec {never}<> <(:)
-		while read -r line </proc/stat; do
-			echo "$EPOCHREALTIME $line"
-			read -rt 0.25 <&"$never" || true
-		done' </dev/null >"$WORK/machine" 2>/dev/null &
+	local line
+	while read -r line </proc/stat; do
+		echo "$EPOCHREALTIME $line"
+		doze 0.25
+	done >"$WORK/machine" 2>/dev/null &
 	echo $! >"$WORK/pids/machine"
 	disown $!
 }

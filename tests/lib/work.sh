@@ -10,6 +10,7 @@
 #	free_port                         a TCP port of 127.0.0.1
 #	wait_for SECONDS WHAT COMMAND…    until the command succeeds
 #	wait_gone PID SECONDS             false when the process is still there then
+#	doze SECONDS                      sleeps without a process of its own: for loops beside what is measured
 #
 # A process in the background writes its id to $WORK/pids/NAME; then it cannot outlive the script.
 # Environment: BACKFILLD_KEEP=1 leaves the folder behind for looking at, with nothing running.
@@ -18,6 +19,7 @@ export LC_ALL=C.UTF-8
 
 WORK=""
 WORK_GUARD=""
+DOZE=""
 
 # Who runs the servers: they refuse root.
 server_user() {
@@ -42,6 +44,14 @@ become_server() {
 		exec setpriv --reuid "$SERVER_USER" --regid "$(id -g "$SERVER_USER")" --init-groups env HOME="$WORK" "$@"
 	fi
 	exec env HOME="$WORK" "$@"
+}
+
+# Of a pipe that nobody writes to.
+doze() {
+	if [[ -z $DOZE ]]; then
+		exec {DOZE}<> <(:)
+	fi
+	read -rt "$1" <&"$DOZE" || true
 }
 
 # $WORK appears. It goes away at the end of the script, also after Ctrl-C; a guard of its own sees to it when the
