@@ -9,19 +9,11 @@
 
 #include <cmocka.h>
 
-#include "daemon/pacer.h"
+#include "tests/unit/pacer_scene.h"
 
-#include <math.h>
 #include <string.h>
 
-#define MB (1024.0 * 1024.0)
 #define ROUNDS 60
-#define STEP_MS 100
-#define LAG_TARGET_MS 500
-#define MAX_LAG_MS 1000
-#define STEPS_MOST 3000
-#define REPLICAS 3
-#define AS_MUCH_AS_MAY INFINITY
 
 static uint64_t dice = 4711;
 
@@ -31,154 +23,6 @@ static int64_t any(int64_t low, int64_t high)
 	dice = dice * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
 	return low + (int64_t)((dice >> 33) % (uint64_t)(high - low + 1));
 }
-
-/* ---- a primary and its replicas ---- */
-
-struct plant_replica {
-	const char *name; /* NULL: there is none */
-	double speed;     /* MB a second, of WAL without images */
-	double replayed;
-	bool gone;
-	bool unknown; /* its lag */
-};
-
-struct plant {
-	struct pacer pacer;
-	int step;
-	double written[STEPS_MOST]; /* at the end of each step */
-	double mix[STEPS_MOST];     /* bytes for one of work, of what was written in it */
-	double filled[PACER_COUNTS];
-	double foreground; /* MB a second */
-	double dear;       /* work for a byte of it; 0: 1 */
-	double want;       /* of the fills, MB a second */
-	double images;     /* the fills' bytes for a plain byte; 0: 1 */
-	bool narrow;       /* network: a byte is a byte */
-	struct plant_replica replicas[REPLICAS];
-	bool closed; /* the gate */
-	int closings;
-	double lag_most_ms; /* of all replicas, since it was set to 0 */
-};
-
-static void plant_begin(struct plant *plant)
-{
-	*plant = (struct plant){.want = AS_MUCH_AS_MAY, .written = {1e9}};
-	pacer_start(&plant->pacer);
-}
-
-static void plant_add(struct plant *plant, size_t i, const char *name, double speed)
-{
-	plant->replicas[i] =
-		(struct plant_replica){.name = name, .speed = speed, .replayed = plant->written[plant->step]};
-}
-
-static int64_t lag_of(const struct plant *plant, const struct plant_replica *replica)
-{
-	int step = plant->step;
-
-	if (replica->unknown)
-		return -1;
-	while (step > 0 && plant->written[step - 1] > replica->replayed)
-		step--;
-	return plant->written[plant->step] > replica->replayed ? (plant->step - step) * STEP_MS : 0;
-}
-
-/* Where it is after so much work. */
-static double replay_further(const struct plant *plant, double replayed, double work)
-{
-	int step = plant->step;
-
-	while (step > 0 && plant->written[step - 1] > replayed)
-		step--;
-	for (; step <= plant->step; step++) {
-		double mix = plant->mix[step] > 0.0 ? plant->mix[step] : 1.0;
-		double left = fmax(plant->written[step] - replayed, 0.0);
-
-		if (left >= work * mix)
-			return replayed + work * mix;
-		replayed += left;
-		work -= left / mix;
-	}
-	return replayed;
-}
-
-static size_t replay(struct plant *plant, struct signals_replica *seen)
-{
-	size_t count = 0;
-	bool late = false, good = true;
-
-	for (size_t i = 0; i < REPLICAS; i++) {
-		struct plant_replica *replica = &plant->replicas[i];
-		int64_t lag_ms;
-
-		if (!replica->name)
-			continue;
-		if (!replica->gone)
-			replica->replayed =
-				replay_further(plant, replica->replayed, replica->speed * MB * STEP_MS / 1000.0);
-		lag_ms = lag_of(plant, replica);
-		seen[count++] = (struct signals_replica){.name = replica->name,
-			.lag_ms = lag_ms,
-			.replayed = (uint64_t)replica->replayed,
-			.vanished_ago = replica->gone ? 5000 : 0};
-		late = late || lag_ms > MAX_LAG_MS;
-		good = good && lag_ms <= MAX_LAG_MS / 2;
-		plant->lag_most_ms = fmax(plant->lag_most_ms, (double)lag_ms);
-	}
-	if (late && !plant->closed) {
-		plant->closings++;
-		pacer_overloaded(&plant->pacer);
-	}
-	plant->closed = late || (plant->closed && !good);
-	return count;
-}
-
-static void plant_step(struct plant *plant)
-{
-	struct signals_replica seen[REPLICAS];
-	struct signals signals = {.replicas = seen};
-	const struct pacer_flow *flows = plant->pacer.flows;
-	double images = plant->images > 0.0 ? plant->images : 1.0;
-	double may = fmin(flows[PACER_BYTES].allowance, flows[PACER_PLAIN].allowance * images);
-	double own = plant->closed ? 0.0 : fmin(fmin(plant->want, 1000) * MB, may) * STEP_MS / 1000.0;
-	double others = plant->foreground * MB * STEP_MS / 1000.0;
-
-	assert_true(plant->step + 1 < STEPS_MOST);
-	plant->step++;
-	plant->filled[PACER_BYTES] += own;
-	plant->filled[PACER_PLAIN] += own / images;
-	plant->written[plant->step] = plant->written[plant->step - 1] + own + others;
-	if (own + others > 0.0 && !plant->narrow)
-		plant->mix[plant->step] = (own + others) / (own / images + others * fmax(plant->dear, 1.0));
-	signals.replicas_count = replay(plant, seen);
-	signals.written = signals.flushed = (uint64_t)plant->written[plant->step];
-	signals.pulse_ms = 1000 + plant->step * STEP_MS;
-	pacer_sample(&plant->pacer, &signals, plant->filled, LAG_TARGET_MS, signals.pulse_ms);
-	if (isnan(plant->pacer.flows[PACER_BYTES].allowance) || plant->pacer.flows[PACER_BYTES].allowance < 0.0)
-		fail_msg("an allowance of %g", plant->pacer.flows[PACER_BYTES].allowance);
-}
-
-/* MB a second that the fills wrote. */
-static double plant_run(struct plant *plant, double seconds)
-{
-	double before = plant->filled[PACER_BYTES];
-
-	for (int step = 0; step < seconds * 1000 / STEP_MS; step++)
-		plant_step(plant);
-	return (plant->filled[PACER_BYTES] - before) / MB / seconds;
-}
-
-/* A VACUUM of ours that writes so many MB a second, each of so much work, for so long. */
-static void plant_vacuum(struct plant *plant, double mb, double dear, double seconds)
-{
-	pacer_accompany(&plant->pacer, true);
-	plant->foreground = mb;
-	plant->dear = dear;
-	plant_run(plant, seconds);
-	pacer_accompany(&plant->pacer, false);
-	plant->foreground = plant->dear = 0;
-}
-
-/* ---- cases ---- */
 
 static void what_the_fills_may_write(void **state)
 {
@@ -437,99 +281,6 @@ static void the_rest_is_used_and_nobody_is_late(void **state)
 	}
 }
 
-/* A window begins with images, and goes on without. A processor that replays takes six times as much of
- * them, a narrow network no more than of anything. */
-static void images_are_taken_for_what_the_replica_shows_them_to_be(void **state)
-{
-	static const struct {
-		const char *what;
-		bool narrow;
-		double least, most; /* MB of images a second, once they have been seen often */
-	} cases[] = {
-		{"a processor", false, 70, 100},
-		{"a network", true, 13, 16.5},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		struct plant plant;
-		double images = 0.0;
-
-		plant_begin(&plant);
-		plant.narrow = cases[i].narrow;
-		plant_add(&plant, 0, "s1", 16);
-		for (int window = 0; window < 12; window++) {
-			if (window == 2)
-				plant.lag_most_ms = 0;
-			plant.images = 6;
-			images = plant_run(&plant, 2);
-			plant.images = 1;
-			plant_run(&plant, 3);
-		}
-		if (images < cases[i].least || images > cases[i].most)
-			fail_msg("%s: %g MB of them a second", cases[i].what, images);
-		if (plant.lag_most_ms > LAG_TARGET_MS)
-			fail_msg("%s: %g ms", cases[i].what, plant.lag_most_ms);
-		pacer_free(&plant.pacer);
-	}
-}
-
-/* Images for which there is time enough say nothing of what comes after them. */
-static void a_count_that_was_hardly_used_is_begun_without_haste(void **state)
-{
-	struct plant plant;
-
-	(void)state;
-	plant_begin(&plant);
-	plant_add(&plant, 0, "s1", 16);
-	plant_run(&plant, 10);
-	plant.images = 6;
-	plant.want = 24;
-	plant_run(&plant, 5);
-	assert_true(plant.pacer.flows[PACER_PLAIN].allowance < 20 * MB);
-	plant.images = 1;
-	plant.want = AS_MUCH_AS_MAY;
-	plant_run(&plant, 5);
-	assert_true(plant_run(&plant, 5) > 15);
-	pacer_free(&plant.pacer);
-}
-
-/* A replica that nothing had slowed before falls behind in a VACUUM: how fast it was seen to be is kept to.
- */
-static void one_that_only_a_vacuum_slowed_is_as_fast_as_it_was(void **state)
-{
-	struct plant plant;
-
-	(void)state;
-	plant_begin(&plant);
-	plant_add(&plant, 0, "s1", 40);
-	plant.want = 30;
-	plant_run(&plant, 20);
-	plant_vacuum(&plant, 10, 4, 6);
-	plant_run(&plant, 1.5);
-	assert_true(plant_run(&plant, 1) > 27);
-	pacer_free(&plant.pacer);
-}
-
-/* Its WAL is a third as much as the replica's work with it tells. */
-static void a_vacuum_of_ours_is_no_measure_of_what_comes_after_it(void **state)
-{
-	struct plant plant;
-
-	(void)state;
-	plant_begin(&plant);
-	plant_add(&plant, 0, "s1", 16);
-	plant_run(&plant, 10);
-	for (int round = 0; round < 3; round++) {
-		plant_vacuum(&plant, 4, 3, 6);
-		plant_run(&plant, 0.5);
-		assert_true(plant_run(&plant, 0.5) > 15);
-	}
-	assert_int_equal(plant.closings, 0);
-	assert_true(plant.lag_most_ms <= LAG_TARGET_MS);
-	pacer_free(&plant.pacer);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -542,10 +293,6 @@ int main(void)
 		cmocka_unit_test(a_climb_stops_where_lag_begins),
 		cmocka_unit_test(after_an_overload_it_climbs_from_half),
 		cmocka_unit_test(positions_that_go_back_are_no_rates),
-		cmocka_unit_test(images_are_taken_for_what_the_replica_shows_them_to_be),
-		cmocka_unit_test(a_count_that_was_hardly_used_is_begun_without_haste),
-		cmocka_unit_test(a_vacuum_of_ours_is_no_measure_of_what_comes_after_it),
-		cmocka_unit_test(one_that_only_a_vacuum_slowed_is_as_fast_as_it_was),
 		cmocka_unit_test(the_rest_is_used_and_nobody_is_late),
 	};
 
