@@ -103,20 +103,20 @@ static void add_counter_value(
 }
 
 /* Assignments: unlike PERFORM they are evaluated without a query. An error of counting, a block of its own,
- * must not take away the value that was found. */
+ * must not take away the value that was found. Counted last: whoever reads the count can read who it was. */
 static void add_counting(struct text *body, const struct job *job, const char *schema_name)
 {
 	text_add(body, "\tIF ");
 	pending_add_filled(body, job, "NEW.");
 	text_add(body, " THEN\n\t\tDECLARE\n\t\t\tcounted bigint;\n\t\tBEGIN\n"
-				   "\t\t\tcounted := pg_catalog.nextval(");
-	add_counter_value(body, job, schema_name, TRIGGER_HELPED);
-	text_add(body, ");\n\t\t\tcounted := pg_catalog.setval(");
+				   "\t\t\tcounted := pg_catalog.setval(");
 	add_counter_value(body, job, schema_name, TRIGGER_HELPED_AT);
 	text_add(body,
 		", (1000 * (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) - 1577836800))::bigint * "
 		"4194304\n\t\t\t\t+ pg_catalog.pg_backend_pid() % 4194304);\n"
-		"\t\tEXCEPTION WHEN OTHERS THEN\n\t\t\tNULL;\n\t\tEND;\n\tEND IF;\n");
+		"\t\t\tcounted := pg_catalog.nextval(");
+	add_counter_value(body, job, schema_name, TRIGGER_HELPED);
+	text_add(body, ");\n\t\tEXCEPTION WHEN OTHERS THEN\n\t\t\tNULL;\n\t\tEND;\n\tEND IF;\n");
 }
 
 /* A stale value must not stay. Where the column itself has gone, or has another name, not even that may break

@@ -39,12 +39,12 @@ WITH job AS (
 	       END AS unread
 	  FROM counter c
 ), moment AS (
-	SELECT v.id, v.at_oid, v.helped, (v.at_and_pid % 4194304)::int AS pid,
-	       pg_catalog.to_timestamp((v.at_and_pid / 4194304 + 1577836800000)::float8 / 1000) AS at,
+	SELECT v.id, v.at_oid, v.helped, (v.at_and_pid % 4194304)::int AS pid, last.at,
 	       -- before the hold a trigger may be missing for good reasons
 	       CASE WHEN j.held THEN v.unread END AS unread,
-	       v.helped > j.helped AS moved
+	       last.at IS NOT NULL AND last.at IS DISTINCT FROM j.last_helped_at AS moved
 	  FROM value v JOIN job j ON j.id = v.id
+	 CROSS JOIN LATERAL (SELECT pg_catalog.to_timestamp((v.at_and_pid / 4194304 + 1577836800000)::float8 / 1000) AS at) AS last
 ), seen AS MATERIALIZED (
 	SELECT j.id, j.name, j.stage, j.seal_after_quiet, j.helped_unread, m.unread,
 	       coalesce(m.helped, j.helped) AS helped, coalesce(m.at, j.last_helped_at) AS at,
@@ -63,7 +63,7 @@ WITH job AS (
 			         WHERE u.app IS NOT NULL
 			         GROUP BY u.app ORDER BY pg_catalog.min(u.place), u.app LIMIT 5) w)
 	       ELSE j.helped_by END AS by,
-	       m.helped <> j.helped OR m.at IS DISTINCT FROM j.last_helped_at AND m.at IS NOT NULL OR m.unread IS DISTINCT FROM j.helped_unread AS changed,
+	       m.helped <> j.helped OR m.moved OR m.unread IS DISTINCT FROM j.helped_unread AS changed,
 	       j.may_go AND m.unread IS NULL AND m.helped IS NOT NULL
 	         AND pg_catalog.clock_timestamp() - greatest(m.at, j.held_since) > j.seal_after_quiet AND j.held_since IS NOT NULL AS due,
 	       pg_catalog.clock_timestamp() - greatest(m.at, j.held_since) AS quiet

@@ -67,6 +67,15 @@ enqueue tock table_name=other column_name=tock column_type=text value='upper(nam
 job_reaches tock "done" 20
 expect_sql "the row of a held job stays as it is" "$before" "SELECT xmin FROM backfill.job WHERE id = $job"
 
+note "a look between the two numbers that a write leaves"
+session_open between main -U shop_owner
+session_do between "SET application_name = 'between'; SELECT nextval('backfill_helped_$job')" >/dev/null
+helped users 6
+session_do between "SELECT setval('backfill_helped_at_$job', (1000 * (extract(epoch FROM clock_timestamp()) - 1577836800))::bigint * 4194304 + pg_backend_pid())" >/dev/null
+wait_until 10 "who it was is read" "SELECT helped_by ~ 'between', helped_by, last_helped_at FROM backfill.job WHERE name = 'users'"
+ok "who it was is not lost"
+session_close between
+
 note "seal_after_quiet"
 expect_error "it needs somebody who counts" 22023 "sync = none.*HINT: .*sync = 'fill'" -U shop_owner \
 	"INSERT INTO backfill.job (table_name, column_name, column_type, sync, value, hold_before, seal_after_quiet) VALUES ('other', 'x', 'int', 'none', '1', '{seal}', '1 h')"
