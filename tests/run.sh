@@ -150,8 +150,8 @@ if [[ -z $QUICK ]]; then
 		suite clang fuzz 1
 	fi
 	# Warnings were errors in the builds above; here the sanitizers' own instructions make gcc suspect what is not.
-	# Some of the many points are enough there.
-	export CRASH_EVERY=20
+	# Some of the many points and deadlocks are enough there.
+	export CRASH_EVERY=20 DEADLOCKS=40
 	if CC=gcc build sanitized -Db_sanitize=address,undefined -Dwerror=false; then
 		for name in "${SUITES[@]}"; do
 			if [[ $name != style ]]; then

@@ -7,7 +7,7 @@
 # shellcheck source=tests/server/job_lib.sh
 . "$TOP/tests/server/job_lib.sh"
 
-ROWS=20000
+ROWS=8000
 
 # The server's own log tells the plans, as EXPLAIN shows them, of what took longer than a nap.
 job_world session_preload_libraries=auto_explain auto_explain.log_min_duration=5ms
