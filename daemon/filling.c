@@ -133,7 +133,7 @@ static void filler_moved(void *owner, struct member *table)
 	if (filling->stopping || filling->shared.course.stuck || filling->walk.sweep > 0 || last)
 		return;
 	pace_read(filling->shared.share, &pace);
-	if (cleaner_consider(filling->cleaner, table, vacuum_part(pace.time, pace.replica_limits)))
+	if (cleaner_consider(filling->cleaner, table, vacuum_part(pace.time, pace.used, pace.replica_limits)))
 		team_disturb(&filling->team);
 }
 

@@ -40,6 +40,10 @@
 /* What the fills write is next to nothing: lag is not theirs. */
 #define SHOWN_S 1.0
 #define LITTLE (256.0 * 1024.0)
+/* At first: half of what the WAL writer leaves by default (wal_writer_flush_after). */
+#define FIRST_UNFLUSHED (512.0 * 1024.0)
+#define UNFLUSHED_S 5.0
+#define UNUSUAL 2.0
 /* Nobody is starved by a capacity measured at zero during a stall. */
 #define LEAST_CAPACITY (64.0 * 1024.0)
 
@@ -47,6 +51,7 @@
 struct judgement {
 	int64_t at_ms;
 	double seconds; /* since the one before */
+	uint64_t written;
 	uint64_t flushed;
 	int lag_target_ms;
 	bool used_up[PACER_COUNTS]; /* the fills wrote what they were allowed to */
@@ -55,7 +60,7 @@ struct judgement {
 
 void pacer_start(struct pacer *pacer)
 {
-	*pacer = (struct pacer){.first_climb = true};
+	*pacer = (struct pacer){.first_climb = true, .unflushed = FIRST_UNFLUSHED};
 	for (int count = 0; count < PACER_COUNTS; count++)
 		pacer->flows[count] =
 			(struct pacer_flow){.allowance = FIRST_ALLOWANCE, .capacity = INFINITY, .ramp = FIRST_ALLOWANCE};
@@ -212,6 +217,16 @@ static bool is_used(const struct pacer *pacer, int count, const struct pacer_tak
 	return pacer->flows[count].all >= USED_FROM * taken->capacity;
 }
 
+/* What it has still to replay. Behind a disk that hangs more gathers than is usual, and comes at once. */
+static double backlog_of(
+	const struct pacer *pacer, int count, const struct pacer_taken *taken, const struct judgement *now)
+{
+	double flushed = position(pacer, count, now->flushed);
+	double gathered = position(pacer, count, now->written) - flushed - UNUSUAL * pacer->unflushed;
+
+	return fmax(0.0, flushed - taken->replayed) + fmax(0.0, gathered);
+}
+
 /* Of one that reports seldom less would be found to be nothing, and corrections would not be seen in time. */
 static void allow(const struct pacer *pacer, struct pacer_replica *replica, const struct judgement *now)
 {
@@ -221,7 +236,7 @@ static void allow(const struct pacer *pacer, struct pacer_replica *replica, cons
 
 	for (int count = 0; count < PACER_COUNTS; count++) {
 		struct pacer_taken *taken = &replica->taken[count];
-		double backlog = fmax(0.0, position(pacer, count, now->flushed) - taken->replayed);
+		double backlog = backlog_of(pacer, count, taken, now);
 		double more;
 
 		taken->allowance = taken->capacity;
@@ -404,6 +419,7 @@ static void judge(struct pacer *pacer, const struct signals *signals, const doub
 	struct judgement now = {
 		.at_ms = now_ms,
 		.seconds = (double)(now_ms - pacer->judged_ms) / 1000.0,
+		.written = signals->written,
 		.flushed = signals->flushed,
 		.lag_target_ms = lag_target_ms,
 	};
@@ -415,6 +431,8 @@ static void judge(struct pacer *pacer, const struct signals *signals, const doub
 		now.used_up[count] = flow->own >= PROBE_WHEN_USED * flow->allowance;
 		now.climbing = now.climbing || uses_ramp(flow);
 	}
+	pacer->unflushed =
+		smooth(pacer->unflushed, (double)(now.written - now.flushed), now.seconds, UNFLUSHED_S);
 	for (int count = 0; count < PACER_COUNTS; count++)
 		judge_ramp(pacer, &pacer->flows[count], &now);
 	judge_replicas(pacer, signals, &now);

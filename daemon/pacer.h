@@ -13,7 +13,9 @@
  * holds its backlog at a fifth of the target (of one that reports seldom: at half of the time between two
  * reports, corrected in that time). By a count of which no more than a third was used lately nothing is
  * added for want of a backlog: at the start of a window's second pass, which writes no images, the fill was
- * half as fast again as the replica, and the lag went to 0.8 s.
+ * half as fast again as the replica, and the lag went to 0.8 s. What is written and not flushed is part of the
+ * backlog, beyond twice what usually is: behind a disk that hung for 0.7 s the batches wrote on, 9 MB came at
+ * once, and the lag went to 1.4 s.
  *
  * While a replica keeps up and the allowance is used, the capacity is probed upwards, by 6 % each 250 ms (at
  * the very start from 8 MB/s, by 50 %, until lag begins), never beyond 1.1 times what was written. The least
@@ -76,6 +78,7 @@ struct pacer_flow {
 struct pacer {
 	int64_t judged_ms; /* 0: never */
 	struct pacer_flow flows[PACER_COUNTS];
+	double unflushed; /* bytes that are usually written and not flushed */
 	struct plain_map map;
 	bool strained;     /* a replica begins to fall behind */
 	bool first_climb;  /* nothing is known of any replica yet: it climbs fast */

@@ -261,7 +261,8 @@ report() {
 bench_server "$ROWS"
 LIMITER=$(bench_program limit_cpu)
 step "a standby"
-replica_start standby1 main
+# Far behind it would cancel those who measure it, at once.
+replica_start standby1 main standby1 max_standby_streaming_delay=-1
 STARTUP=$(startup_pid)
 step_done
 for name in stalls delays limited; do

@@ -56,8 +56,15 @@ void plant_free(struct plant *plant)
 		free(plant->replicas[i].alone_ms.values);
 }
 
+static bool hangs(const struct plant *plant)
+{
+	return curve_at(&plant->scenario->hangs, plant->ms / 1e3) >= 1;
+}
+
 static void flush(struct plant *plant)
 {
+	if (hangs(plant))
+		return;
 	plant->flushed = plant->written;
 	plant->flushed_work = plant->work;
 	plant->flushed_ms = plant->ms;
@@ -99,6 +106,8 @@ static void foreground(struct plant *plant)
 	double bytes = PLAN_MB * curve_at(&scenario->foreground, plant->ms / 1e3) * plant->foreground_noise *
 				   plant->step_ms / 1e3;
 
+	if (hangs(plant))
+		bytes = 0;
 	if (scenario->image_factor > 1)
 		bytes *= 1 + (scenario->image_factor - 1) * exp(-plant->foreground_since / FOREGROUND_PAGES_BYTES);
 	plant->foreground_bytes = bytes;

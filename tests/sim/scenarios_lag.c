@@ -98,6 +98,17 @@ static const struct scenario table[] = {
 		.bounds = {.headroom = 90, .lag_p99_ms = 1300, .lag_max_ms = 2000},
 	},
 	{
+		.name = "hangs",
+		.what = "the primary's disk hangs for 0.7 s again and again",
+		.seconds = 240,
+		.foreground = STEADY(3),
+		.hangs = {.period_s = 10, .at = {{0, 0}, {5, 1}, {5.7, 0}}},
+		.replicas = {{.name = "standby1", .replay = STEADY(30), REPLICA_NEAR}},
+		.fill = FILL_USUAL,
+		.jobs = {{.fillers = 1, JOB_USUAL}},
+		.bounds = {.headroom = 90, .lag_p99_ms = 500, .lag_max_ms = 1000},
+	},
+	{
 		.name = "checkpoints",
 		.what = "page images after checkpoints come in bursts",
 		.seconds = 300,

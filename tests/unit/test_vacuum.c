@@ -14,21 +14,22 @@ static void beside_batches_and_replicas_it_has_its_part(void **state)
 {
 	static const struct {
 		const char *what;
-		double time;
+		double time, used;
 		bool replica_limits;
 		double part;
 	} cases[] = {
-		{"nothing limits", -1, false, 1.0},
-		{"half of what batches may have", 0.2, false, 0.1},
-		{"never more than all of the time", 4, false, 1.0},
-		{"a replica limits", -1, true, 0.15},
-		{"both do: the lesser", 0.2, true, 0.1},
-		{"both do, the replica more", 0.8, true, 0.15},
+		{"nothing limits", -1, 1, false, 1.0},
+		{"half of what batches may have", 0.2, 0.2, false, 0.1},
+		{"never more than all of the time", 4, 4, false, 1.0},
+		{"a replica limits: an eighth of what batches use", -1, 0.4, true, 0.05},
+		{"those of two workers", -1, 1.6, true, 0.2},
+		{"both do: the lesser", 0.2, 0.8, true, 0.1},
+		{"both do, the replica more", 0.8, 0.4, true, 0.05},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		double part = vacuum_part(cases[i].time, cases[i].replica_limits);
+		double part = vacuum_part(cases[i].time, cases[i].used, cases[i].replica_limits);
 
 		if (part < 0.999 * cases[i].part || part > 1.001 * cases[i].part)
 			fail_msg("%s: %g", cases[i].what, part);
