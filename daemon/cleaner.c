@@ -12,10 +12,15 @@
 #define AGAIN_AFTER_MS 10000
 /* One may have come before the vacuum began. */
 #define CANCEL_AGAIN_MS 1000
+/* One that may have so many times the part that it has begins anew: what was slow for a replica's sake would
+ * be overtaken by a fill that nothing limits any more, and the indexes would split. */
+#define ANEW_FROM 3.0
 
 struct cleaner {
 	struct task *task;
 	bool busy;
+	double part;        /* of the time that the one under way has */
+	bool anew;          /* it was told to end because it may have more */
 	int64_t stopped_ms; /* when the one under way was told to end; 0: it was not */
 	int64_t since_ms;
 	uint32_t oid;       /* of the table that it is about */
@@ -74,12 +79,16 @@ static void vacuumed(void *owner, const struct reply *reply)
 	struct cleaner *cleaner = owner;
 	const struct fault *why = reply_fault(reply);
 	int64_t duration_ms = clock_ms() - cleaner->since_ms;
-	bool stopped = cleaner->stopped_ms != 0;
+	bool stopped = cleaner->stopped_ms != 0, anew = cleaner->anew;
 
 	cleaner->busy = false;
 	cleaner->stopped_ms = 0;
+	cleaner->anew = false;
 	pace_vacuum_ended(cleaner->task->pace, clock_ms()); /* its time is among the application's now */
-	if (why && why->kind == FAULT_BUSY && stopped) {
+	if (why && why->kind == FAULT_BUSY && anew) {
+		owe(cleaner);
+		tell(cleaner, "vacuum", "ended early: it may be faster now, and begins anew", duration_ms);
+	} else if (why && why->kind == FAULT_BUSY && stopped) {
 		tell(cleaner, "vacuum", "ended early: the fill is over, autovacuum does the rest", duration_ms);
 	} else if (why && why->kind == FAULT_BUSY) {
 		owe(cleaner);
@@ -95,6 +104,10 @@ bool cleaner_consider(struct cleaner *cleaner, struct member *table, double part
 {
 	struct task *task = cleaner->task;
 
+	if (cleaner->busy && part >= ANEW_FROM * cleaner->part) {
+		cleaner->anew = true;
+		cleaner_stop(cleaner);
+	}
 	if (cleaner->busy || !session_is_open(task->session) || clock_ms() < cleaner->not_before_ms)
 		return false;
 	if (table->rows <= 0 || (double)table->rows_moved < VACUUM_AFTER_SHARE * table->rows)
@@ -103,6 +116,7 @@ bool cleaner_consider(struct cleaner *cleaner, struct member *table, double part
 		pace_disturb(task->pace, clock_ms()); /* the time of the one before is told only now */
 	pace_vacuum_began(task->pace);
 	cleaner->busy = true;
+	cleaner->part = part;
 	cleaner->oid = table->oid;
 	memory_set_text(&cleaner->table, table->name);
 	cleaner->rows_moved = table->rows_moved;
@@ -113,13 +127,12 @@ bool cleaner_consider(struct cleaner *cleaner, struct member *table, double part
 	return true;
 }
 
-/* Nothing else of the job's is at work when this is called. */
 void cleaner_stop(struct cleaner *cleaner)
 {
 	if (!cleaner->busy || (cleaner->stopped_ms != 0 && clock_ms() - cleaner->stopped_ms < CANCEL_AGAIN_MS))
 		return;
 	cleaner->stopped_ms = clock_ms();
-	queue_cancel_batches(cleaner->task->control, &cleaner->task->job);
+	queue_cancel_vacuum(cleaner->task->control, &cleaner->task->job);
 }
 
 bool cleaner_is_busy(const struct cleaner *cleaner)

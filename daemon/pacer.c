@@ -44,6 +44,8 @@
 #define FIRST_UNFLUSHED (512.0 * 1024.0)
 #define UNFLUSHED_S 5.0
 #define UNUSUAL 2.0
+/* The WAL writer flushes five times a second by default, and we commit four times. */
+#define HANGS_AFTER_MS 500
 /* Nobody is starved by a capacity measured at zero during a stall. */
 #define LEAST_CAPACITY (64.0 * 1024.0)
 
@@ -60,10 +62,14 @@ struct judgement {
 
 void pacer_start(struct pacer *pacer)
 {
-	*pacer = (struct pacer){.first_climb = true, .unflushed = FIRST_UNFLUSHED};
+	*pacer = (struct pacer){.first_climb = true};
 	for (int count = 0; count < PACER_COUNTS; count++)
-		pacer->flows[count] =
-			(struct pacer_flow){.allowance = FIRST_ALLOWANCE, .capacity = INFINITY, .ramp = FIRST_ALLOWANCE};
+		pacer->flows[count] = (struct pacer_flow){
+			.unflushed = FIRST_UNFLUSHED,
+			.allowance = FIRST_ALLOWANCE,
+			.capacity = INFINITY,
+			.ramp = FIRST_ALLOWANCE,
+		};
 }
 
 void pacer_free(struct pacer *pacer)
@@ -217,14 +223,20 @@ static bool is_used(const struct pacer *pacer, int count, const struct pacer_tak
 	return pacer->flows[count].all >= USED_FROM * taken->capacity;
 }
 
+/* What is written and not on disk: no replica has been sent it. */
+static double unflushed(const struct pacer *pacer, int count, const struct judgement *now)
+{
+	return fmax(0.0, position(pacer, count, now->written) - position(pacer, count, now->flushed));
+}
+
 /* What it has still to replay. Behind a disk that hangs more gathers than is usual, and comes at once. */
 static double backlog_of(
 	const struct pacer *pacer, int count, const struct pacer_taken *taken, const struct judgement *now)
 {
-	double flushed = position(pacer, count, now->flushed);
-	double gathered = position(pacer, count, now->written) - flushed - UNUSUAL * pacer->unflushed;
+	double sent = fmax(0.0, position(pacer, count, now->flushed) - taken->replayed);
+	double gathered = unflushed(pacer, count, now) - UNUSUAL * pacer->flows[count].unflushed;
 
-	return fmax(0.0, flushed - taken->replayed) + fmax(0.0, gathered);
+	return sent + fmax(0.0, gathered);
 }
 
 /* Of one that reports seldom less would be found to be nothing, and corrections would not be seen in time. */
@@ -350,6 +362,22 @@ static void judge_rates(struct pacer_flow *flow, double written, double filled, 
 	flow->foreground = fmax(flow->all - flow->own, 0.0);
 }
 
+/* Not of a disk that hangs: that is not to become usual. */
+static void learn_unflushed(struct pacer *pacer, const struct judgement *now)
+{
+	if (now->flushed != pacer->flushed) {
+		pacer->flushed = now->flushed;
+		pacer->flushed_ms = now->at_ms;
+	}
+	if (now->at_ms - pacer->flushed_ms >= HANGS_AFTER_MS)
+		return;
+	for (int count = 0; count < PACER_COUNTS; count++) {
+		struct pacer_flow *flow = &pacer->flows[count];
+
+		flow->unflushed = smooth(flow->unflushed, unflushed(pacer, count, now), now->seconds, UNFLUSHED_S);
+	}
+}
+
 static double slowest_report_ms(const struct pacer *pacer)
 {
 	double slowest_ms = PROBE_EVERY_MS;
@@ -431,8 +459,7 @@ static void judge(struct pacer *pacer, const struct signals *signals, const doub
 		now.used_up[count] = flow->own >= PROBE_WHEN_USED * flow->allowance;
 		now.climbing = now.climbing || uses_ramp(flow);
 	}
-	pacer->unflushed =
-		smooth(pacer->unflushed, (double)(now.written - now.flushed), now.seconds, UNFLUSHED_S);
+	learn_unflushed(pacer, &now);
 	for (int count = 0; count < PACER_COUNTS; count++)
 		judge_ramp(pacer, &pacer->flows[count], &now);
 	judge_replicas(pacer, signals, &now);

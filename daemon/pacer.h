@@ -13,9 +13,9 @@
  * holds its backlog at a fifth of the target (of one that reports seldom: at half of the time between two
  * reports, corrected in that time). By a count of which no more than a third was used lately nothing is
  * added for want of a backlog: at the start of a window's second pass, which writes no images, the fill was
- * half as fast again as the replica, and the lag went to 0.8 s. What is written and not flushed is part of the
- * backlog, beyond twice what usually is: behind a disk that hung for 0.7 s the batches wrote on, 9 MB came at
- * once, and the lag went to 1.4 s.
+ * half as fast again as the replica, and the lag went to 0.8 s. What is written and not flushed, beyond twice
+ * what usually is, belongs to the backlog: behind a disk that hung for 0.7 s the batches wrote on, 9 MB came
+ * at once, and the lag went to 1.4 s. (A replica that was never behind has no backlog to be told.)
  *
  * While a replica keeps up and the allowance is used, the capacity is probed upwards, by 6 % each 250 ms (at
  * the very start from 8 MB/s, by 50 %, until lag begins), never beyond 1.1 times what was written. The least
@@ -68,6 +68,7 @@ struct pacer_flow {
 	double own;
 	double own_lately; /* over less */
 	double foreground;
+	double unflushed;    /* that is usually written and not flushed */
 	double allowance;    /* INFINITY: no limit */
 	double capacity;     /* of the replica that sets the allowance; INFINITY: none does */
 	const char *slowest; /* its name; NULL: none. On loan until the next judgement */
@@ -78,7 +79,8 @@ struct pacer_flow {
 struct pacer {
 	int64_t judged_ms; /* 0: never */
 	struct pacer_flow flows[PACER_COUNTS];
-	double unflushed; /* bytes that are usually written and not flushed */
+	uint64_t flushed;   /* the primary's WAL, when it was last seen to move */
+	int64_t flushed_ms; /* and when that was */
 	struct plain_map map;
 	bool strained;     /* a replica begins to fall behind */
 	bool first_climb;  /* nothing is known of any replica yet: it climbs fast */

@@ -277,11 +277,22 @@ bool queue_read_enlist(const struct reply *reply)
 	return reply_rows(reply, 0) == 1;
 }
 
-void queue_cancel_batches(struct session *control, const struct job *job)
+static void cancel(struct session *control, const struct job *job, const char *filler)
 {
 	struct script *script = queue_script(sql_cancel_batches);
 
 	script_bind_int(script, job->id);
 	script_bind_int(script, job->epoch);
+	script_bind(script, filler);
 	queue_ask(control, script, NULL, NULL);
+}
+
+void queue_cancel_batches(struct session *control, const struct job *job)
+{
+	cancel(control, job, NULL);
+}
+
+void queue_cancel_vacuum(struct session *control, const struct job *job)
+{
+	cancel(control, job, "-1");
 }

@@ -135,7 +135,11 @@ int64_t queue_read_reap(const struct reply *reply, int *ret_pid) MUST_USE;
 void queue_enlist(
 	struct session *control, const struct job *job, int filler, int pid, session_answer *answer, void *owner);
 bool queue_read_enlist(const struct reply *reply) MUST_USE;
+
+/* What all sessions of the job are doing. */
 void queue_cancel_batches(struct session *control, const struct job *job);
+/* What the one is doing that changes the catalogue, and vacuums. */
+void queue_cancel_vacuum(struct session *control, const struct job *job);
 
 struct queue_walk {
 	int sweep;

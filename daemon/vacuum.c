@@ -9,6 +9,7 @@
 #define SHORT_DEADLINE_MS 10000
 #define PART_BESIDE_BATCHES 0.5
 #define PART_OF_BATCHES_TIME 0.125
+#define PART_LEAST 0.04
 /* Credits that take as long as a sleep: 8 us each where the table is in cache (a million rows with four
  * indexes: 70,000 credits, 0.55 s), and a sleep of 2 ms lasts 2.1. */
 #define LIMIT_AT_HALF 260.0
@@ -40,7 +41,7 @@ double vacuum_part(double time, double used, bool replica_limits)
 {
 	double part = time >= 0.0 ? fmin(PART_BESIDE_BATCHES * time, 1.0) : 1.0;
 
-	return replica_limits ? fmin(part, PART_OF_BATCHES_TIME * used) : part;
+	return replica_limits ? fmin(part, fmax(PART_OF_BATCHES_TIME * used, PART_LEAST)) : part;
 }
 
 int vacuum_cost_limit(double part)

@@ -42,7 +42,8 @@ WITH job AS (
 	SELECT v.id, v.at_oid, v.helped, (v.at_and_pid % 4194304)::int AS pid, last.at,
 	       -- before the hold a trigger may be missing for good reasons
 	       CASE WHEN j.held THEN v.unread END AS unread,
-	       last.at IS NOT NULL AND last.at IS DISTINCT FROM j.last_helped_at AS moved
+	       -- Who comes before the count (daemon/trigger.c): seen without it, it is news already.
+	       v.helped > j.helped OR last.at IS NOT NULL AND last.at IS DISTINCT FROM j.last_helped_at AS moved
 	  FROM value v JOIN job j ON j.id = v.id
 	 CROSS JOIN LATERAL (SELECT pg_catalog.to_timestamp((v.at_and_pid / 4194304 + 1577836800000)::float8 / 1000) AS at) AS last
 ), seen AS MATERIALIZED (

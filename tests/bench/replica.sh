@@ -186,9 +186,12 @@ measure() {
 
 # whole_job WITH: one fill, until the limited replica has replayed all of it.
 whole_job() {
-	local until behind begun
+	local until behind begun before after
+	read -ra before < <(bench_sizes)
 	bench_fill_for 1 workers "$WORKERS" max_impact 0
 	bench_await "fill-$BENCH_JOBS"
+	read -ra after < <(bench_sizes)
+	record_sizes "limited $1" "${before[@]}" "${after[@]}"
 	IFS='|' read -r until behind < <(sql main "SELECT pg_catalog.pg_current_wal_flush_lsn(),
 		pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_flush_lsn(), replay_lsn) FROM pg_catalog.pg_stat_replication")
 	if [[ $1 == unwatched ]] && ((behind < LEAST_BEHIND)); then
@@ -256,6 +259,8 @@ report() {
 			"$(calculate "$(last "$scenario fill" reaction)" %.0f)" at-most 250
 	done
 	require "% of the limited replica's headroom used" "$(headroom_used)" at-least 90
+	require "growth of the indexes in %, limited" \
+		"$(calculate "100 * ($(last "limited fill" indexes_after) / $(last "limited fill" indexes_before) - 1)" %.1f)" at-most 1
 }
 
 bench_server "$ROWS"

@@ -152,6 +152,7 @@ static void a_job_that_does_not_look_at_the_application_is_not_held_for_it(void 
 	assert_true(view.duty > 0 && view.duty < 1);
 	assert_false(view.replica_limits);
 	assert_true(rates[0].busy < 0.6);
+	assert_true(fabs(view.used - rates[0].busy) < 0.1);
 	assert_true(rates[1].busy > 0.9);
 	scene_end(&scene);
 }

@@ -23,7 +23,8 @@ static void beside_batches_and_replicas_it_has_its_part(void **state)
 		{"never more than all of the time", 4, 4, false, 1.0},
 		{"a replica limits: an eighth of what batches use", -1, 0.4, true, 0.05},
 		{"those of two workers", -1, 1.6, true, 0.2},
-		{"both do: the lesser", 0.2, 0.8, true, 0.1},
+		{"which stand still", -1, 0, true, 0.04},
+		{"both do: the lesser", 0.2, 1.6, true, 0.1},
 		{"both do, the replica more", 0.8, 0.4, true, 0.05},
 	};
 
