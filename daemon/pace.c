@@ -465,7 +465,7 @@ void pace_read(const struct pace_share *share, struct pace_view *ret_view)
 		.impact = pace->impact.percent,
 		.duty = or_none(pace->impact.duty),
 		.time = or_none(share->accounts[PACE_TIME].bucket.rate / 1000.0),
-		.used = share->accounts[PACE_TIME].used / 1000.0,
+		.used = share->accounts[PACE_TIME].steady / 1000.0,
 		.replica_limits = replica_limits(share),
 	};
 }

@@ -103,7 +103,7 @@ struct pace_view {
 		impact;  /* per cent by which the application is slower than its baseline; NAN: cannot be measured */
 	double duty; /* connections that may execute batches at one time, on average; -1: no limit */
 	double time; /* of these, this job's */
-	double used; /* connections that its batches have kept busy lately, on average */
+	double used; /* connections that its batches have kept busy, on average of some ten seconds */
 	/* What its batches wait for most is what the replicas take, or a climb until that is known. */
 	bool replica_limits;
 };

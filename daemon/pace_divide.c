@@ -8,6 +8,7 @@
 /* What a share can use is what it used, and some more, unless its limit held it back. */
 #define DEMAND 1.3
 #define SMOOTH_S 1.0
+#define STEADY_S 10.0
 
 double pace_own_limit(const struct pace_share *share, enum pacer_count count)
 {
@@ -45,9 +46,15 @@ static double demand(struct pace_account *account, double least)
 	return account->held ? INFINITY : fmax(account->used * DEMAND, least);
 }
 
+static double smooth(double old, double seen, double seconds, double over_s)
+{
+	return old + (seen - old) * (1.0 - exp(-seconds / over_s));
+}
+
 static void settle(struct pace_account *account, double seconds)
 {
-	account->used += (account->spent / seconds - account->used) * (1.0 - exp(-seconds / SMOOTH_S));
+	account->steady = smooth(account->steady, account->spent / seconds, seconds, STEADY_S);
+	account->used = smooth(account->used, account->spent / seconds, seconds, SMOOTH_S);
 	account->spent = 0.0;
 }
 

@@ -40,6 +40,7 @@ struct pace_account {
 	struct budget_bucket bucket;
 	double spent;     /* since the last division */
 	double used;      /* a second, smoothed */
+	double steady;    /* the same, over ten times as long */
 	double usual;     /* of a batch */
 	double owed;      /* taken for batches that have not ended yet */
 	bool held;        /* it had to wait for this since the last division */
