@@ -98,7 +98,7 @@ struct scenario {
 	double image_factor;     /* times that the foreground's WAL grows right after a checkpoint; 0: not */
 	double checkpoint_s;     /* 0: never by time */
 	double max_wal_mb;       /* a checkpoint is asked for after that much; 0: never */
-	struct curve hangs;      /* 1: the primary's disk, nothing is flushed and no commit of the foreground's ends */
+	struct curve hangs;      /* 1: the primary's disk, no commit of the foreground's ends */
 	struct replica_plan replicas[PLAN_REPLICAS];
 	struct application_plan application;
 	struct fill_plan fill;
