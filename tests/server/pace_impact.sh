@@ -26,8 +26,8 @@ wait_until 20 "the row tells the impact, and what it may have" "SELECT forecast 
 ok "beside an application it goes no faster than max_impact allows, and says what it measures"
 steer careful "max_impact = 0"
 wait_until 5 "the limit is gone" "SELECT coalesce(NOT forecast ? 'batches_at_once', stage <> 'filling'), forecast FROM backfill.job"
-job_reaches careful "done" 60
 ok "with max_impact = 0 it does not look any more"
 expect_equal "the application had no errors" "" "$(traffic_stop app)"
+job_reaches careful "done" 120
 expect_sql "every row has its value" 0 "SELECT count(*) FROM busy WHERE v IS DISTINCT FROM hard(name)"
 daemon_stop
