@@ -46,15 +46,10 @@ static double demand(struct pace_account *account, double least)
 	return account->held ? INFINITY : fmax(account->used * DEMAND, least);
 }
 
-static double smooth(double old, double seen, double seconds, double over_s)
-{
-	return old + (seen - old) * (1.0 - exp(-seconds / over_s));
-}
-
 static void settle(struct pace_account *account, double seconds)
 {
-	account->steady = smooth(account->steady, account->spent / seconds, seconds, STEADY_S);
-	account->used = smooth(account->used, account->spent / seconds, seconds, SMOOTH_S);
+	account->steady = pacer_smooth(account->steady, account->spent / seconds, seconds, STEADY_S);
+	account->used = pacer_smooth(account->used, account->spent / seconds, seconds, SMOOTH_S);
 	account->spent = 0.0;
 }
 

@@ -90,6 +90,10 @@ struct pacer {
 	size_t replicas_count;
 };
 
+/* An exponential average, `seconds` after it was `old`: what was seen since has the more weight the fewer
+ * seconds `over_s` it goes over. */
+double pacer_smooth(double old, double seen, double seconds, double over_s) MUST_USE;
+
 /* A zeroed pacer starts so; pacer_free() gives back what it holds. */
 void pacer_start(struct pacer *pacer);
 void pacer_free(struct pacer *pacer);

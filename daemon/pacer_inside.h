@@ -22,8 +22,6 @@ struct pacer_judgement {
 	bool climbing;              /* by one count or the other they use what the climb lets them */
 };
 
-double pacer_smooth(double old, double seen, double seconds, double over_s) MUST_USE;
-
 /* `value` after so long a climb, by `step` each 250 ms. */
 double pacer_climb(double value, double step, double seconds) MUST_USE;
 
