@@ -14,9 +14,9 @@ struct cleaner *cleaner_new(struct task *task) MUST_USE;
 void cleaner_free(struct cleaner *cleaner);
 
 /* Starts a vacuum of the table when the rows that have moved in it since the last one are enough, and none is
- * running; ends one that may be much faster by now, for the next call to start it anew. `part` as in
- * vacuum_ask(). True: started, and they are counted anew. Asked where a window ends
- * (vacuum.h); windows of others that are under way are disturbed by it. */
+ * running; ends one that may be much faster by now, for a later call to start it anew. `part` as in
+ * vacuum_ask(). True: started, and they are counted anew. Asked where a window ends (vacuum.h); windows of
+ * others that are under way are disturbed by it. */
 bool cleaner_consider(struct cleaner *cleaner, struct member *table, double part);
 
 /* Ends a vacuum that is under way: the fill is over, and waits for the session and the table's lock. */

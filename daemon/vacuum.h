@@ -31,9 +31,9 @@
  * long to replay them as they took to be written: where a replica limits the batches it has an eighth of the
  * time that they have `used` lately, in which it is just through before it is due again (18 s of 25, with
  * four indexes). Measured (tests/bench/replica.sh, a replica on 15 % of a processor): lag of 0.8 to 1.4 s in
- * each VACUUM at full speed, 0.6 to 0.9 s with 15 % of all time, 0.45 to 0.5 s with an eighth of 44 %, and
- * the job took no longer. Decided when one starts, and not again: a session cannot be given
- * another cost limit while it executes (the cleaner begins anew).
+ * each VACUUM at full speed, 0.6 to 0.9 s with 15 % of all time, 0.45 to 0.6 s with an eighth of 44 %, and
+ * the job took no longer. Decided when one starts, and not again: a session cannot be given another cost
+ * limit while it executes (the cleaner begins anew).
  */
 double vacuum_part(double time, double used, bool replica_limits) MUST_USE;
 
