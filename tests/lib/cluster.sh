@@ -149,7 +149,7 @@ cluster_resume() {
 	until [[ $(head -n 1 "$file" 2>/dev/null) == "$pid" && $(sed -n 8p "$file") =~ ^(ready|standby) ]]; do
 		kill -0 "$pid" 2>/dev/null || give_up "cluster $1 starts" "$(tail -n 20 "$WORK/$1/log")"
 		((SECONDS < end)) || give_up "cluster $1 starts within 60 s" "$(tail -n 20 "$WORK/$1/log")"
-		sleep 0.05
+		doze 0.05
 	done
 }
 
@@ -257,7 +257,7 @@ wait_until() {
 	fi
 	until watch_for_true "$end" "${options[@]}" "$name" "$query"; do
 		((SECONDS < end)) || give_up "$what (within $seconds s)" "asked: $query" "last seen: ${seen:-no row}"
-		sleep 0.1
+		doze 0.1
 	done
 }
 

@@ -49,10 +49,11 @@ session_said() {
 }
 
 session_await() {
-	local end=$((SECONDS + $2))
-	until grep -qx "end-of-answer-$(session_sent "$1")" "$WORK/session.$1.out"; do
+	local end=$((SECONDS + $2)) last
+	last=end-of-answer-$(session_sent "$1")
+	until [[ $'\n'$(<"$WORK/session.$1.out")$'\n' == *$'\n'"$last"$'\n'* ]]; do
 		((SECONDS < end)) || give_up "session $1 answers within $2 s" "it said: $(tail -n 5 "$WORK/session.$1.out")"
-		sleep 0.02
+		doze 0.02
 	done
 }
 

@@ -184,8 +184,9 @@ job_says rolled_back.run '^held before fill'
 wait_until 10 "what failed is tried again" "SELECT count(*) >= 2, count(*) FROM backfill.event WHERE name = 'failed.run' AND kind = 'stage' AND stage = 'sealing' OR name = 'failed.run' AND kind = 'error'"
 job_ends failed.run failed 10
 ok "failed.run: it goes on where it failed"
-expect_sql "what is locked waits to be taken back" "adding, rolling_back" "SELECT string_agg(stage, ', ' ORDER BY stage) FROM backfill.job
-	WHERE name IN ('sealing.cancel', 'rolling_back.roll_back') AND waiting_for ~ 'has held'"
+wait_until 20 "what is locked waits to be taken back" "SELECT array_agg(stage ORDER BY stage) = '{adding,rolling_back}', string_agg(stage, ', ')
+	FROM backfill.job WHERE name IN ('sealing.cancel', 'rolling_back.roll_back') AND waiting_for ~ 'has held'"
+ok "what is locked waits to be taken back"
 
 note "... and where it leads"
 session_do locker "COMMIT" >/dev/null

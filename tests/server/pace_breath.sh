@@ -12,6 +12,7 @@ ROWS=8000
 # The server's own log tells the plans, as EXPLAIN shows them, of what took longer than a nap.
 job_world session_preload_libraries=auto_explain auto_explain.log_min_duration=5ms
 daemon_option defaults.max_impact 30
+daemon_option jobs_at_once 7
 sql -U shop_owner main "CREATE TABLE busy (id int PRIMARY KEY, hits int NOT NULL DEFAULT 0);
 	INSERT INTO busy SELECT g FROM generate_series(1, 100000) g; ANALYZE busy; GRANT SELECT, UPDATE ON busy TO shop_app"
 for name in plain derived field volatile chosen sleepless; do
@@ -23,11 +24,29 @@ sql -U shop_owner main "CREATE TABLE tree (id int, name text NOT NULL) PARTITION
 	CREATE TABLE tree_1 PARTITION OF tree FOR VALUES WITH (MODULUS 2, REMAINDER 1);
 	INSERT INTO tree SELECT g, 'n' || g FROM generate_series(1, $ROWS) g -- never analyzed"
 daemon_start
-traffic_start app 8 2000 <<-'SQL'
-	\set id random(1, 100000)
-	UPDATE busy SET hits = hits + 1 WHERE id = :id;
-	SELECT count(*) FROM busy WHERE id BETWEEN :id AND :id + 200;
-SQL
+
+at_work() {
+	traffic_start app 8 2000 <<-'SQL'
+		\set id random(1, 100000)
+		UPDATE busy SET hits = hits + 1 WHERE id = :id;
+		SELECT count(*) FROM busy WHERE id BETWEEN :id AND :id + 200;
+	SQL
+}
+
+# beside WHAT JOB…: each of them fills beside the application, which then leaves them the rest: how fast they are beside it depends
+# on the machine.
+beside() {
+	local what=$1
+	shift
+	wait_until 90 "$what" "SELECT count(*) = $#, string_agg(concat_ws(' ', name, rows_filled, waiting_for), '; ') FROM backfill.job
+		WHERE name IN ($(printf "'%s', " "$@")'') AND rows_filled >= 100 AND throttled_ms > 0"
+	ok "$what"
+	expect_equal "... the application had no errors" "" "$(traffic_stop app)"
+	jobs_settle 60
+	expect_done "$@"
+}
+
+at_work
 enqueue plain table_name=plain column_name=v column_type=text value='upper(name)'
 enqueue derived table_name=derived column_name=v column_type=text value='upper(name)' sync=derive
 enqueue field table_name=field column_name=doc field='{v}' value='upper(name)'
@@ -36,16 +55,13 @@ enqueue chosen table_name=chosen column_name=v column_type=text value='upper(nam
 enqueue tree table_name=tree column_name=v column_type=text value='upper(name)'
 wait_until 20 "a batch sleeps" "SELECT count(*) > 0 FROM pg_stat_activity WHERE usename = 'backfilld_shop' AND wait_event = 'PgSleep'"
 ok "batches sleep beside an application"
-jobs_settle 150
-expect_done plain derived field volatile chosen tree
+beside "of every kind some are filled, and held back" plain derived field volatile chosen tree
 # Where nobody may sleep, they do not.
 sql main "REVOKE EXECUTE ON FUNCTION pg_sleep(double precision) FROM PUBLIC"
+at_work
 enqueue sleepless table_name=sleepless column_name=v column_type=text value='upper(name)'
-jobs_settle 60
-expect_done sleepless
+beside "where nobody may sleep they are held back all the same" sleepless
 expect_sql "without naps" 0 "SELECT count(*) FROM sleepless WHERE v IS DISTINCT FROM upper(name)"
-expect_sql "... it was held back all the same" t "SELECT throttled_ms > 0 FROM backfill.job WHERE name = 'sleepless'"
-expect_equal "the application had no errors" "" "$(traffic_stop app)"
 expect_sql "plain" 0 "SELECT count(*) FROM plain WHERE v IS DISTINCT FROM upper(name)"
 expect_sql "derived" 0 "SELECT count(*) FROM derived WHERE v IS DISTINCT FROM upper(name)"
 expect_sql "a field" 0 "SELECT count(*) FROM field WHERE doc ->> 'v' IS DISTINCT FROM upper(name)"
