@@ -1,4 +1,4 @@
-#include "daemon/impact.h"
+#include "daemon/impact_inside.h"
 
 #include <math.h>
 
@@ -20,13 +20,9 @@
 #define BASELINE_MOST_MS 4500
 /* And without one in which nothing else of ours ran. */
 #define BASELINE_LONGEST_MS 10000
-/* Of what is allowed: an estimate goes to and fro. And where sessions execute all the time their transactions
- * queue for one as well, which no counter shows: pgbench, two of whose sessions executed on two processors,
- * executed for 6 % longer, and from when they were due its transactions took 10 % longer and p99 8 %;
- * executing 11 % longer, 18 and 22. That is for two processors; with more of them fewer wait. */
-#define AIM_BESIDE_NONE 0.8
-#define AIM_BESIDE_TWO 0.5
-#define FIRST_DUTY 0.15
+#define FIRST_DUTY 0.05
+/* Until pauses have told, so much is taken for harmless. */
+#define FIRST_HARMLESS 0.15
 /* One look that finds nobody says little: of a few sessions all may rest at a moment. */
 #define LOOKS 2
 /* While nothing is heard of an application that was there. */
@@ -35,29 +31,16 @@
 /* So much more than enough needs no long look. */
 #define PLAIN 10.0
 #define GLANCE_MS 900
-/* By how much a batch that executes is thought to slow an application of which hardly a session executes,
- * and the more of them do, up to: pgbench at half of what two processors can do was slowed by 0.9 to 1.2. */
-#define SLOPE_BESIDE_NONE 0.5
-#define SLOPE_BESIDE_ONE 0.8
-#define LEAST_SLOPE 0.01
-/* How far from that it may well be, to either side. */
-#define SPREAD_BELOW 0.5
-#define SPREAD_ABOVE 1.0
 /* By so much, as a share, an application's time goes up and down by itself; until it is known, and at least.
  */
 #define FIRST_NOISE 0.05
 #define LEAST_NOISE 0.02
 #define NOISE_WEIGHT 0.25
-#define REMEMBER_S 30.0
-#define LEAST_DUTY 0.02
 /* A limit that is not nearly used is none. */
 #define HARDLY_USED 3.0
 /* Times what it does beside the fill; less is the coming and going of its users. */
 #define CATCHES_UP 1.17
-#define BESIDE_LEAST_S 3.0
-/* Who executes for less of the time has no backlog to catch up with: from window to window then. And he is
- * promised what he would be if he did. */
-#define BUSY 0.2
+/* From window to window, beside one that is not busy. */
 #define LIGHT_CLIMB 1.5
 /* From pause to pause, while that was never seen, and since it was. */
 #define BOLD_CLIMB 2.0
@@ -82,6 +65,7 @@ void impact_start(struct impact *impact, int64_t now_ms)
 		.looked_ms = now_ms,
 		.percent = NAN,
 		.noise = FIRST_NOISE,
+		.unsure = 1.0,
 		.duty = FIRST_DUTY};
 }
 
@@ -164,18 +148,19 @@ static bool catches_up(const struct impact *impact, const struct done *done)
 {
 	double beside = impact->beside_s > 0.0 ? impact->beside_transactions / impact->beside_s : 0.0;
 
-	return impact->beside_s >= BESIDE_LEAST_S && done->transactions / done->seconds > CATCHES_UP * beside;
+	return impact->beside_s >= IMPACT_BESIDE_LEAST_S &&
+		   done->transactions / done->seconds > CATCHES_UP * beside;
 }
 
 static void judge_duty(struct impact *impact, const struct done *done)
 {
 	if (catches_up(impact, done)) {
-		impact->duty = fmax(impact->duty / 2.0, LEAST_DUTY);
+		impact->duty = fmax(impact->duty / 2.0, IMPACT_LEAST_DUTY);
 		impact->harmless = impact->duty;
 		impact->climb = WARY_CLIMB;
 	}
 	impact->harmless = fmax(impact->harmless, impact->duty);
-	impact->beside_s = impact->beside_transactions = 0.0;
+	impact->beside_s = impact->beside_transactions = impact->beside_ms = impact->beside_batch_s = 0.0;
 }
 
 /* What was summed up by the old baseline is told by the new one. */
@@ -199,7 +184,7 @@ static void learn_noise(struct impact *impact, double innovation)
 }
 
 /* Noise goes to and fro; what goes on in one direction is a drift, and is followed faster. */
-static void learn_baseline(struct impact *impact, const struct done *done, int64_t now_ms)
+static void learn_baseline(struct impact *impact, const struct done *done, int most_percent, int64_t now_ms)
 {
 	double seen_ms = done->active_ms / done->transactions;
 	double innovation = impact->baselines > 0 ? seen_ms / impact->baseline_ms - 1.0 : 0.0;
@@ -212,7 +197,8 @@ static void learn_baseline(struct impact *impact, const struct done *done, int64
 		learn_noise(impact, innovation);
 	if (weight >= 1.0) {
 		impact->climb = BOLD_CLIMB;
-		impact->harmless = FIRST_DUTY;
+		impact->harmless = FIRST_HARMLESS;
+		impact_forget_slope(impact);
 	}
 	impact->assured = !impact->assured && fabs(innovation) < NOTABLE;
 	rebase(impact, impact->baseline_ms + weight * (seen_ms - impact->baseline_ms));
@@ -221,9 +207,10 @@ static void learn_baseline(struct impact *impact, const struct done *done, int64
 	impact->baselines++;
 	impact->baseline_at_ms = now_ms;
 	impact->busy = done->active_ms / 1000.0 / done->seconds;
-	if (isinf(impact->duty))
-		impact->duty = FIRST_DUTY;
+	if (impact->seconds <= 0.0 || isinf(impact->duty))
+		impact->duty = fmin(impact_aimed_duty(impact, most_percent), FIRST_HARMLESS);
 	impact->baseline_duty = impact->duty;
+	impact_learn_slope(impact);
 	judge_duty(impact, done);
 	enter(impact, IMPACT_RUNNING, now_ms);
 }
@@ -236,61 +223,27 @@ static void give_up_measuring(struct impact *impact, int64_t now_ms)
 	enter(impact, IMPACT_QUIET, now_ms);
 }
 
-/* Who executes for less than a fifth of the time may become slower by so many times max_impact. */
-static double times_allowed(const struct impact *impact)
-{
-	double promised_ms = fmax(impact->best_ms, 1000.0 * BUSY * impact->seconds);
-
-	return impact->best_ms > 0.0 ? promised_ms / impact->best_ms : 1.0;
-}
-
-/* Between what holds beside an application of which hardly a session executes, and one of which so many do,
- * or more. */
-static double by_business(const struct impact *impact, double beside_none, double beside_most, double most)
-{
-	return beside_none + (beside_most - beside_none) * fmin(impact->busy / most, 1.0);
-}
-
-/*
- * By how much a batch that executes slows the application: between what was thought and what was seen, as
- * much nearer to the latter as it can be told from the application's own ups and downs. Beside little of ours
- * nothing can: 10 % of them look like a slope of 1 where batches execute for a tenth of the time.
- */
-static double likely_slope(const struct impact *impact)
-{
-	double thought = by_business(impact, SLOPE_BESIDE_NONE, SLOPE_BESIDE_ONE, 1.0);
-	double used = impact->batch_s / impact->seconds;
-	double seen = impact->percent / 100.0;
-	double spread = seen > thought * used ? SPREAD_ABOVE : SPREAD_BELOW;
-	double known = used * impact->seconds / REMEMBER_S;
-	double doubt = impact->noise * impact->noise / (spread * spread);
-
-	return fmax((seen * known + thought * doubt) / (used * known + doubt), LEAST_SLOPE);
-}
-
 static void steer(struct impact *impact, int most_percent)
 {
 	double used = impact->batch_s / impact->seconds;
-	double times = times_allowed(impact);
-	double aim = by_business(impact, AIM_BESIDE_NONE, AIM_BESIDE_TWO, 2.0);
-	double duty = aim * times * most_percent / 100.0 / likely_slope(impact);
+	double duty = impact_aimed_duty(impact, most_percent);
+	double most = impact->busy >= IMPACT_BUSY ? impact->harmless * impact->climb : impact->duty * LIGHT_CLIMB;
 
-	if (!isinf(impact->duty))
-		duty =
-			fmin(duty, impact->busy >= BUSY ? impact->harmless * impact->climb : impact->duty * LIGHT_CLIMB);
-	impact->duty = fmax(duty, LEAST_DUTY * times);
+	impact->duty = isinf(impact->duty) ? duty : fmin(duty, most);
 	if (impact->duty > HARDLY_USED * used && used > 0.5)
 		impact->duty = INFINITY;
 }
 
 static void learn_impact(struct impact *impact, const struct done *done, int most_percent)
 {
-	double kept = exp(-done->seconds / REMEMBER_S);
+	double kept = exp(-done->seconds / IMPACT_REMEMBER_S);
 	double best_ms = done->transactions * impact->baseline_ms;
 
 	impact->seconds = kept * impact->seconds + done->seconds;
 	impact->beside_s += done->seconds;
 	impact->beside_transactions += done->transactions;
+	impact->beside_ms += done->active_ms;
+	impact->beside_batch_s += done->steered_ms / 1000.0;
 	impact->best_ms = kept * impact->best_ms + best_ms;
 	impact->extra_ms = kept * impact->extra_ms + done->active_ms - best_ms;
 	impact->batch_s = kept * impact->batch_s + done->steered_ms / 1000.0;
@@ -311,10 +264,10 @@ static void end_vain_pause(struct impact *impact, int64_t now_ms)
 	enter(impact, IMPACT_RUNNING, now_ms);
 }
 
-static void judge_baseline(struct impact *impact, const struct done *done, int64_t now_ms)
+static void judge_baseline(struct impact *impact, const struct done *done, int most_percent, int64_t now_ms)
 {
 	if (enough(impact, done)) {
-		learn_baseline(impact, done, now_ms);
+		learn_baseline(impact, done, most_percent, now_ms);
 		return;
 	}
 	if (now_ms - impact->phase_since_ms <= BASELINE_MOST_MS)
@@ -328,7 +281,7 @@ static bool is_doubtful(const struct impact *impact, int most_percent)
 {
 	bool assured = impact->assured && impact->duty > ASSURED_UNTIL * impact->baseline_duty;
 
-	return !assured && impact->percent > DOUBTFUL * times_allowed(impact) * most_percent;
+	return !assured && impact->percent > DOUBTFUL * impact_times_allowed(impact) * most_percent;
 }
 
 /* More often while little is known, while duty would rise if it might, and in doubt. */
@@ -359,7 +312,7 @@ static void judge_window(struct impact *impact, const struct done *done, int mos
 			give_up_measuring(impact, now_ms);
 		return;
 	case IMPACT_BASELINE:
-		judge_baseline(impact, done, now_ms);
+		judge_baseline(impact, done, most_percent, now_ms);
 		return;
 	case IMPACT_RUNNING:
 		if (!enough(impact, done))

@@ -19,7 +19,7 @@
  *	used    = seconds of batches / seconds
  *	slope   = (impact × used + doubt × thought) / (used² + doubt)
  *	allowed = max_impact × max(1, 0.2 × seconds / (its transactions × baseline))
- *	duty    = (0.8 to 0.5) × allowed / slope
+ *	duty    = (0.8 to 0.3) × allowed / slope
  *
  * where duty is the number of connections that may execute batches at one time on average (0.5: one, half of
  * the time), and the slope by how much a batch that executes slows the application. Before it was seen it is
@@ -28,8 +28,12 @@
  * baselines show: doubt is their variance over that of slopes (0.25 below the thought one, 1 above it; more
  * while less than half a minute was seen). Beside one that goes up and down by 10 % a tenth of a batch tells
  * next to nothing: full belief in it let duty wander between 0.04 and 0.4 where 0.1 was right, and the
- * application's p99 with it. The more sessions execute the more their transactions queue for one as well,
- * which no counter tells: therefore 0.5 beside two or more.
+ * application's p99 with it. But next to nothing adds up: from baseline to baseline what is thought comes
+ * nearer to what was seen between them, or a machine with processors to spare would be filled as slowly as
+ *one without.
+ *
+ * The more sessions execute the more their transactions queue for one as well, which no counter tells and
+ * which the application's p99 is made of: therefore 0.3 beside two or more (impact_slope.c).
  *
  * Sums, not single windows: sessions hand in their counters once a second, ours too, and what belongs to one
  * second is told in the next; in a sum only its ends are wrong. While fewer than 40 transactions a second
@@ -41,7 +45,7 @@
  * Whom a pause has found too small to be measured must do twice as much as is asked for, or there is not
  * another one.
  *
- * At first nothing is known: duty is 0.15 until two surveys in a row have found no session of the application
+ * At first nothing is known: duty is 0.05 until two surveys in a row have found no session of the application
  * at work, and not limited where the counters cannot be read within a second.
  *
  * Time is counted from when the server begins to execute. That statements wait for a processor before, or
@@ -111,6 +115,11 @@ struct impact {
 	/* Beside the fill, since the last baseline. */
 	double beside_s;
 	double beside_transactions;
+	double beside_ms;      /* that the application executed */
+	double beside_batch_s; /* that batches did */
+	/* What baselines have taught of the slope. */
+	double lesson; /* to be added to what it was thought to be at first */
+	double unsure; /* of the first doubt so much is left */
 };
 
 void impact_start(struct impact *impact, int64_t now_ms);

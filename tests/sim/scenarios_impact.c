@@ -5,7 +5,7 @@
 /* Of the duty that would just be allowed, so much is to be used; less beside an application of which a
  * session and more executes, whose transactions queue besides (impact.c). */
 #define LEAST_PART_OF_DUTY 0.5
-#define LEAST_PART_BESIDE_MORE 0.3
+#define LEAST_PART_BESIDE_MORE 0.2
 /* Of the time; who executes for less is promised what he would be if he did. */
 #define PROMISED_FROM 0.2
 
@@ -84,6 +84,22 @@ static const struct scenario table[] = {
 			.slope = STEADY(0.7),
 			.noise = 0.03,
 			.wander = 0.08},
+		.fill = FILL_USUAL,
+		.jobs = {{.fillers = 1, JOB_USUAL}},
+		.bounds = {.impact_most = 10, .impact_p95 = 12},
+		.check = not_needlessly_slow,
+	},
+	{
+		.name = "roomy_machine",
+		.what = "four thousand transactions a second on a machine that has processors to spare",
+		.seconds = 900,
+		.seed = 3,
+		.foreground = STEADY(1),
+		.application = {.per_s = STEADY(4000),
+			.base_ms = STEADY(0.6),
+			.slope = STEADY(0.1),
+			.noise = 0.03,
+			.wander = 0.05},
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 1, JOB_USUAL}},
 		.bounds = {.impact_most = 10, .impact_p95 = 12},
