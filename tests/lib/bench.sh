@@ -119,7 +119,7 @@ bench_await() {
 	coproc LOOK { psql_at main -Atq 2>&1; }
 	looker=$LOOK_PID
 	until [[ $stage =~ ^(done|failed)$ ]] || ((${EPOCHREALTIME/./} >= end)); do
-		doze 0.1
+		doze 0.5
 		echo "SELECT stage FROM backfill.job WHERE name = '$1';" >&"${LOOK[1]}"
 		read -r stage <&"${LOOK[0]}"
 	done

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# An application at work on public.bench: pgbench, 4 clients as shop_app, one update and one select by key a transaction. Needs
-# bench.sh and bench_server.
+# An application at work on public.bench: pgbench, $TRAFFIC_CLIENTS clients (4 unless told otherwise) as shop_app, one update and one
+# select by key a transaction. Needs bench.sh and bench_server.
 #
 #	traffic_capacity SECONDS              transactions a second when nothing holds it back
 #	traffic_start NAME RATE               RATE transactions a second on cluster main, until stopped
@@ -10,6 +10,8 @@
 #	traffic_waits_logged                  from now on the server logs each of its lock waits over 20 ms (shop_app's only)
 #	traffic_waits FIRST LAST              of each such wait for somebody who is not shop_app: milliseconds, and who that was;
 #	                                      between these lines of main's log
+
+TRAFFIC_CLIENTS=4
 
 traffic_write() {
 	as_server tee "$WORK/traffic.sql" >/dev/null <<-SQL
@@ -24,7 +26,7 @@ traffic_capacity() {
 	local pgbench
 	pgbench=$(postgres_program pgbench)
 	traffic_write
-	as_server env "PGHOST=$WORK/main" PGUSER=shop_app PGDATABASE=shop "$pgbench" -n -M prepared -c 4 -T "$1" -f "$WORK/traffic.sql" 2>&1 |
+	as_server env "PGHOST=$WORK/main" PGUSER=shop_app PGDATABASE=shop "$pgbench" -n -M prepared -c "$TRAFFIC_CLIENTS" -T "$1" -f "$WORK/traffic.sql" 2>&1 |
 		sed -nE 's/^tps = ([0-9]+).*/\1/p'
 }
 
@@ -32,10 +34,19 @@ traffic_start() {
 	local pgbench
 	pgbench=$(postgres_program pgbench)
 	traffic_write
-	become_server setsid env "PGHOST=$WORK/main" PGUSER=shop_app PGDATABASE=shop "$pgbench" -n -M prepared -c 4 -R "$2" -T 36000 \
+	become_server setsid env "PGHOST=$WORK/main" PGUSER=shop_app PGDATABASE=shop "$pgbench" -n -M prepared -c "$TRAFFIC_CLIENTS" -R "$2" -T 36000 \
 		-f "$WORK/traffic.sql" -l --log-prefix "$WORK/traffic.$1" </dev/null >"$WORK/traffic.$1.out" 2>&1 &
 	echo $! >"$WORK/pids/traffic"
 	disown $!
+}
+
+# pgbench's log: client, transaction, microseconds, script, seconds since 1970, microseconds, schedule lag. Each second goes to a file of
+# its own: the whole, millions of lines, would be read again for each stretch that is looked at.
+split_log() {
+	mkdir "$WORK/traffic.$1.seconds"
+	cat "$WORK/traffic.$1".[0-9]* | awk -v folder="$WORK/traffic.$1.seconds" '
+		$5 != second { close(file); second = $5; file = folder "/" second }
+		{ print >>file }'
 }
 
 # SIGALRM is pgbench's own sign that the time is up: it ends in order and writes out its log.
@@ -45,15 +56,19 @@ traffic_stop() {
 	kill -ALRM "$pid" 2>/dev/null || true
 	wait_gone "$pid" 20 || give_up "the application ends when asked to"
 	rm -f "$WORK/pids/traffic"
+	split_log "$1"
 	errors=$(grep -i 'error\|abort\|fatal' "$WORK/traffic.$1.out" || true)
 	if [[ -n $errors ]]; then
 		give_up "the application has no errors" "$errors"
 	fi
 }
 
-# pgbench's log: client, transaction, microseconds, script, seconds since 1970, microseconds, schedule lag.
 traffic_latencies() {
-	cat "$WORK/traffic.$1".[0-9]* | awk -v from="$2" -v to="$3" -v what="${4:-ms}" '
+	local second logs=()
+	for ((second = ${2%.*}; second <= ${3%.*}; second++)); do
+		logs+=("$WORK/traffic.$1.seconds/$second")
+	done
+	{ cat "${logs[@]}" 2>/dev/null || true; } | awk -v from="$2" -v to="$3" -v what="${4:-ms}" '
 		NF >= 7 { at = $5 + $6 / 1e6; if (at >= from && at < to) print ($3 - (what == "executing" ? $7 : 0)) / 1000 }'
 }
 
