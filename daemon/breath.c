@@ -6,6 +6,12 @@
 /* pg_sleep() rounds up to whole milliseconds. */
 #define NAP_LEAST_MS 1.0
 #define NAP_MOST_MS 20.0
+#define PART_LEAST 0.08
+
+double breath_part(double part)
+{
+	return fmax(part, PART_LEAST);
+}
 
 struct breath breath_for(double part, double batch_ms, double trip_ms, double rows, double row_ms)
 {

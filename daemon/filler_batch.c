@@ -224,15 +224,14 @@ static double rows_per_page(struct filler *filler)
 	return fmax(at->pass < at->passes - 1 ? rows / at->passes : rows, 1.0);
 }
 
-static struct breath breath_of(
-	struct filler *filler, const struct pace_verdict *verdict, double batch_ms, int64_t pages)
+static struct breath breath_of(struct filler *filler, double part, double batch_ms, int64_t pages)
 {
 	double rows = rows_per_page(filler);
 	double page_ms = sizer_page_ms(filler_sizer(filler, filler->window.bookmark.pass));
 
-	if (verdict->part >= 1.0 || !filler->task->relation.may_sleep)
+	if (part >= 1.0 || !filler->task->relation.may_sleep)
 		return (struct breath){0};
-	return breath_for(verdict->part, batch_ms, filler->volley.trip_ms, rows * (double)pages, page_ms / rows);
+	return breath_for(part, batch_ms, filler->volley.trip_ms, rows * (double)pages, page_ms / rows);
 }
 
 static void ask_volley(struct filler *filler, const struct pace_verdict *verdict)
@@ -245,7 +244,7 @@ static void ask_volley(struct filler *filler, const struct pace_verdict *verdict
 	sizer->target_ms = filler->task->job.knobs.batch_ms;
 	sizer->pages_most = filler_pages_most(filler);
 	pages = sizer_pages(sizer, ms, verdict->batch_bytes);
-	order.breath = breath_of(filler, verdict, ms, pages);
+	order.breath = breath_of(filler, verdict->part, ms, pages);
 	if (!volley_plan(&filler->volley, &filler->window, pages, volley_most(filler, verdict))) {
 		filler_finish_window(filler);
 		return;

@@ -36,6 +36,7 @@
 #define FIRST_NOISE 0.05
 #define LEAST_NOISE 0.02
 #define NOISE_WEIGHT 0.25
+#define LEAST_DUTY 0.02
 /* A limit that is not nearly used is none. */
 #define HARDLY_USED 3.0
 /* Times what it does beside the fill; less is the coming and going of its users. */
@@ -152,15 +153,20 @@ static bool catches_up(const struct impact *impact, const struct done *done)
 		   done->transactions / done->seconds > CATCHES_UP * beside;
 }
 
+static void forget_beside(struct impact *impact)
+{
+	impact->beside_s = impact->beside_transactions = impact->beside_ms = impact->beside_batch_s = 0.0;
+}
+
 static void judge_duty(struct impact *impact, const struct done *done)
 {
 	if (catches_up(impact, done)) {
-		impact->duty = fmax(impact->duty / 2.0, IMPACT_LEAST_DUTY);
+		impact->duty = fmax(impact->duty / 2.0, LEAST_DUTY);
 		impact->harmless = impact->duty;
 		impact->climb = WARY_CLIMB;
 	}
 	impact->harmless = fmax(impact->harmless, impact->duty);
-	impact->beside_s = impact->beside_transactions = impact->beside_ms = impact->beside_batch_s = 0.0;
+	forget_beside(impact);
 }
 
 /* What was summed up by the old baseline is told by the new one. */
@@ -183,6 +189,12 @@ static void learn_noise(struct impact *impact, double innovation)
 	impact->noise = fmax(sqrt(square), LEAST_NOISE);
 }
 
+/* Somebody is let go, whatever it costs. */
+static double limit_duty(const struct impact *impact, double duty, double most)
+{
+	return fmax(fmin(duty, most), LEAST_DUTY * impact_times_allowed(impact));
+}
+
 /* Noise goes to and fro; what goes on in one direction is a drift, and is followed faster. */
 static void learn_baseline(struct impact *impact, const struct done *done, int most_percent, int64_t now_ms)
 {
@@ -198,7 +210,6 @@ static void learn_baseline(struct impact *impact, const struct done *done, int m
 	if (weight >= 1.0) {
 		impact->climb = BOLD_CLIMB;
 		impact->harmless = FIRST_HARMLESS;
-		impact_forget_slope(impact);
 	}
 	impact->assured = !impact->assured && fabs(innovation) < NOTABLE;
 	rebase(impact, impact->baseline_ms + weight * (seen_ms - impact->baseline_ms));
@@ -207,10 +218,14 @@ static void learn_baseline(struct impact *impact, const struct done *done, int m
 	impact->baselines++;
 	impact->baseline_at_ms = now_ms;
 	impact->busy = done->active_ms / 1000.0 / done->seconds;
+	/* What was seen beside the fill was another application's then. */
+	if (weight >= 1.0)
+		impact_forget_slope(impact);
+	else
+		impact_learn_slope(impact);
 	if (impact->seconds <= 0.0 || isinf(impact->duty))
-		impact->duty = fmin(impact_aimed_duty(impact, most_percent), FIRST_HARMLESS);
+		impact->duty = limit_duty(impact, impact_aimed_duty(impact, most_percent), FIRST_HARMLESS);
 	impact->baseline_duty = impact->duty;
-	impact_learn_slope(impact);
 	judge_duty(impact, done);
 	enter(impact, IMPACT_RUNNING, now_ms);
 }
@@ -218,6 +233,7 @@ static void learn_baseline(struct impact *impact, const struct done *done, int m
 /* What was limited is let go by and by. */
 static void give_up_measuring(struct impact *impact, int64_t now_ms)
 {
+	forget_beside(impact);
 	impact->percent = NAN;
 	impact->duty = impact->duty < MOST_DUTY ? impact->duty * QUIET_CLIMB : INFINITY;
 	enter(impact, IMPACT_QUIET, now_ms);
@@ -229,7 +245,7 @@ static void steer(struct impact *impact, int most_percent)
 	double duty = impact_aimed_duty(impact, most_percent);
 	double most = impact->busy >= IMPACT_BUSY ? impact->harmless * impact->climb : impact->duty * LIGHT_CLIMB;
 
-	impact->duty = isinf(impact->duty) ? duty : fmin(duty, most);
+	impact->duty = limit_duty(impact, duty, isinf(impact->duty) ? INFINITY : most);
 	if (impact->duty > HARDLY_USED * used && used > 0.5)
 		impact->duty = INFINITY;
 }

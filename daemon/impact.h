@@ -19,21 +19,21 @@
  *	used    = seconds of batches / seconds
  *	slope   = (impact × used + doubt × thought) / (used² + doubt)
  *	allowed = max_impact × max(1, 0.2 × seconds / (its transactions × baseline))
- *	duty    = (0.8 to 0.3) × allowed / slope
+ *	duty    = (0.8 to 0.4) × allowed / slope
  *
  * where duty is the number of connections that may execute batches at one time on average (0.5: one, half of
- * the time), and the slope by how much a batch that executes slows the application. Before it was seen it is
- * thought to be 0.5 beside an application of which hardly a session executes, and up to 0.8 the more do; and
- * what is seen counts as far as it can be told from the ups and downs of the application itself, which its
- * baselines show: doubt is their variance over that of slopes (0.25 below the thought one, 1 above it; more
- * while less than half a minute was seen). Beside one that goes up and down by 10 % a tenth of a batch tells
- * next to nothing: full belief in it let duty wander between 0.04 and 0.4 where 0.1 was right, and the
- * application's p99 with it. But next to nothing adds up: from baseline to baseline what is thought comes
- * nearer to what was seen between them, or a machine with processors to spare would be filled as slowly as
- *one without.
+ * the time), and the slope by how much a batch that executes slows the application. At first it is thought to
+ * be 0.5 beside an application of which hardly a session executes, and up to 0.8 the more do. What is seen
+ * counts as far as it can be told from the ups and downs of the application itself, which its baselines show:
+ * doubt is their variance over that of slopes (1 above the thought one, 0.25 below it, less once that was
+ * learnt; more doubt while less than half a minute was seen). Beside one that goes up and down by 10 % a
+ * tenth of a batch tells next to nothing: full belief in it let duty wander between 0.04 and 0.4 where 0.1
+ * was right, and the application's p99 with it. But next to nothing adds up: from baseline to baseline what
+ * is thought comes nearer to what was seen between them, or a machine with processors to spare would be
+ * filled as slowly as one without.
  *
- * The more sessions execute the more their transactions queue for one as well, which no counter tells and
- * which the application's p99 is made of: therefore 0.3 beside two or more (impact_slope.c).
+ * The more sessions execute the more their transactions queue for one as well, and that is what the
+ * application's p99 is made of: therefore 0.4 beside two or more (impact_slope.c).
  *
  * Sums, not single windows: sessions hand in their counters once a second, ours too, and what belongs to one
  * second is told in the next; in a sum only its ends are wrong. While fewer than 40 transactions a second
@@ -46,7 +46,8 @@
  * another one.
  *
  * At first nothing is known: duty is 0.05 until two surveys in a row have found no session of the application
- * at work, and not limited where the counters cannot be read within a second.
+ * at work, and not limited where the counters cannot be read within a second. After the first baseline it is
+ * what the law says of the thought slope, but no more than 0.15.
  *
  * Time is counted from when the server begins to execute. That statements wait for a processor before, or
  * pile up in the application, no counter shows; but then the application does more in a pause than beside
@@ -119,7 +120,7 @@ struct impact {
 	double beside_batch_s; /* that batches did */
 	/* What baselines have taught of the slope. */
 	double lesson; /* to be added to what it was thought to be at first */
-	double unsure; /* of the first doubt so much is left */
+	double unsure; /* of the thought slope's first variance so much is left */
 };
 
 void impact_start(struct impact *impact, int64_t now_ms);

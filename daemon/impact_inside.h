@@ -16,8 +16,6 @@
 /* Sessions that execute at one time. Who executes for less has no backlog to catch up with, and is promised
  * what he would be if he did. */
 #define IMPACT_BUSY 0.2
-/* Somebody is let go, whatever it costs. */
-#define IMPACT_LEAST_DUTY 0.02
 
 /* From baseline to baseline: what was seen beside the fill since the last one. */
 void impact_learn_slope(struct impact *impact);
@@ -28,8 +26,7 @@ void impact_forget_slope(struct impact *impact);
 /* Who executes for less than a fifth of the time may become slower by so many times max_impact; others 1. */
 double impact_times_allowed(const struct impact *impact) MUST_USE;
 
-/* The duty that stays well within most_percent, never less than the least
- * for each time that more is promised. */
+/* The duty that stays well within most_percent. */
 double impact_aimed_duty(const struct impact *impact, int most_percent) MUST_USE;
 
 #endif

@@ -1,6 +1,7 @@
 #include "daemon/pace_inside.h"
 
 #include "common/memory.h"
+#include "daemon/breath.h"
 #include "daemon/sizer.h"
 
 #include <math.h>
@@ -349,7 +350,7 @@ void pace_ask(struct pace_share *share, int64_t now_ms, struct pace_verdict *ret
 		.go = wait_ms == 0,
 		.wait_ms = wait_ms < ASK_AGAIN_MS ? wait_ms : ASK_AGAIN_MS,
 		.reason = share->reason.length > 0 ? text_is(&share->reason) : NULL,
-		.part = pace_looks(share) ? fmin(part, 1.0) : 1.0,
+		.part = pace_looks(share) ? breath_part(fmin(part, 1.0)) : 1.0,
 		.batch_bytes = (int64_t)fmin(fmax(bytes, LEAST_BATCH_BYTES), (double)SIZER_MOST_BYTES),
 	};
 	if (!ret_verdict->go)

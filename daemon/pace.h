@@ -39,7 +39,8 @@ struct pace_verdict {
 	const char
 		*reason; /* a sentence, on loan until the next call: what holds it back; NULL: nothing, or only
 					its turn. Also said while it goes, when it had to wait for most of the last seconds */
-	double part; /* of the time that batches of a connection may execute, as the application allows; 1: all */
+	double part; /* of the time for which a batch is made: that in which those of a connection may execute, as
+					the application allows, or breath_part(); 1: all */
 	int64_t batch_bytes; /* the most WAL that it should write */
 };
 

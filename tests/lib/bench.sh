@@ -48,7 +48,7 @@ bench_options() {
 		if [[ $1 == --full && " $known " == *" full "* ]]; then
 			# shellcheck disable=SC2034 # the callers' name for it
 			ROWS=10000000
-		elif [[ " $known " =~ " $name="([A-Z]+)" " && $1 == --* ]]; then
+		elif [[ " $known " =~ " $name="([A-Z_]+)" " && $1 == --* ]]; then
 			variable=${BASH_REMATCH[1]}
 			script_number "$@"
 			printf -v "$variable" '%s' "$2"
@@ -119,7 +119,7 @@ bench_await() {
 	coproc LOOK { psql_at main -Atq 2>&1; }
 	looker=$LOOK_PID
 	until [[ $stage =~ ^(done|failed)$ ]] || ((${EPOCHREALTIME/./} >= end)); do
-		doze 0.5
+		doze 0.2
 		echo "SELECT stage FROM backfill.job WHERE name = '$1';" >&"${LOOK[1]}"
 		read -r stage <&"${LOOK[0]}"
 	done

@@ -5,8 +5,9 @@
 #	traffic_capacity SECONDS              transactions a second when nothing holds it back
 #	traffic_start NAME RATE               RATE transactions a second on cluster main, until stopped
 #	traffic_stop NAME
-#	traffic_latencies NAME FROM TO [ms|executing]    milliseconds of each transaction that ended between two moments (seconds since
-#	                                      1970); with the wait for a free client, as a user would wait, or the execution alone
+#	traffic_latencies NAME FROM TO [ms|executing]    once it was stopped: milliseconds of each transaction that ended between two
+#	                                      moments (seconds since 1970); with the wait for a free client, as a user would wait, or
+#	                                      the execution alone
 #	traffic_waits_logged                  from now on the server logs each of its lock waits over 20 ms (shop_app's only)
 #	traffic_waits FIRST LAST              of each such wait for somebody who is not shop_app: milliseconds, and who that was;
 #	                                      between these lines of main's log
@@ -45,8 +46,8 @@ traffic_start() {
 split_log() {
 	mkdir "$WORK/traffic.$1.seconds"
 	cat "$WORK/traffic.$1".[0-9]* | awk -v folder="$WORK/traffic.$1.seconds" '
-		$5 != second { close(file); second = $5; file = folder "/" second }
-		{ print >>file }'
+		NF >= 7 && $5 != second { close(file); second = $5; file = folder "/" second }
+		NF >= 7 { print >>file }'
 }
 
 # SIGALRM is pgbench's own sign that the time is up: it ends in order and writes out its log.
@@ -56,7 +57,6 @@ traffic_stop() {
 	kill -ALRM "$pid" 2>/dev/null || true
 	wait_gone "$pid" 20 || give_up "the application ends when asked to"
 	rm -f "$WORK/pids/traffic"
-	split_log "$1"
 	errors=$(grep -i 'error\|abort\|fatal' "$WORK/traffic.$1.out" || true)
 	if [[ -n $errors ]]; then
 		give_up "the application has no errors" "$errors"
@@ -65,11 +65,13 @@ traffic_stop() {
 
 traffic_latencies() {
 	local second logs=()
+	[[ -d $WORK/traffic.$1.seconds ]] || split_log "$1"
 	for ((second = ${2%.*}; second <= ${3%.*}; second++)); do
 		logs+=("$WORK/traffic.$1.seconds/$second")
 	done
+	# In some of them no transaction ended.
 	{ cat "${logs[@]}" 2>/dev/null || true; } | awk -v from="$2" -v to="$3" -v what="${4:-ms}" '
-		NF >= 7 { at = $5 + $6 / 1e6; if (at >= from && at < to) print ($3 - (what == "executing" ? $7 : 0)) / 1000 }'
+		{ at = $5 + $6 / 1e6; if (at >= from && at < to) print ($3 - (what == "executing" ? $7 : 0)) / 1000 }'
 }
 
 traffic_waits_logged() {

@@ -81,12 +81,27 @@ static void however_it_is_the_naps_of_a_batch_are_few(void **state)
 	}
 }
 
+/* Fewer batches, not smaller ones; more than that is as it was. */
+static void little_is_left_to_fewer_batches(void **state)
+{
+	static const struct {
+		double part, made_for;
+	} cases[] = {{0.0, 0.08}, {0.02, 0.08}, {0.08, 0.08}, {0.1, 0.1}, {0.5, 0.5}, {1.0, 1.0}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		if (breath_part(cases[i].part) != cases[i].made_for)
+			fail_msg("%g: %g", cases[i].part, breath_part(cases[i].part));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(when_it_sleeps_and_for_how_long),
 		cmocka_unit_test(it_executes_for_its_part),
 		cmocka_unit_test(however_it_is_the_naps_of_a_batch_are_few),
+		cmocka_unit_test(little_is_left_to_fewer_batches),
 	};
 
 	return cmocka_run_group_tests_name("breath", tests, NULL, NULL);

@@ -416,7 +416,7 @@ static void less_than_half_of_what_is_allowed_is_aimed_at_beside_two_sessions(vo
 	(void)state;
 	scene_begin(&scene, 10);
 	impact = mean_impact(&scene, &(struct application){400, 5.0}, 0.8, 4, 300);
-	if (impact < 2.4 || impact > 3.6)
+	if (impact < 3.2 || impact > 4.8)
 		fail_msg("%g %%", impact);
 }
 
@@ -443,6 +443,48 @@ static void what_does_not_fall_with_the_duty_is_looked_at_again(void **state)
 	 * they may do no more than is harmless to most. */
 	if (executed < 25.0)
 		fail_msg("batches executed for %g s of 200", executed);
+}
+
+/* What was learnt beside the one before tells nothing of it, nor is learnt from it. */
+static void another_application_is_judged_anew(void **state)
+{
+	static const struct {
+		struct application before, after;
+		double slope_before, slope_after;
+	} cases[] = {
+		{{400, 5.0}, {400, 12.0}, 0.05, 0.8},
+		{{400, 12.0}, {400, 4.0}, 2.0, 0.4},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct scene scene;
+		double impact;
+
+		scene_begin(&scene, 10);
+		mean_impact(&scene, &cases[i].before, cases[i].slope_before, 1, 600);
+		impact = mean_impact(&scene, &cases[i].after, cases[i].slope_after, 1, 240);
+		if (impact < 2.5 || impact > 6.0)
+			fail_msg("case %zu: %g %%", i, impact);
+	}
+}
+
+/* Beside nobody it was not limited, and what was seen of the application is forgotten; not what it may have.
+ */
+static void who_comes_back_is_met_with_what_is_aimed_at(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	scene_begin(&scene, 1);
+	mean_impact(&scene, &(struct application){400, 5.0}, 0.8, 1, 60);
+	mean_impact(&scene, &(struct application){0, 0.0}, 0.0, 1, 60);
+	assert_true(isinf(scene.impact.duty));
+	for (int second = 0; second < 30 && scene.impact.phase != IMPACT_RUNNING; second++)
+		scene_second(&scene, 400, 5.0, impact_pauses(&scene.impact) ? 0.0 : fmin(scene.impact.duty, 1.0));
+	assert_int_equal(scene.impact.phase, IMPACT_RUNNING);
+	if (scene.impact.duty > 0.04)
+		fail_msg("duty %g", scene.impact.duty);
 }
 
 /* Whatever a server counts: a number, or none, and a limit that lets somebody go. */
@@ -491,6 +533,8 @@ int main(void)
 		cmocka_unit_test(one_that_does_little_is_promised_what_a_fifth_of_the_time_would_be),
 		cmocka_unit_test(less_than_half_of_what_is_allowed_is_aimed_at_beside_two_sessions),
 		cmocka_unit_test(what_does_not_fall_with_the_duty_is_looked_at_again),
+		cmocka_unit_test(another_application_is_judged_anew),
+		cmocka_unit_test(who_comes_back_is_met_with_what_is_aimed_at),
 		cmocka_unit_test(whatever_it_is_told_it_talks_sense),
 	};
 
