@@ -29,7 +29,6 @@ struct breath {
  * cancelled.
  */
 #define BREATH_MOST_MS 35.0
-
 struct breath breath_for(double part, double batch_ms, double trip_ms, double rows, double row_ms) MUST_USE;
 
 /*

@@ -66,8 +66,8 @@ void impact_start(struct impact *impact, int64_t now_ms)
 		.looked_ms = now_ms,
 		.percent = NAN,
 		.noise = FIRST_NOISE,
-		.unsure = 1.0,
 		.duty = FIRST_DUTY};
+	impact_forget_slope(impact);
 }
 
 static void enter(struct impact *impact, enum impact_phase phase, int64_t now_ms)
@@ -195,6 +195,14 @@ static double limit_duty(const struct impact *impact, double duty, double most)
 	return fmax(fmin(duty, most), LEAST_DUTY * impact_times_allowed(impact));
 }
 
+/* It is the first application, or another one: what was seen beside the fill was not beside this one. */
+static void judge_anew(struct impact *impact)
+{
+	impact->climb = BOLD_CLIMB;
+	impact->harmless = FIRST_HARMLESS;
+	impact_forget_slope(impact);
+}
+
 /* Noise goes to and fro; what goes on in one direction is a drift, and is followed faster. */
 static void learn_baseline(struct impact *impact, const struct done *done, int most_percent, int64_t now_ms)
 {
@@ -207,10 +215,6 @@ static void learn_baseline(struct impact *impact, const struct done *done, int m
 		weight = 1.0;
 	else if (impact->baselines > 0)
 		learn_noise(impact, innovation);
-	if (weight >= 1.0) {
-		impact->climb = BOLD_CLIMB;
-		impact->harmless = FIRST_HARMLESS;
-	}
 	impact->assured = !impact->assured && fabs(innovation) < NOTABLE;
 	rebase(impact, impact->baseline_ms + weight * (seen_ms - impact->baseline_ms));
 	impact->innovation = innovation;
@@ -218,9 +222,8 @@ static void learn_baseline(struct impact *impact, const struct done *done, int m
 	impact->baselines++;
 	impact->baseline_at_ms = now_ms;
 	impact->busy = done->active_ms / 1000.0 / done->seconds;
-	/* What was seen beside the fill was another application's then. */
 	if (weight >= 1.0)
-		impact_forget_slope(impact);
+		judge_anew(impact);
 	else
 		impact_learn_slope(impact);
 	if (impact->seconds <= 0.0 || isinf(impact->duty))

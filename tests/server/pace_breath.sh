@@ -35,13 +35,14 @@ at_work() {
 	wait_until 20 "the application is at work" "SELECT sum(hits) > 1000 FROM busy"
 }
 
-# beside JOB…: they are held back beside the application, which then leaves them the rest: how fast they are beside it depends on the
+# beside MS JOB…: for more than so long they are held back beside the application, which then leaves them the rest: how fast they are beside it depends on the
 # machine.
 beside() {
-	local names
+	local ms=$1 names
+	shift
 	printf -v names "'%s', " "$@"
 	wait_until 90 "they are held back: $*" "
-		SELECT sum(throttled_ms) > 100, string_agg(concat_ws(' ', name, stage, rows_filled, throttled_ms, waiting_for), '; ')
+		SELECT sum(throttled_ms) > $ms, string_agg(concat_ws(' ', name, stage, rows_filled, throttled_ms, waiting_for), '; ')
 		  FROM backfill.job WHERE name IN ($names'')"
 	ok "they are held back: $*"
 	expect_equal "... the application had no errors" "" "$(traffic_stop app)"
@@ -59,12 +60,12 @@ enqueue chosen table_name=chosen column_name=v column_type=text value='upper(nam
 enqueue tree table_name=tree column_name=v column_type=text value='upper(name)'
 wait_until 20 "a batch sleeps" "SELECT count(*) > 0 FROM pg_stat_activity WHERE usename = 'backfilld_shop' AND wait_event = 'PgSleep'"
 ok "batches sleep beside an application"
-beside plain derived field volatile chosen tree
+beside 500 plain derived field volatile chosen tree
 # Where nobody may sleep, they do not.
 sql main "REVOKE EXECUTE ON FUNCTION pg_sleep(double precision) FROM PUBLIC"
 at_work
 enqueue sleepless table_name=sleepless column_name=v column_type=text value='upper(name)'
-beside sleepless
+beside 0 sleepless
 expect_sql "without naps" 0 "SELECT count(*) FROM sleepless WHERE v IS DISTINCT FROM upper(name)"
 expect_sql "plain" 0 "SELECT count(*) FROM plain WHERE v IS DISTINCT FROM upper(name)"
 expect_sql "derived" 0 "SELECT count(*) FROM derived WHERE v IS DISTINCT FROM upper(name)"
