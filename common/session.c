@@ -45,13 +45,21 @@ struct question *session_take(struct session *session, struct question **at)
 	return taken;
 }
 
+struct question *session_take_current(struct session *session)
+{
+	struct question *taken = session->current;
+
+	session->current = taken->next;
+	taken->next = NULL;
+	return taken;
+}
+
 static void free_questions(struct session *session)
 {
 	while (session->first)
 		question_free(session_take(session, &session->first));
-	if (session->current)
-		question_free(session->current);
-	session->current = NULL;
+	while (session->current)
+		question_free(session_take_current(session));
 }
 
 void session_enter(struct session *session)
@@ -89,8 +97,9 @@ static void set_next_deadline(struct session *session)
 {
 	int64_t next_ms = INT64_MAX;
 
-	if (session->current && !session->current->is_greeting)
-		next_ms = session->current->due_ms;
+	for (const struct question *question = session->current; question; question = question->next)
+		if (!question->is_greeting && question->due_ms < next_ms)
+			next_ms = question->due_ms;
 	for (const struct question *question = session->first; question; question = question->next)
 		if (question->due_ms < next_ms)
 			next_ms = question->due_ms;
@@ -98,12 +107,19 @@ static void set_next_deadline(struct session *session)
 		set_deadline(session, next_ms);
 }
 
-static void give_up_current(struct session *session)
+static const struct question *overdue(const struct session *session, int64_t now_ms)
+{
+	for (const struct question *question = session->current; question; question = question->next)
+		if (!question->is_greeting && question->due_ms <= now_ms)
+			return question;
+	return NULL;
+}
+
+static void give_up(struct session *session, const struct question *question)
 {
 	struct fault why = {0};
 
-	fault_set(
-		&why, FAULT_LINK, "the server gave no answer within %" PRId64 " ms", session->current->deadline_ms);
+	fault_set(&why, FAULT_LINK, "the server gave no answer within %" PRId64 " ms", question->deadline_ms);
 	fault_set_hint(
 		&why, "backend %d may still be at work: see pg_stat_activity", PQbackendPID(session->conn));
 	session_lose(session, &why);
@@ -148,10 +164,11 @@ static void deadline_passed(void *owner)
 {
 	struct session *session = owner;
 	int64_t now_ms = clock_ms();
+	const struct question *late = overdue(session, now_ms);
 
 	session_enter(session);
-	if (session->current && !session->current->is_greeting && session->current->due_ms <= now_ms)
-		give_up_current(session);
+	if (late)
+		give_up(session, late);
 	expire_waiting(session, now_ms);
 	if (session->state != SESSION_CLOSED)
 		set_next_deadline(session);
@@ -203,13 +220,14 @@ void session_free(struct session *session)
 	session_leave(session);
 }
 
-void session_ask(
-	struct session *session, struct script *script, int64_t deadline_ms, session_answer *answer, void *owner)
+static void ask(struct session *session, struct script *script, bool ahead, int64_t deadline_ms,
+	session_answer *answer, void *owner)
 {
 	struct question *question = memory_new(sizeof(*question));
 
 	assert(session->state != SESSION_CLOSED);
 	question->script = script;
+	question->ahead = ahead;
 	question->deadline_ms = deadline_ms;
 	question->due_ms = clock_ms() + deadline_ms;
 	question->answer = answer;
@@ -221,18 +239,38 @@ void session_ask(
 		loop_timer_after(session->wake, 0);
 }
 
-void session_forget(struct session *session, const void *owner)
+void session_ask(
+	struct session *session, struct script *script, int64_t deadline_ms, session_answer *answer, void *owner)
 {
-	if (session->current && session->current->owner == owner)
-		session->current->answer = NULL;
-	for (struct question *question = session->first; question; question = question->next)
+	ask(session, script, false, deadline_ms, answer, owner);
+}
+
+void session_ask_ahead(
+	struct session *session, struct script *script, int64_t deadline_ms, session_answer *answer, void *owner)
+{
+	ask(session, script, true, deadline_ms, answer, owner);
+}
+
+static void forget(struct question *questions, const void *owner)
+{
+	for (struct question *question = questions; question; question = question->next)
 		if (question->owner == owner)
 			question->answer = NULL;
 }
 
+void session_forget(struct session *session, const void *owner)
+{
+	forget(session->current, owner);
+	forget(session->first, owner);
+}
+
 size_t session_open_questions(const struct session *session)
 {
-	return session->waiting + (session->current && !session->current->is_greeting ? 1 : 0);
+	size_t sent = 0;
+
+	for (const struct question *question = session->current; question; question = question->next)
+		sent += !question->is_greeting;
+	return session->waiting + sent;
 }
 
 int64_t session_asked(const struct session *session)

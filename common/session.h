@@ -3,7 +3,8 @@
  *
  * A session is asked questions. A question is a script (script.h), sent as one pipeline: one send,
  * one sync, one receive; its statements run in one implicit transaction unless they say BEGIN and
- * COMMIT themselves. Questions are queued and asked one after the other. Each is answered exactly
+ * COMMIT themselves. Questions are queued and asked one after the other, but for those that are asked ahead:
+ * the server has them when it is done with the one before. Each is answered exactly
  * once, from the loop and never from inside session_ask(): with results, or with a fault when a
  * statement failed, the connection broke, or the deadline passed. Freeing the session, or
  * session_forget(), is the only way not to get an answer.
@@ -67,6 +68,15 @@ void session_free(struct session *session);
 
 /* Asks. `script` is taken; `deadline_ms` counts from now. `answer` may be NULL: nobody wants to know. */
 void session_ask(
+	struct session *session, struct script *script, int64_t deadline_ms, session_answer *answer, void *owner);
+
+/*
+ * The same, but it is sent while the question before it is still being answered (one question at a time, and
+ * once the server has all statements of it that it is to keep). It is carried out whatever
+ * becomes of that one, so it must fail by itself where it should not be: a BEGIN does when a transaction was
+ * left open in error, but not after a COMMIT that failed.
+ */
+void session_ask_ahead(
 	struct session *session, struct script *script, int64_t deadline_ms, session_answer *answer, void *owner);
 
 /* The questions that `owner` asked are carried out but no longer answered. */

@@ -3,7 +3,7 @@
  *
  * The life of a session: resting → resolving → connecting → greeting → open, and after every loss back to
  * resting, until it is closed. Without host names to look up there is no resolving. One question at a time is
- * `current` (sent, being answered); the others wait in a queue.
+ * `current` (sent, being answered), and its `next` the one that was sent ahead; the others wait in a queue.
  *
  *	session.c	what others call; the queue, deadlines
  *	session_link.c	connecting, losing, resting
@@ -49,7 +49,9 @@ struct question {
 	struct question *next;
 	uint64_t number;
 	struct script *script;
-	bool is_greeting; /* the script is the session's, and the deadline that of connecting */
+	bool is_greeting;       /* the script is the session's, and the deadline that of connecting */
+	bool ahead;             /* may be sent while the one before is being answered */
+	size_t prepared_before; /* how many statements the server kept when it was sent */
 	int64_t deadline_ms;
 	int64_t due_ms; /* by clock_ms() */
 	session_answer *answer;
@@ -76,7 +78,6 @@ struct session {
 	struct fault parting; /* what the server said when it closed */
 	char **prepared;      /* statements that the server keeps, on this connection, by number of their names */
 	size_t prepared_count;
-	size_t prepared_before; /* how many that were when the current question was sent */
 
 	struct question *current;
 	struct question *first;
@@ -101,6 +102,9 @@ void session_leave(struct session *session);
 
 /* Takes the question out of the queue. */
 struct question *session_take(struct session *session, struct question **at) MUST_USE;
+
+/* The one that is being answered is so no more; the one that was sent ahead is, if there is one. */
+struct question *session_take_current(struct session *session) MUST_USE;
 
 /* Calls back and releases. The question must have left the session: its owner may free that. */
 void question_answer(struct question *question);
@@ -131,10 +135,11 @@ void session_become_open(struct session *session);
 /* Calls when the socket is readable or writable. */
 void session_watch(struct session *session, bool readable, bool writable);
 
-/* Sends `question` (taken); the session may have lost its connection afterwards. */
+/* Sends `question` (taken), behind the current one if there is one; the session may have lost its connection
+ * afterwards. */
 void session_send(struct session *session, struct question *question);
 
-/* Sends the next question if none is being answered, and what libpq still holds back. */
+/* Sends the next question if its turn has come, and what libpq still holds back. */
 void session_carry_on(struct session *session);
 
 /* Of the statements that the server keeps, all but the first ones are not there. */

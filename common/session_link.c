@@ -50,9 +50,8 @@ static void rest(struct session *session)
 /* A fault that the question has of its own stands: its transaction failed before the connection did. */
 static void fail_current(struct session *session, const struct fault *cause)
 {
-	struct question *question = session->current;
+	struct question *question = session_take_current(session);
 
-	session->current = NULL;
 	if (question->reply.why.kind == FAULT_NONE) {
 		fault_copy(&question->reply.why, cause);
 		fault_add_context(&question->reply.why, "the connection was lost before the answer came");
@@ -66,7 +65,7 @@ static void fail_questions(struct session *session, const struct fault *cause)
 {
 	uint64_t last = session->asked;
 
-	if (session->current)
+	while (session->current)
 		fail_current(session, cause);
 	while (session->first && session->first->number <= last) {
 		struct question *question = session_take(session, &session->first);
@@ -90,8 +89,7 @@ void session_lose(struct session *session, const struct fault *why)
 	if (was_open) {
 		fail_questions(session, &cause);
 	} else if (session->current) {
-		question_free(session->current);
-		session->current = NULL;
+		question_free(session_take_current(session));
 	}
 	if (session->state != SESSION_CLOSED && session->events->lost)
 		session->events->lost(session->owner, &cause);

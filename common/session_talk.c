@@ -86,11 +86,35 @@ static bool send_script(struct session *session, struct script *script)
 	return PQpipelineSync(conn);
 }
 
+/* Whether the server has all that it is to keep for this script: what it is only now being told may fail. */
+static bool all_prepared(const struct session *session, const struct script *script)
+{
+	if (session->current->prepared_before < session->prepared_count)
+		return false;
+	for (size_t i = 0; i < script->count; i++)
+		if (script->statements[i].prepared &&
+			find_prepared(session, script->statements[i].sql) == session->prepared_count)
+			return false;
+	return true;
+}
+
+static bool may_send(const struct session *session, const struct question *question)
+{
+	const struct question *current = session->current;
+
+	if (session->state != SESSION_OPEN || !question)
+		return false;
+	return !current || (question->ahead && !current->next && all_prepared(session, question->script));
+}
+
 void session_send(struct session *session, struct question *question)
 {
-	session->current = question;
+	if (session->current)
+		session->current->next = question;
+	else
+		session->current = question;
 	reply_begin(&question->reply, question->script, session->must_roll_back);
-	session->prepared_before = session->prepared_count;
+	question->prepared_before = session->prepared_count;
 	if (!send_script(session, question->script)) {
 		session_lose_broken(session);
 		return;
@@ -102,7 +126,7 @@ void session_carry_on(struct session *session)
 {
 	int flushed;
 
-	if (session->state == SESSION_OPEN && !session->current && session->first)
+	while (may_send(session, session->first))
 		session_send(session, session_take(session, &session->first));
 	if (!session->conn)
 		return;
@@ -125,8 +149,7 @@ static void finish_greeting(struct session *session)
 		fault_clear(&why);
 		return;
 	}
-	session->current = NULL;
-	question_free(question);
+	question_free(session_take_current(session));
 	session_become_open(session);
 }
 
@@ -136,8 +159,9 @@ static void finish_question(struct session *session)
 	PGTransactionStatusType transaction;
 
 	/* Early libpq 14 does not count an idle pipeline as idle, and would keep back what a server says then. */
-	PQexitPipelineMode(session->conn);
-	session_forget_prepared(session, session->prepared_before + question->reply.prepared);
+	if (!question->next)
+		PQexitPipelineMode(session->conn);
+	session_forget_prepared(session, question->prepared_before + question->reply.prepared);
 	transaction = PQtransactionStatus(session->conn);
 	session->must_roll_back = transaction == PQTRANS_INERROR ||
 							  (question->reply.why.kind != FAULT_NONE && transaction == PQTRANS_INTRANS);
@@ -151,10 +175,9 @@ static void finish_question(struct session *session)
 		session_lose(session, &question->reply.why);
 		return;
 	}
-	session->current = NULL;
-	question_answer(question);
+	question_answer(session_take_current(session));
 	/* Nobody asks, so nothing would carry the ROLLBACK: an empty question does. */
-	if (session->conn && session->must_roll_back && !session->first)
+	if (session->conn && session->must_roll_back && !session->current && !session->first)
 		session_ask(session, script_new(), CONNECT_MS, NULL, NULL);
 }
 

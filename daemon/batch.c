@@ -46,15 +46,20 @@ static const char *const sql_hand_in = "SELECT pg_catalog.pg_stat_force_next_flu
 	SQL_MEASURE                                                                                              \
 	" pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - pg_catalog.now()) * 1000 AS active_ms,"   \
 	" pg_catalog.current_setting('" PENDING_NAPPED "') AS napped_ms,"                                        \
-	" backfill.move_bookmark($2, $3, CASE WHEN $7::text IS NULL"                                             \
-	" OR pg_catalog.to_regclass($7)::pg_catalog.oid = $1 THEN $4::bigint ELSE -1 END, $5, $6, "
+	" backfill.move_bookmark($2, $3, CASE"                                                                   \
+	" WHEN ($7::text IS NULL OR pg_catalog.to_regclass($7)::pg_catalog.oid = $1)"                            \
+	" AND ($9::text IS NULL OR pg_catalog.current_setting('backfill.batch', true) = $9)"                     \
+	" THEN $4::bigint ELSE -1 END, $5, $6, "
+
+/* Last, since the one before is looked for above; it is as good as the transaction is. */
+#define SQL_NUMBER ", pg_catalog.set_config('backfill.batch', $8, false)"
 
 static const char *const sql_after =
 	SQL_AFTER "pg_catalog.pg_stat_get_xact_tuples_updated($1)"
-			  " - pg_catalog.current_setting('backfill.updated')::bigint) AS rows";
+			  " - pg_catalog.current_setting('backfill.updated')::bigint) AS rows" SQL_NUMBER;
 
 static const char *const sql_after_counting =
-	SQL_AFTER "pg_catalog.current_setting('backfill.rows')::bigint) AS rows";
+	SQL_AFTER "pg_catalog.current_setting('backfill.rows')::bigint) AS rows" SQL_NUMBER;
 
 /*
  * The server's statistics count the rows for nothing; RETURNING takes 8 % of the fill (README, "How it
@@ -174,6 +179,11 @@ static void add_after(struct script *script, const struct batch_order *order)
 	script_bind_int(script, order->stretch->then.page);
 	/* The fill holds its lock: whichever table has the name now, it was that one. */
 	script_bind(script, order->leaf ? NULL : order->job->table_name);
+	script_bind_int(script, order->number);
+	if (order->follows)
+		script_bind_int(script, order->number - 1);
+	else
+		script_bind(script, NULL);
 }
 
 bool batch_hands_in(int server_version)

@@ -25,6 +25,8 @@ struct batch_order {
 	bool server_counts; /* the outcome before said that its statistics do */
 	struct breath breath;
 	bool skip_locked; /* leave rows that somebody else has locked to the sweep */
+	int64_t number;   /* among the batches of its connection */
+	bool follows;     /* asked ahead: only if the batch with the number before it has committed */
 };
 
 struct batch_outcome {
@@ -39,7 +41,8 @@ struct batch_outcome {
 	int64_t wal_records;
 };
 
-/* Adds the whole transaction, from BEGIN to COMMIT. */
+/* Adds the whole transaction, from BEGIN to COMMIT. One that `follows` another which has failed fails as
+ * well, at its BEGIN or with BF001. */
 void batch_add(struct script *script, const struct batch_order *order);
 
 /* How many statements that is. */

@@ -33,6 +33,7 @@ static void opened(void *owner)
 	struct filler *filler = owner;
 
 	filler->has_window = false;
+	filler->volleys.count = 0;
 	if (!filler->stopping)
 		filler->enlist = enlist_new(filler->task, filler->session, filler->number, enlisted, filler);
 }
@@ -266,14 +267,16 @@ void filler_finish_window(struct filler *filler)
 {
 	struct filler_shared *shared = filler->shared;
 	const struct window *window = &filler->window;
+	enum window_turn turn = window_course_learn(&shared->course, window->bookmark.passes, &window->tally);
 
-	if (filler->window_rows > 0)
-		tell_window(filler);
-	tell_turn(filler, window_course_learn(&shared->course, window->bookmark.passes, &window->tally));
 	shared->pages_done += window_pages_done(&window->bookmark);
 	filler->has_window = filler->owes_window = false;
 	filler_tell_moved(filler);
 	ask_window(filler);
+	/* Only now: the fill does not wait for what is told. */
+	if (filler->window_rows > 0)
+		tell_window(filler);
+	tell_turn(filler, turn);
 }
 
 void filler_resume(struct filler *filler)

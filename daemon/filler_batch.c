@@ -123,7 +123,7 @@ static void batch_was_refused(struct filler *filler, const struct fault *why)
 {
 	bool lock = strcmp(why->sqlstate, "55P03") == 0;
 	bool cancelled = strcmp(why->sqlstate, "57014") == 0;
-	bool slow = cancelled && clock_ms() - filler->volley.asked_ms >= timeout_ms(filler);
+	bool slow = cancelled && clock_ms() - filler->batch_begun_ms >= timeout_ms(filler);
 
 	if (lock)
 		filler->refusals++;
@@ -185,33 +185,38 @@ static void batch_failed(struct filler *filler, const struct fault *why)
 	}
 }
 
+static void fill_ahead(struct filler *filler);
+
 static void got_volley(void *owner, const struct reply *reply)
 {
 	struct filler *filler = owner;
-	struct volley *volley = &filler->volley;
 	struct batch_order order = order_of(filler);
 	struct batch_outcome outcomes[VOLLEY_MOST];
-	int committed = volley_read(volley, reply, &order, outcomes);
+	struct volley volley;
+	int committed = volley_read(&filler->volleys, reply, &order, &volley, outcomes);
 
 	for (int i = 0; i < committed; i++)
-		batch_went_well(filler, &volley->batches[i], &outcomes[i]);
+		batch_went_well(filler, &volley.batches[i], &outcomes[i]);
 	if (filler->window.bookmark.passes == 1)
 		filler_tell_moved(filler); /* there are no passes to spoil */
 	if (reply_fault(reply)) {
-		filler->batch = *volley_failed(volley, committed);
+		session_forget(filler->session, filler);
+		filler->batch = volley.batches[committed];
+		filler->batch_begun_ms = volley.begun_ms;
 		batch_failed(filler, reply_fault(reply));
 		return;
 	}
 	task_wait_for(filler->task, NULL);
-	filler_fill(filler);
+	if (filler->volleys.count > 0)
+		fill_ahead(filler);
+	else
+		filler_fill(filler);
 }
 
-/* Several at once only while nothing is in their way. */
-static int volley_most(const struct filler *filler, const struct pace_verdict *verdict)
+/* Several at once, and the next ahead, only while nothing is in their way. */
+static bool goes_one_by_one(const struct filler *filler, const struct pace_verdict *verdict)
 {
-	bool limited = verdict->part < 1.0 || verdict->batch_bytes < SIZER_MOST_BYTES;
-
-	return limited || filler->refusals > 0 || filler->retries > 0 ? 1 : volley_size(&filler->volley);
+	return pace_limits(verdict) || filler->refusals > 0 || filler->retries > 0 || filler->window.search.on;
 }
 
 /* Of a page, how many rows a batch of the present pass looks at. */
@@ -231,29 +236,32 @@ static struct breath breath_of(struct filler *filler, double part, double batch_
 
 	if (part >= 1.0 || !filler->task->relation.may_sleep)
 		return (struct breath){0};
-	return breath_for(part, batch_ms, filler->volley.trip_ms, rows * (double)pages, page_ms / rows);
+	return breath_for(part, batch_ms, filler->volleys.trip_ms, rows * (double)pages, page_ms / rows);
 }
 
-static void ask_volley(struct filler *filler, const struct pace_verdict *verdict)
+/* False: nothing of the window is left to ask for now. */
+static bool ask_volley(struct filler *filler, const struct pace_verdict *verdict)
 {
+	struct volleys *volleys = &filler->volleys;
 	struct sizer *sizer = filler_sizer(filler, filler->window.bookmark.pass);
-	double ms = sizer_batch_ms(filler->task->job.knobs.batch_ms, verdict->part, filler->volley.trip_ms);
+	double ms = sizer_batch_ms(filler->task->job.knobs.batch_ms, verdict->part, volleys->trip_ms);
+	double together_ms = goes_one_by_one(filler, verdict) ? 0.0 : volley_ms(volleys);
 	struct batch_order order = order_of(filler);
+	struct volley volley;
 	int64_t pages;
 
 	sizer->target_ms = filler->task->job.knobs.batch_ms;
 	sizer->pages_most = filler_pages_most(filler);
 	pages = sizer_pages(sizer, ms, verdict->batch_bytes);
 	order.breath = breath_of(filler, verdict->part, ms, pages);
-	if (!volley_plan(&filler->volley, &filler->window, pages, volley_most(filler, verdict))) {
-		filler_finish_window(filler);
-		return;
-	}
-	volley_ask(&filler->volley, filler->session, &order, got_volley, filler);
+	if (!volley_plan(volleys, &filler->window, pages, sizer_page_ms(sizer), together_ms, &volley))
+		return false;
+	volley_ask(volleys, &volley, filler->session, &order, got_volley, filler);
+	return true;
 }
 
-/* Whether the next batch may go; false: it is waited for. */
-static bool pace_lets_go(struct filler *filler, struct pace_verdict *ret_verdict)
+/* What the pace has to know of the job as it is now. */
+static void tell_pace(struct filler *filler)
 {
 	struct task *task = filler->task;
 	struct pace_share *share = filler->shared->share;
@@ -264,7 +272,27 @@ static bool pace_lets_go(struct filler *filler, struct pace_verdict *ret_verdict
 	pace_change(share, &wish);
 	if (table)
 		pace_sample_table(share, table);
-	pace_ask(share, clock_ms(), ret_verdict);
+}
+
+/* While a volley is under way: what may not go now is asked for once that is answered. */
+static void fill_ahead(struct filler *filler)
+{
+	struct pace_verdict verdict;
+
+	if (filler->stopping)
+		return;
+	tell_pace(filler);
+	if (pace_ask_ahead(filler->shared->share, clock_ms(), &verdict) && !goes_one_by_one(filler, &verdict))
+		ask_volley(filler, &verdict);
+}
+
+/* Whether the next batch may go; false: it is waited for. */
+static bool pace_lets_go(struct filler *filler, struct pace_verdict *ret_verdict)
+{
+	struct task *task = filler->task;
+
+	tell_pace(filler);
+	pace_ask(filler->shared->share, clock_ms(), ret_verdict);
 	if (ret_verdict->reason || (ret_verdict->go && filler->held))
 		task_wait_for(task, ret_verdict->reason);
 	if (ret_verdict->reason || ret_verdict->go) {
@@ -304,5 +332,8 @@ void filler_fill(struct filler *filler)
 	filler->at = AT_BATCH;
 	if (!pace_lets_go(filler, &verdict))
 		return;
-	ask_volley(filler, &verdict);
+	if (!ask_volley(filler, &verdict))
+		filler_finish_window(filler);
+	else if (!goes_one_by_one(filler, &verdict))
+		fill_ahead(filler);
 }

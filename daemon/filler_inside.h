@@ -31,8 +31,9 @@ struct filler {
 	char *leaf;       /* its name, ready for SQL; NULL: the job's table itself */
 	bool doubted;     /* the server did not know it under that name, or without the column */
 	bool owes_window; /* one may have been given and is not finished, also while the connection is lost */
-	struct window_batch batch; /* the one that failed last, or the last that was done */
-	struct volley volley;
+	struct window_batch batch; /* the one that failed last */
+	int64_t batch_begun_ms;    /* when its volley did */
+	struct volleys volleys;
 	struct sizer first_pass; /* its pages are seldom touched before: each costs an image of it in the WAL */
 	struct sizer later_passes;
 	bool server_counts;

@@ -306,7 +306,8 @@ static double unreserve(const struct pace_share *share, struct pace_account *acc
 	return reserved;
 }
 
-/* Who asks has no batch running: one that is still thought to run has failed, and cost nothing. */
+/* Who asks has no batch running: one that is still thought to run has failed, and cost nothing. (Or it asks
+ * ahead: then nothing is scarce, and what was taken beforehand does not matter.) */
 static void forget_failed(struct pace_share *share, int64_t now_ms)
 {
 	if (share->running < share->wish.fillers)
@@ -359,6 +360,27 @@ void pace_ask(struct pace_share *share, int64_t now_ms, struct pace_verdict *ret
 	reserve(&share->accounts[PACE_PLAIN], (double)ret_verdict->batch_bytes / mix(share), now_ms);
 	reserve(&share->accounts[PACE_TIME], INFINITY, now_ms);
 	share->running++;
+}
+
+bool pace_limits(const struct pace_verdict *verdict)
+{
+	return verdict->part < 1.0 || verdict->batch_bytes < SIZER_MOST_BYTES;
+}
+
+static bool is_scarce(struct pace_share *share, int64_t now_ms)
+{
+	for (int i = 0; i < PACE_CURRENCIES; i++)
+		if (budget_wait_ms(&share->accounts[i].bucket, now_ms) > 0)
+			return true;
+	return false;
+}
+
+bool pace_ask_ahead(struct pace_share *share, int64_t now_ms, struct pace_verdict *ret_verdict)
+{
+	if (is_held(share, now_ms) || is_scarce(share, now_ms))
+		return false;
+	pace_ask(share, now_ms, ret_verdict);
+	return true;
 }
 
 static void spend(struct pace_share *share, enum pace_currency currency, double amount, int64_t now_ms)

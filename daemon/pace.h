@@ -69,6 +69,13 @@ void pace_sample_table(struct pace_share *share, const struct signals_table *tab
 /* Whether the job's next batch may go. */
 void pace_ask(struct pace_share *share, int64_t now_ms, struct pace_verdict *ret_verdict);
 
+/* The batch has to be smaller than it could be, or may execute for a part of the time only. */
+bool pace_limits(const struct pace_verdict *verdict) MUST_USE;
+
+/* Of one that is to be sent while another of its connection is under way. False: it may not, which holds
+ * nobody back as yet; *ret_verdict is untouched. */
+bool pace_ask_ahead(struct pace_share *share, int64_t now_ms, struct pace_verdict *ret_verdict) MUST_USE;
+
 /* A batch of the job has ended. */
 void pace_spend(struct pace_share *share, const struct pace_batch *batch, int64_t now_ms);
 

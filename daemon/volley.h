@@ -1,9 +1,11 @@
 /*
- * volley: the batches that go to the server in one round trip.
+ * volley: the batches that go to the server at once, and the volleys that are under way there.
  *
- * Near the server that is one. Over a distance the server would stand idle for a round trip after each batch,
- * so as many are sent at once as hide it; each is a transaction of its own, as short as any other. One that
- * fails ends the volley: nothing after it is executed, and those before it have committed.
+ * The server must never wait for the daemon: while it carries out one volley it has the next one already, so
+ * that neither a network between them nor the daemon's own work costs time. Two are under way at most. Of
+ * batches near the server one is a volley; over a distance, or of small ones, as many as a round trip lasts.
+ * Each batch is a transaction of its own, as short as any other. One that fails ends its volley and the one
+ * behind it: nothing after it is kept, and those before it have committed.
  */
 #ifndef BACKFILLD_DAEMON_VOLLEY_H
 #define BACKFILLD_DAEMON_VOLLEY_H
@@ -14,31 +16,43 @@
 #include "daemon/window.h"
 
 #define VOLLEY_MOST 16
+#define VOLLEYS_MOST 2
 
 struct volley {
 	struct window_batch batches[VOLLEY_MOST];
 	int count;
-	int64_t asked_ms;
-	double batch_ms; /* what a batch took lately; 0: not known */
-	double trip_ms;  /* what a volley took beyond its batches: the shortest of late */
+	int64_t begun_ms; /* when it was asked, or the one before it was answered */
+	bool alone;       /* nothing was under way when it was asked */
 };
 
-/* How many batches the next volley should have: enough that a round trip is a tenth of it, and no more than
- * 250 ms in all, so that pauses, limits and gates still act at once. */
-int volley_size(const struct volley *volley) MUST_USE;
+struct volleys {
+	struct volley under_way[VOLLEYS_MOST]; /* in order; only the first may have begun */
+	int count;
+	int64_t asked;  /* batches, ever */
+	double trip_ms; /* what a volley that was alone took beyond its batches: the shortest of late */
+};
 
-/* The next batches of the window, at most `most`; false: the window is done. */
-bool volley_plan(struct volley *volley, const struct window *window, int64_t pages, int most) MUST_USE;
+/* How long a volley should take: twice as long as a round trip, and no more than 250 ms, so that pauses,
+ * limits and gates still act at once. */
+double volley_ms(const struct volleys *volleys) MUST_USE;
 
-/* `order`: of each batch; its stretch is set here. */
-void volley_ask(struct volley *volley, struct session *session, const struct batch_order *order,
-	session_answer *answer, void *owner);
+/*
+ * The window's next batches behind those under way, of at most `pages` pages that take `page_ms` each (0: not
+ * known), so many that they take `ms`; 0: one. False: there are none, or two volleys are under way.
+ */
+bool volley_plan(const struct volleys *volleys, const struct window *window, int64_t pages, double page_ms,
+	double ms, struct volley *ret_volley) MUST_USE;
 
-/* How many batches have committed; their outcomes, in order, in ret_outcomes[VOLLEY_MOST]. */
-int volley_read(struct volley *volley, const struct reply *reply, const struct batch_order *order,
-	struct batch_outcome *ret_outcomes) MUST_USE;
+/* It is under way from now on. `order`: of each batch; stretch and number are set here. */
+void volley_ask(struct volleys *volleys, const struct volley *volley, struct session *session,
+	const struct batch_order *order, session_answer *answer, void *owner);
 
-/* The stretch that failed: the one after those that committed. */
-const struct window_batch *volley_failed(const struct volley *volley, int committed) MUST_USE;
+/*
+ * The first that was under way is so no more; it comes back in *ret_volley. How many of its batches have
+ * committed; their outcomes, in order, in ret_outcomes[VOLLEY_MOST]. If not all have, the one behind it is
+ * forgotten, since it fails as well; its answer is not to be read.
+ */
+int volley_read(struct volleys *volleys, const struct reply *reply, const struct batch_order *order,
+	struct volley *ret_volley, struct batch_outcome *ret_outcomes) MUST_USE;
 
 #endif

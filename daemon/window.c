@@ -111,6 +111,12 @@ static void search_went_well(struct window *window, const struct window_batch *b
 	}
 }
 
+void window_pass_by(struct window *window, const struct window_batch *batch)
+{
+	window->bookmark = batch->then;
+	leave_out_useless_passes(window);
+}
+
 void window_done(struct window *window, const struct window_batch *batch, int64_t updated, int64_t hot)
 {
 	struct window_tally *tally = &window->tally;
@@ -124,11 +130,12 @@ void window_done(struct window *window, const struct window_batch *batch, int64_
 		tally->later_updated += updated;
 		tally->later_hot += hot;
 	}
+	if (!window->search.on) {
+		window_pass_by(window, batch);
+		return;
+	}
 	window->bookmark = batch->then;
-	if (window->search.on)
-		search_went_well(window, batch);
-	else
-		leave_out_useless_passes(window);
+	search_went_well(window, batch);
 }
 
 bool window_narrow(struct window *window, const struct window_batch *batch)

@@ -96,6 +96,9 @@ void window_start(struct window *window, const struct window_bookmark *bookmark)
 /* The next batch of at most `pages` pages; false: the window is done, *ret_batch is untouched. */
 bool window_next(const struct window *window, int64_t pages, struct window_batch *ret_batch) MUST_USE;
 
+/* Puts the bookmark behind `batch`, without a word of what came of it: to see what follows. */
+void window_pass_by(struct window *window, const struct window_batch *batch);
+
 /*
  * The batch has committed: moves the bookmark, adds to the tally. When the later passes turn out not to find
  * room (less than a tenth of their updates were HOT) the passes in between are left out.

@@ -22,6 +22,7 @@ run_program() {
 
 cluster_start main
 run_program test_session
+run_program test_session_ahead
 run_program test_session_prepared
 run_program test_session_loss
 run_program test_session_connect

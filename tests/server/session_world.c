@@ -112,6 +112,15 @@ struct answer *ask(struct world *world, const char *sql)
 	return ask_script(world, world->session, script_of(sql), PATIENCE_MS);
 }
 
+struct answer *ask_ahead(struct world *world, struct script *script, int64_t deadline_ms)
+{
+	struct answer *answer = memory_new(sizeof(*answer));
+
+	answer->world = world;
+	session_ask_ahead(world->session, script, deadline_ms, on_answer, answer);
+	return answer;
+}
+
 void answer_free(struct answer *answer)
 {
 	free(answer->message);

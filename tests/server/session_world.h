@@ -67,6 +67,8 @@ struct script *script_of(const char *sql);
 struct answer *ask_script(
 	struct world *world, struct session *session, struct script *script, int64_t deadline_ms);
 struct answer *ask(struct world *world, const char *sql);
+/* The same, of the session under test, behind the question asked last. */
+struct answer *ask_ahead(struct world *world, struct script *script, int64_t deadline_ms);
 void answer_free(struct answer *answer);
 
 /* The callback behind them. */

@@ -96,6 +96,13 @@ static void begin_batch(struct filler *filler, const struct pace_verdict *verdic
 		job->late_batches++;
 }
 
+static void look_ahead(struct filler *filler, const struct pace_verdict *verdict, int64_t now_ms)
+{
+	filler->has_next = !filler->rival && !pace_limits(verdict) &&
+					   pace_ask_ahead(filler->job->share, now_ms, &filler->next) &&
+					   !pace_limits(&filler->next);
+}
+
 /* A pass over the window is followed by the next, the last by a new window. */
 static void move_on(struct filler *filler)
 {
@@ -137,6 +144,12 @@ static void end_batch(struct filler *filler, int64_t now_ms)
 	filler->left_ms = plant->scenario->fill.turnaround_ms;
 }
 
+static void begin_next(struct filler *filler, double ms, int64_t now_ms)
+{
+	begin_batch(filler, &filler->next, ms);
+	look_ahead(filler, &filler->next, now_ms);
+}
+
 static void ask(struct filler *filler, double ms, int64_t now_ms)
 {
 	struct pace_verdict verdict = {.part = 1, .batch_bytes = SIZER_MOST_BYTES};
@@ -149,6 +162,7 @@ static void ask(struct filler *filler, double ms, int64_t now_ms)
 	}
 	if (verdict.go) {
 		begin_batch(filler, &verdict, ms);
+		look_ahead(filler, &verdict, now_ms);
 		return;
 	}
 	filler->waits = true;
@@ -189,9 +203,12 @@ void filler_step(struct filler *filler, int64_t origin_ms)
 		}
 		if (filler->left_ms > 1e-6)
 			continue;
-		if (filler->batch_pages > 0)
-			end_batch(filler, origin_ms + (int64_t)ms);
-		else
+		if (filler->batch_pages == 0) {
 			ask(filler, ms, origin_ms + (int64_t)ms);
+			continue;
+		}
+		end_batch(filler, origin_ms + (int64_t)ms);
+		if (filler->has_next)
+			begin_next(filler, ms, origin_ms + (int64_t)ms);
 	}
 }

@@ -1,6 +1,7 @@
 /*
- * fillers: connections that fill, as daemon/filler does: ask the pace, take a batch, learn from it, tell what
- * it cost. What a batch costs is the plant's: pages, page images after checkpoints, and the pages of indexes.
+ * fillers: connections that fill, as daemon/filler does: ask the pace, take a batch, and one ahead while
+ * nothing limits them, learn from it, tell what it cost. What a batch costs is the plant's: pages, page
+ * images after checkpoints, and the pages of indexes.
  */
 #ifndef BACKFILLD_TESTS_SIM_FILLERS_H
 #define BACKFILLD_TESTS_SIM_FILLERS_H
@@ -51,6 +52,8 @@ struct filler {
 	double batch_wal;    /* bytes */
 	double batch_images; /* of these, of page images */
 	bool waits;
+	bool has_next; /* sent ahead, to begin when the one that executes is done */
+	struct pace_verdict next;
 	double executing_ms; /* in this step */
 };
 

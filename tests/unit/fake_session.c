@@ -23,6 +23,7 @@ struct question {
 	int64_t ready_ms;
 	session_answer *answer;
 	void *owner;
+	bool ahead;
 };
 
 struct session {
@@ -39,6 +40,12 @@ struct session {
 	int entered;
 	uint64_t asked;
 	struct question *first;
+};
+
+/* What becomes of a transaction that was asked ahead when the one before it fails. */
+static char aborted_message[] = "current transaction is aborted";
+static const struct fake_rule aborted = {
+	.fault = {.kind = FAULT_BUSY, .sqlstate = "25P02", .message = aborted_message},
 };
 
 static struct {
@@ -167,8 +174,10 @@ static void answer_first(struct session *session)
 	size_t failed_at = 0;
 
 	session->first = question->next;
-	if (why)
+	if (why && rule->fails_at)
 		fake_find_statement(question->script, rule->fails_at, &failed_at);
+	if (why && session->first && session->first->ahead)
+		session->first->rule = &aborted;
 	answer(question, why, failed_at);
 	if (why && why->kind == FAULT_LINK && !session->closed) {
 		fault_copy(&cause, why);
@@ -326,7 +335,7 @@ void session_free(struct session *session)
 	leave(session);
 }
 
-void session_ask(struct session *session, struct script *script, int64_t deadline_ms,
+static void ask(struct session *session, struct script *script, bool ahead, int64_t deadline_ms,
 	session_answer *answer_fn, void *owner)
 {
 	struct question *question = memory_new(sizeof(*question));
@@ -339,10 +348,23 @@ void session_ask(struct session *session, struct script *script, int64_t deadlin
 	question->due_ms = clock_ms() + deadline_ms;
 	question->answer = answer_fn;
 	question->owner = owner;
+	question->ahead = ahead;
 	while (*end)
 		end = &(*end)->next;
 	*end = question;
 	plan_next(session);
+}
+
+void session_ask(struct session *session, struct script *script, int64_t deadline_ms,
+	session_answer *answer_fn, void *owner)
+{
+	ask(session, script, false, deadline_ms, answer_fn, owner);
+}
+
+void session_ask_ahead(struct session *session, struct script *script, int64_t deadline_ms,
+	session_answer *answer_fn, void *owner)
+{
+	ask(session, script, true, deadline_ms, answer_fn, owner);
 }
 
 void session_forget(struct session *session, const void *owner)

@@ -13,7 +13,8 @@
  *	fake_end();
  *
  * It keeps the promises of session.h: one question after the other, each answered once and from the
- * loop, with deadlines, and freeing or forgetting from inside a callback. Sessions open in the loop's
+ * loop, with deadlines, and freeing or forgetting from inside a callback. One that was asked ahead fails with
+ * the one before it, as a transaction of the same connection does. Sessions open in the loop's
  * next turn; a greeting is recorded and always succeeds. A question for which there is no rule fails
  * the test and is printed.
  */

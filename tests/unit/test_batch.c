@@ -135,8 +135,30 @@ static void one_transaction_from_begin_to_commit(void **state)
 	assert_string_equal(fake_bound(ASK_BATCH, 4), "3");
 	assert_string_equal(fake_bound(ASK_BATCH, 5), "0");
 	assert_string_equal(fake_bound(ASK_BATCH, 6), "16");
+	assert_null(fake_bound(ASK_BATCH, 9)); /* it does not matter which came before */
 	assert_string_equal(fake_bound("'row_security'", 5), "shop_owner");
 	assert_string_equal(fake_bound("'row_security'", 3), "2000");
+}
+
+/* COMMIT may fail, too, and leaves nothing behind that the next one would stumble over. */
+static void who_was_asked_ahead_commits_only_behind_the_one_before(void **state)
+{
+	struct stage_set *set = *state;
+	struct task *task = &set->scene.task;
+	struct window_batch stretch = {.from_page = 8, .end_page = 16, .passes = 1};
+	struct batch_order order = {
+		.job = &task->job, .relation = &task->relation, .stretch = &stretch, .number = 12, .follows = true};
+	struct script *script = script_new();
+	const struct script_statement *after;
+
+	batch_add(script, &order);
+	after = &script->statements[AUTHORITY_STATEMENTS + 2];
+	assert_non_null(
+		strstr(after->sql, "($9::text IS NULL OR pg_catalog.current_setting('backfill.batch', true) = $9)"));
+	assert_non_null(strstr(after->sql, "AS rows, pg_catalog.set_config('backfill.batch', $8, false)"));
+	assert_string_equal(after->values[7], "12");
+	assert_string_equal(after->values[8], "11");
+	script_free(script);
 }
 
 /* The server parses it once for all the batches of its kind. */
@@ -236,6 +258,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		CASE(in_a_leaf_of_the_tree),
 		CASE(one_transaction_from_begin_to_commit),
+		CASE(who_was_asked_ahead_commits_only_behind_the_one_before),
 		CASE(what_is_kept_is_told_the_batch),
 		CASE(locked_rows_are_left_by_a_scan_that_stays_one_by_ctid),
 		CASE(a_derived_row_counts_also_when_it_becomes_null),

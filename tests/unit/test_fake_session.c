@@ -88,13 +88,18 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static void ask(struct scene *scene, const char *sql, int64_t deadline_ms)
+static struct script *script_of(const char *sql)
 {
 	struct script *script = script_new();
 
 	script_add(script, sql);
 	script_bind_int(script, 7);
-	session_ask(scene->session, script, deadline_ms, on_answer, scene);
+	return script;
+}
+
+static void ask(struct scene *scene, const char *sql, int64_t deadline_ms)
+{
+	session_ask(scene->session, script_of(sql), deadline_ms, on_answer, scene);
 }
 
 static void run(struct scene *scene, int calls)
@@ -181,6 +186,19 @@ static void notifications_and_losses_can_be_made(void **state)
 	assert_string_equal(text_is(&scene->story), "opened backfill={} lost opened ");
 }
 
+static void what_was_asked_ahead_fails_with_the_one_before(void **state)
+{
+	struct scene *scene = *state;
+
+	fake_on("a");
+	fake_fails(fake_once("a"), FAULT_DATA, "22012", "division by zero");
+	ask(scene, "a", 1000);
+	session_ask_ahead(scene->session, script_of("a"), 1000, on_answer, scene);
+	ask(scene, "a", 1000);
+	run(scene, 4);
+	assert_string_equal(text_is(&scene->story), "opened another fault busy empty ");
+}
+
 static void an_answer_may_free_the_session(void **state)
 {
 	struct scene *scene = *state;
@@ -203,6 +221,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			without_a_network_questions_wait_for_their_deadline, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(notifications_and_losses_can_be_made, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_was_asked_ahead_fails_with_the_one_before, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_answer_may_free_the_session, set_up, tear_down),
 	};
 

@@ -78,6 +78,12 @@ static bool has_batch(struct scene *scene)
 	return fake_asked(ASK_BATCH) > 0;
 }
 
+static bool has_two_batches(struct scene *scene)
+{
+	(void)scene;
+	return fake_asked(ASK_BATCH) > 1;
+}
+
 static int set_up(void **state)
 {
 	static struct stage_set set;
@@ -136,6 +142,61 @@ static void a_window_is_walked_and_the_next_one_asked_for(void **state)
 	assert_int_equal(set->moved, 3); /* after each batch of a single pass, and at the end */
 	assert_false(set->shared.skipped);
 	assert_true(filler_is_idle(set->filler));
+}
+
+/* So that the server never waits for the daemon. */
+static void the_next_batch_is_sent_while_one_is_under_way(void **state)
+{
+	struct stage_set *set = *state;
+	struct fake_rule *slow = fake_once(ASK_BATCH);
+
+	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 200, 1, 0, 0});
+	scene_batch(slow, "3");
+	fake_after(slow, 50);
+	start(set, 0);
+	scene_run(&set->scene, has_two_batches);
+	assert_int_equal(filler_pages_done(set->filler), 0);
+	assert_int_equal(fake_asked(STRETCH("0,0", "64,0")), 1);
+	assert_int_equal(fake_asked(STRETCH("64,0", "128,0")), 1);
+	assert_string_equal(fake_bound(ASK_BATCH, 8), "2");
+	assert_string_equal(fake_bound(ASK_BATCH, 9), "1"); /* only if that has committed */
+	scene_run(&set->scene, is_idle);
+	assert_int_equal(set->failed, 0);
+}
+
+static void behind_one_that_failed_it_is_sent_again(void **state)
+{
+	struct stage_set *set = *state;
+	struct fake_rule *locked = fake_once(STRETCH("0,0", "64,0"));
+
+	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 128, 1, 0, 0});
+	fake_fails(locked, FAULT_BUSY, "55P03", "locked");
+	fake_after(locked, 50);
+	start(set, 0);
+	scene_run(&set->scene, has_two_batches);
+	assert_int_equal(fake_asked(STRETCH("64,0", "128,0")), 1);
+	scene_run(&set->scene, is_idle);
+	assert_int_equal(fake_asked(STRETCH("0,0", "32,0")), 1);
+	assert_int_equal(fake_asked(STRETCH("96,0", "128,0")), 1);
+	assert_int_equal(set->failed, 0);
+}
+
+/* It would only be in the way of what holds the other up. */
+static void while_rows_are_locked_it_goes_one_by_one(void **state)
+{
+	struct stage_set *set = *state;
+	struct fake_rule *slow = fake_once(STRETCH("0,0", "32,0"));
+
+	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 128, 1, 0, 0});
+	fake_fails(fake_once(STRETCH("0,0", "64,0")), FAULT_BUSY, "55P03", "locked");
+	scene_batch(slow, "3");
+	fake_after(slow, 100);
+	start(set, 0);
+	scene_run(&set->scene, has_two_batches); /* one of them behind the one that failed */
+	scene_run_ms(&set->scene, 60);
+	assert_int_equal(fake_asked(STRETCH("0,0", "32,0")), 1);
+	assert_int_equal(fake_asked(STRETCH("32,0", "64,0")), 0);
+	scene_run(&set->scene, is_idle);
 }
 
 static void lies_in_a_leaf(const char *leaf)
@@ -408,8 +469,10 @@ static void stopped_in_a_batch_it_rests_when_that_is_answered(void **state)
 	assert_false(filler_at_rest(set->filler));
 	scene_run_ms(&set->scene, 100);
 	assert_true(filler_at_rest(set->filler));
-	assert_int_equal(fake_asked(ASK_BATCH), 1);
+	assert_int_equal(fake_asked(ASK_BATCH), 2); /* and the one behind it */
 	assert_int_equal(set->shared.rows_found, 3);
+	assert_string_equal(fake_bound(ASK_BATCH, 6), "128");
+	assert_int_equal(filler_pages_done(set->filler), 128);
 }
 
 static void beyond_the_workers_wanted_it_is_idle(void **state)
@@ -447,6 +510,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		CASE(a_window_is_walked_and_the_next_one_asked_for),
+		CASE(the_next_batch_is_sent_while_one_is_under_way),
+		CASE(behind_one_that_failed_it_is_sent_again),
+		CASE(while_rows_are_locked_it_goes_one_by_one),
 		CASE(a_leaf_that_is_gone_is_left_out),
 		CASE(a_leaf_that_is_not_found_is_asked_for_again),
 		CASE(but_only_once),

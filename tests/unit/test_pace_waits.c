@@ -192,6 +192,47 @@ static void naps_are_told_and_added_up(void **state)
 	scene_end(&scene);
 }
 
+/* Another is still executing: nobody waits. */
+static void what_may_not_go_ahead_has_not_waited(void **state)
+{
+	static const struct {
+		const char *what;
+		int64_t max_wal_rate;
+		bool silent;
+		bool goes;
+	} cases[] = {
+		{"nothing is in the way", 0, false, true},
+		{"its portion is used", 1048576, false, false},
+		{"nothing is known of the replicas", 0, true, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		const struct pace_batch batch = {4 << 20, 41943, 100, 0};
+		struct scene scene;
+		struct pace_wish wish = usual;
+		struct pace_share *share;
+		struct pace_verdict verdict;
+
+		scene_begin(&scene);
+		wish.max_wal_rate = cases[i].max_wal_rate;
+		share = pace_join(scene.pace, &wish, scene.now_ms);
+		scene_run(&scene, 3.5);
+		pace_ask(share, scene.now_ms, &verdict);
+		assert_true(verdict.go);
+		pace_spend(share, &batch, scene.now_ms);
+		scene.silent = cases[i].silent;
+		scene_run(&scene, cases[i].silent ? 1.5 : 0.05);
+		if (pace_ask_ahead(share, scene.now_ms, &verdict) != cases[i].goes)
+			fail_msg("%s", cases[i].what);
+		scene_run(&scene, 0.5);
+		assert_int_equal(pace_throttled_ms(share, scene.now_ms), 0);
+		pace_ask(share, scene.now_ms, &verdict);
+		assert_true(verdict.go == cases[i].goes);
+		scene_end(&scene);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -199,6 +240,7 @@ int main(void)
 		cmocka_unit_test(a_used_portion_is_told_when_a_person_would_notice),
 		cmocka_unit_test(what_it_was_made_to_wait_is_added_up),
 		cmocka_unit_test(naps_are_told_and_added_up),
+		cmocka_unit_test(what_may_not_go_ahead_has_not_waited),
 	};
 
 	return cmocka_run_group_tests_name("pace_waits", tests, NULL, NULL);

@@ -1,0 +1,244 @@
+/*
+ * session against a real server: questions that are sent while the one before is still being answered.
+ */
+#include "tests/server/session_world.h"
+
+#include "common/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Far more than a server takes for a statement that it has already. */
+#define BUSY_MS 1000
+
+static const char server_clock[] =
+	"SELECT (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000)::bigint AS x";
+
+static void is_busy(struct world *world, struct answer *answer)
+{
+	int64_t until_ms = clock_ms() + BUSY_MS;
+
+	if (answer->order != 1)
+		return;
+	while (clock_ms() < until_ms)
+		usleep(1000);
+	(void)world;
+}
+
+static void the_server_goes_on_though_the_asker_is_busy(void **state)
+{
+	struct world *world = *state;
+	struct answer *first;
+	struct answer *ahead;
+	struct answer *third;
+
+	RUN_UNTIL(world, session_is_open(world->session));
+	world->when_answered = is_busy;
+	first = ask(world, server_clock);
+	ahead = ask_ahead(world, script_of(server_clock), PATIENCE_MS);
+	third = ask(world, server_clock);
+	assert_int_equal(session_open_questions(world->session), 3);
+	RUN_UNTIL(world, world->answers == 3);
+	assert_true(atoll(ahead->value) - atoll(first->value) < BUSY_MS);
+	assert_true(atoll(third->value) - atoll(first->value) >= BUSY_MS);
+	assert_int_equal(ahead->order, 2);
+	assert_int_equal(session_open_questions(world->session), 0);
+	answer_free(first);
+	answer_free(ahead);
+	answer_free(third);
+}
+
+static struct script *transaction(const char *statement)
+{
+	struct script *script = script_of("BEGIN");
+
+	script_add(script, statement);
+	script_add(script, "COMMIT");
+	return script;
+}
+
+static void behind_a_transaction_that_failed_it_fails_at_its_begin(void **state)
+{
+	struct world *world = *state;
+	struct answer *failing = ask_script(world, world->session, transaction("SELECT 1 / 0"), PATIENCE_MS);
+	struct answer *ahead = ask_ahead(world, transaction("CREATE TABLE public.never_kept ()"), PATIENCE_MS);
+	struct answer *third = ask(world, "SELECT pg_catalog.to_regclass('public.never_kept') IS NULL AS x");
+
+	RUN_UNTIL(world, world->answers == 3);
+	assert_string_equal(failing->sqlstate, "22012");
+	assert_int_equal(failing->failed_at, 1);
+	assert_string_equal(ahead->sqlstate, "25P02");
+	assert_int_equal(ahead->failed_at, 0);
+	assert_int_equal(third->kind, FAULT_NONE);
+	assert_string_equal(third->value, "t");
+	assert_int_equal(world->lost, 0);
+	answer_free(failing);
+	answer_free(ahead);
+	answer_free(third);
+}
+
+/* What the header warns of. */
+static void behind_a_commit_that_failed_it_is_carried_out(void **state)
+{
+	struct world *world = *state;
+	struct script *script = script_of("BEGIN");
+	struct answer *failing;
+	struct answer *ahead;
+
+	script_add(script, "CREATE TEMP TABLE once (n int UNIQUE DEFERRABLE INITIALLY DEFERRED)");
+	script_add(script, "INSERT INTO once VALUES (1), (1)");
+	script_add(script, "COMMIT");
+	failing = ask_script(world, world->session, script, PATIENCE_MS);
+	ahead = ask_ahead(world, transaction("SELECT 5 AS x"), PATIENCE_MS);
+	RUN_UNTIL(world, world->answers == 2);
+	assert_string_equal(failing->sqlstate, "23505");
+	assert_int_equal(failing->failed_at, 3);
+	assert_int_equal(ahead->kind, FAULT_NONE);
+	assert_string_equal(ahead->value, "5");
+	answer_free(failing);
+	answer_free(ahead);
+}
+
+static void a_thousand_are_answered_once_each_in_order(void **state)
+{
+	enum { COUNT = 1000 };
+	struct world *world = *state;
+	struct answer *answers[COUNT];
+
+	for (int i = 0; i < COUNT; i++) {
+		struct script *script =
+			script_of(i % 10 == 3 ? "SELECT 1 / ($1::int - $1::int)" : "SELECT $1::int AS x");
+
+		script_bind_int(script, i);
+		answers[i] = ask_ahead(world, script, PATIENCE_MS);
+	}
+	RUN_UNTIL(world, world->answers == COUNT);
+	for (int i = 0; i < COUNT; i++) {
+		assert_int_equal(answers[i]->times, 1);
+		assert_int_equal(answers[i]->order, i + 1);
+		assert_int_equal(answers[i]->kind, i % 10 == 3 ? FAULT_DATA : FAULT_NONE);
+		if (i % 10 != 3)
+			assert_int_equal(atoi(answers[i]->value), i);
+		answer_free(answers[i]);
+	}
+}
+
+static struct script *kept(const char *sql, int number)
+{
+	struct script *script = script_new();
+
+	script_add_prepared(script, sql);
+	script_bind_int(script, number);
+	return script;
+}
+
+/* Which statements the server keeps is not known while one is under way that may fail before. */
+static void what_the_server_keeps_is_known_whatever_fails(void **state)
+{
+	struct world *world = *state;
+	struct script *script = transaction("SELECT 1 / 0");
+	struct answer *failing;
+	struct answer *doubled;
+	struct answer *again;
+	struct answer *tripled;
+
+	script_add_prepared(script, "SELECT 2 * $1::int AS x"); /* it does not get that far */
+	script_bind_int(script, 1);
+	failing = ask_script(world, world->session, script, PATIENCE_MS);
+	doubled = ask_ahead(world, kept("SELECT 2 * $1::int AS x", 4), PATIENCE_MS);
+	again = ask_ahead(world, kept("SELECT 2 * $1::int AS x", 5), PATIENCE_MS);
+	tripled = ask_ahead(world, kept("SELECT 3 * $1::int AS x", 6), PATIENCE_MS);
+	RUN_UNTIL(world, world->answers == 4);
+	assert_string_equal(failing->sqlstate, "22012");
+	assert_int_equal(doubled->kind, FAULT_NONE);
+	assert_string_equal(doubled->value, "8");
+	assert_int_equal(again->kind, FAULT_NONE);
+	assert_string_equal(again->value, "10");
+	assert_int_equal(tripled->kind, FAULT_NONE);
+	assert_string_equal(tripled->value, "18");
+	assert_int_equal(world->lost, 0);
+	answer_free(failing);
+	answer_free(doubled);
+	answer_free(again);
+	answer_free(tripled);
+}
+
+static void a_loss_answers_both(void **state)
+{
+	struct world *world = *state;
+	struct answer *first;
+	struct answer *ahead;
+
+	RUN_UNTIL(world, session_is_open(world->session) && session_is_open(world->helper));
+	first = ask(world, "SELECT pg_catalog.pg_sleep(60)");
+	ahead = ask_ahead(world, script_of("SELECT 5 AS x"), PATIENCE_MS);
+	terminate(world);
+	RUN_UNTIL(world, world->answers == 2);
+	assert_int_equal(first->kind, FAULT_LINK);
+	assert_int_equal(first->order, 1);
+	assert_int_equal(ahead->kind, FAULT_LINK);
+	assert_int_equal(ahead->times, 1);
+	RUN_UNTIL(world, world->opened == 2);
+	assert_int_equal(world->lost, 1);
+	answer_free(first);
+	answer_free(ahead);
+}
+
+static void its_deadline_ends_the_connection_as_well(void **state)
+{
+	struct world *world = *state;
+	struct answer *first;
+	struct answer *ahead;
+
+	RUN_UNTIL(world, session_is_open(world->session));
+	first = ask(world, "SELECT pg_catalog.pg_sleep(60)");
+	ahead = ask_ahead(world, script_of("SELECT 5 AS x"), 300);
+	RUN_UNTIL(world, world->answers == 2);
+	assert_int_equal(first->kind, FAULT_LINK);
+	assert_int_equal(ahead->kind, FAULT_LINK);
+	assert_non_null(strstr(ahead->message, "no answer within 300 ms"));
+	RUN_UNTIL(world, world->opened == 2);
+	answer_free(first);
+	answer_free(ahead);
+}
+
+static void frees_the_session(struct world *world, struct answer *answer)
+{
+	(void)answer;
+	session_free(world->session);
+	world->session = NULL;
+}
+
+static void an_answer_may_free_the_session_with_one_ahead(void **state)
+{
+	struct world *world = *state;
+	struct answer *first = ask(world, "SELECT 1 AS x");
+	struct answer *ahead = ask_ahead(world, script_of("SELECT 5 AS x"), PATIENCE_MS);
+
+	world->when_answered = frees_the_session;
+	RUN_UNTIL(world, world->answers == 1);
+	run_for(world, 50);
+	assert_int_equal(ahead->times, 0);
+	answer_free(first);
+	answer_free(ahead);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH_WORLD(the_server_goes_on_though_the_asker_is_busy),
+		WITH_WORLD(behind_a_transaction_that_failed_it_fails_at_its_begin),
+		WITH_WORLD(behind_a_commit_that_failed_it_is_carried_out),
+		WITH_WORLD(a_thousand_are_answered_once_each_in_order),
+		WITH_WORLD(what_the_server_keeps_is_known_whatever_fails),
+		WITH_WORLD(a_loss_answers_both),
+		WITH_WORLD(its_deadline_ends_the_connection_as_well),
+		WITH_WORLD(an_answer_may_free_the_session_with_one_ahead),
+	};
+
+	if (!conninfo())
+		return 77;
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("session_ahead", tests, NULL, NULL);
+}
