@@ -148,6 +148,18 @@ static void leave(struct filler *filler, uint32_t oid)
 	queue_leave(task->control, &task->job, filler->number, oid, left, filler);
 }
 
+/* There may be no filler any more afterwards. */
+static void become_idle(struct filler *filler)
+{
+	filler->at = AT_IDLE;
+	filler->events->idle(filler->owner);
+}
+
+static bool is_wanted(const struct filler *filler)
+{
+	return filler->number == 0 || filler->number < filler->shared->workers || filler->owes_window;
+}
+
 static void got_window(void *owner, const struct reply *reply)
 {
 	struct filler *filler = owner;
@@ -162,8 +174,7 @@ static void got_window(void *owner, const struct reply *reply)
 	if (!queue_read_window(reply, &window)) {
 		filler->owes_window = false;
 		filler->shared->handed_out = true;
-		filler->at = AT_IDLE;
-		filler->events->idle(filler->owner);
+		become_idle(filler);
 		return;
 	}
 	if (window.gone) {
@@ -189,9 +200,8 @@ static void ask_window(struct filler *filler)
 		filler_rest(filler);
 		return;
 	}
-	if (filler->number > 0 && filler->number >= filler->shared->workers && !filler->owes_window) {
-		filler->at = AT_IDLE;
-		filler->events->idle(filler->owner);
+	if (!is_wanted(filler)) {
+		become_idle(filler);
 		return;
 	}
 	filler->at = AT_WINDOW;
@@ -271,12 +281,15 @@ void filler_finish_window(struct filler *filler)
 
 	shared->pages_done += window_pages_done(&window->bookmark);
 	filler->has_window = filler->owes_window = false;
-	filler_tell_moved(filler);
-	ask_window(filler);
-	/* Only now: the fill does not wait for what is told. */
+	/* The fill does not wait for what is told. */
+	if (is_wanted(filler))
+		ask_window(filler);
 	if (filler->window_rows > 0)
 		tell_window(filler);
 	tell_turn(filler, turn);
+	filler_tell_moved(filler);
+	if (!is_wanted(filler))
+		ask_window(filler); /* the last: it becomes idle */
 }
 
 void filler_resume(struct filler *filler)

@@ -25,6 +25,8 @@
 #define FIRST_HARMLESS 0.15
 /* One look that finds nobody says little: of a few sessions all may rest at a moment. */
 #define LOOKS 2
+/* What was seen longer ago says nothing of now. */
+#define LOOK_LASTS_MS 2000
 /* While nothing is heard of an application that was there. */
 #define QUIET_CLIMB 2.0
 #define MOST_DUTY 1.0
@@ -58,16 +60,42 @@
 /* Of a baseline: more than its noise. */
 #define NOTABLE 0.1
 
+/* No full speed before it is known that nobody is at work, or by how much who is; whoever was seen once is.
+ */
+static double first_duty(const struct impact *impact, int64_t now_ms)
+{
+	bool fresh = now_ms - impact->looked_ms <= LOOK_LASTS_MS;
+	bool seen = impact->busy_ms != 0 && impact->busy_ms >= impact->phase_since_ms - LOOK_LASTS_MS;
+
+	return fresh && !seen && impact->quiet_looks >= LOOKS ? INFINITY : FIRST_DUTY;
+}
+
 void impact_start(struct impact *impact, int64_t now_ms)
 {
 	*impact = (struct impact){.phase_since_ms = now_ms,
 		.statements = impact->statements,
 		.unsettled_ms = now_ms - SETTLE_MS,
-		.looked_ms = now_ms,
+		.looked_ms = impact->looked_ms,
+		.quiet_looks = impact->quiet_looks,
+		.busy_ms = impact->busy_ms,
 		.percent = NAN,
-		.noise = FIRST_NOISE,
-		.duty = FIRST_DUTY};
+		.noise = FIRST_NOISE};
+	impact->duty = first_duty(impact, now_ms);
 	impact_forget_slope(impact);
+}
+
+void impact_look(struct impact *impact, const struct signals_traffic *traffic)
+{
+	if (traffic->counted_ms <= impact->looked_ms)
+		return;
+	if (traffic->counted_ms - impact->looked_ms > LOOK_LASTS_MS)
+		impact->quiet_looks = 0;
+	impact->looked_ms = traffic->counted_ms;
+	impact->quiet_looks++;
+	if (traffic->busy_sessions == 0)
+		return;
+	impact->quiet_looks = 0;
+	impact->busy_ms = traffic->counted_ms;
 }
 
 static void enter(struct impact *impact, enum impact_phase phase, int64_t now_ms)
@@ -370,16 +398,12 @@ static bool is_plain(const struct impact *impact, const struct done *done)
 		   enough_times(impact, done, PLAIN);
 }
 
-/* No full speed before it is known that nobody is at work, or by how much who is; whoever was seen once is.
- */
 static void look_for_anybody(struct impact *impact, const struct signals_traffic *traffic)
 {
 	if (traffic->counted_ms <= impact->looked_ms)
 		return;
-	impact->looked_ms = traffic->counted_ms;
-	impact->looks++;
-	impact->seen = impact->seen || traffic->busy_sessions > 0;
-	impact->duty = impact->seen || impact->looks < LOOKS ? FIRST_DUTY : INFINITY;
+	impact_look(impact, traffic);
+	impact->duty = first_duty(impact, traffic->counted_ms);
 }
 
 /* Where they cannot be read nothing can be promised. */

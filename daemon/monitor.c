@@ -334,6 +334,7 @@ void monitor_watch(struct monitor *monitor, bool on)
 	replicas_restart(monitor->replicas, clock_ms());
 	monitor->session = session_new(
 		monitor->loop, monitor->database->conninfo, "backfilld monitor", greeting(), &events, monitor);
+	surveyor_hurry(monitor->surveyor);
 	outages_use(monitor->outages, monitor->session);
 	open_cascades(monitor);
 	open_query(monitor);

@@ -86,6 +86,8 @@ void pace_sample(struct pace *pace, const struct signals *signals, int64_t now_m
 	pacer_sample(&pace->pacer, signals, pace->filled, pace_least_target(pace), now_ms);
 	if (pace->shares)
 		impact_sample(&pace->impact, &signals->traffic, &pace->own, pace_least_impact(pace), now_ms);
+	else
+		impact_look(&pace->impact, &signals->traffic);
 	judge_gates(pace, signals, now_ms);
 	if (pace->pacer.judged_ms != judged_ms || pace->impact.duty != duty)
 		pace_divide(pace, now_ms);

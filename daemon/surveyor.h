@@ -1,6 +1,6 @@
 /*
- * surveyor: takes surveys, ten within the first second and then one every second, on a session that it
- * shares.
+ * surveyor: takes surveys, one every second, or ten within the next one where it is told to hurry, on a
+ * session that it shares.
  *
  * All parts are asked for in one question. When one of them fails, and takes the others with it, each is
  * asked for on its own until all can be read again: so that one hides no other.

@@ -202,6 +202,43 @@ static void what_phase_it_is_in(void **state)
 	}
 }
 
+/* A job is planned, and its column added, before it fills. */
+static void what_was_seen_just_before_the_fill_counts(void **state)
+{
+	static const struct {
+		const char *what;
+		struct {
+			int64_t before_ms; /* 0: there was no more */
+			int64_t busy_sessions;
+		} looks[4];
+		bool limited;
+	} cases[] = {
+		{"nobody looked", {{0, 0}}, true},
+		{"one look says little", {{100, 0}}, true},
+		{"two that found nobody", {{200, 0}, {100, 0}}, false},
+		{"a second apart", {{1900, 0}, {900, 0}}, false},
+		{"but too long ago", {{3200, 0}, {2200, 0}}, true},
+		{"too far from one another", {{4000, 0}, {500, 0}}, true},
+		{"somebody at last", {{300, 0}, {200, 0}, {100, 1}}, true},
+		{"somebody before them", {{1000, 1}, {200, 0}, {100, 0}}, true},
+		{"somebody long before them", {{2100, 1}, {1100, 0}, {100, 0}}, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct impact impact = {0};
+		const int64_t now_ms = 100000;
+
+		for (size_t look = 0; look < COUNT_OF(cases[i].looks) && cases[i].looks[look].before_ms > 0; look++)
+			impact_look(
+				&impact, &(struct signals_traffic){.counted_ms = now_ms - cases[i].looks[look].before_ms,
+							 .busy_sessions = cases[i].looks[look].busy_sessions});
+		impact_start(&impact, now_ms);
+		if (isinf(impact.duty) == cases[i].limited)
+			fail_msg("%s: duty %g", cases[i].what, impact.duty);
+	}
+}
+
 /* ---- what it measures ---- */
 
 static void a_disturbed_window_tells_nothing(void **state)
@@ -525,6 +562,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_phase_it_is_in),
+		cmocka_unit_test(what_was_seen_just_before_the_fill_counts),
 		cmocka_unit_test(a_disturbed_window_tells_nothing),
 		cmocka_unit_test(what_ended_between_two_surveys_tells_nothing),
 		cmocka_unit_test(a_pause_that_is_disturbed_all_the_time_ends),

@@ -192,6 +192,28 @@ static void naps_are_told_and_added_up(void **state)
 	scene_end(&scene);
 }
 
+/* The monitor has looked while the job was planned. */
+static void beside_nobody_the_first_batch_goes_at_full_speed(void **state)
+{
+	(void)state;
+	for (int seen = 0; seen < 2; seen++) {
+		struct scene scene;
+		struct pace_wish wish = usual;
+		struct pace_share *share;
+		struct pace_verdict verdict;
+
+		scene_begin(&scene);
+		wish.max_impact = 10;
+		scene_run(&scene, seen ? 2.5 : 0);
+		share = pace_join(scene.pace, &wish, scene.now_ms);
+		scene_run(&scene, 0.15);
+		pace_ask(share, scene.now_ms, &verdict);
+		assert_true(verdict.go);
+		assert_true(seen ? verdict.part == 1.0 : verdict.part < 0.2);
+		scene_end(&scene);
+	}
+}
+
 /* Another is still executing: nobody waits. */
 static void what_may_not_go_ahead_has_not_waited(void **state)
 {
@@ -240,6 +262,7 @@ int main(void)
 		cmocka_unit_test(a_used_portion_is_told_when_a_person_would_notice),
 		cmocka_unit_test(what_it_was_made_to_wait_is_added_up),
 		cmocka_unit_test(naps_are_told_and_added_up),
+		cmocka_unit_test(beside_nobody_the_first_batch_goes_at_full_speed),
 		cmocka_unit_test(what_may_not_go_ahead_has_not_waited),
 	};
 
