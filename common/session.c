@@ -258,8 +258,21 @@ static void forget(struct question *questions, const void *owner)
 			question->answer = NULL;
 }
 
+static void drop_ahead(struct session *session, const void *owner)
+{
+	struct question **at = &session->first;
+
+	while (*at) {
+		if ((*at)->ahead && (*at)->owner == owner)
+			question_free(session_take(session, at));
+		else
+			at = &(*at)->next;
+	}
+}
+
 void session_forget(struct session *session, const void *owner)
 {
+	drop_ahead(session, owner);
 	forget(session->current, owner);
 	forget(session->first, owner);
 }

@@ -79,7 +79,8 @@ void session_ask(
 void session_ask_ahead(
 	struct session *session, struct script *script, int64_t deadline_ms, session_answer *answer, void *owner);
 
-/* The questions that `owner` asked are carried out but no longer answered. */
+/* The questions that `owner` asked are carried out but no longer answered; those asked ahead and not sent yet
+ * are not carried out either. */
 void session_forget(struct session *session, const void *owner);
 
 /* Questions asked and not yet answered. */

@@ -278,18 +278,19 @@ void filler_finish_window(struct filler *filler)
 	struct filler_shared *shared = filler->shared;
 	const struct window *window = &filler->window;
 	enum window_turn turn = window_course_learn(&shared->course, window->bookmark.passes, &window->tally);
+	bool goes_on = is_wanted(filler);
 
 	shared->pages_done += window_pages_done(&window->bookmark);
 	filler->has_window = filler->owes_window = false;
 	/* The fill does not wait for what is told. */
-	if (is_wanted(filler))
+	if (goes_on)
 		ask_window(filler);
 	if (filler->window_rows > 0)
 		tell_window(filler);
 	tell_turn(filler, turn);
 	filler_tell_moved(filler);
-	if (!is_wanted(filler))
-		ask_window(filler); /* the last: it becomes idle */
+	if (!goes_on)
+		ask_window(filler); /* it becomes idle, or rests */
 }
 
 void filler_resume(struct filler *filler)
@@ -313,7 +314,7 @@ void filler_stop(struct filler *filler)
 
 bool filler_at_rest(const struct filler *filler)
 {
-	return filler->at == AT_REST;
+	return filler->at == AT_REST && session_open_questions(filler->session) == 0;
 }
 
 bool filler_is_idle(const struct filler *filler)

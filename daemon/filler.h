@@ -34,7 +34,8 @@ struct filler_events {
 	void (*moved)(void *owner, struct member *table);
 	/* No windows are left in this walk, or the filler is beyond the number of workers wanted. */
 	void (*idle)(void *owner);
-	/* Its batches are held back for this reason, or (NULL) go; told before each batch. */
+	/* Its batches are held back for this reason, or (NULL) go; told before each batch that is not sent while
+	 * another is under way. */
 	void (*held)(void *owner, const char *reason_or_null);
 	/* A row, or the job itself, cannot be done; or it is fenced. */
 	void (*failed)(void *owner, const struct fault *why);
@@ -48,7 +49,7 @@ void filler_free(struct filler *filler);
 /* There is a new walk, or more workers are wanted: an idle filler goes on. */
 void filler_resume(struct filler *filler);
 
-/* Takes no more batches; filler_at_rest() tells when the one in flight has been answered. */
+/* Takes no more batches; filler_at_rest() tells when those under way have been answered. */
 void filler_stop(struct filler *filler);
 bool filler_at_rest(const struct filler *filler) MUST_USE;
 /* Nothing of this walk is left to it; so is one that cannot connect and owes no window: the others do the

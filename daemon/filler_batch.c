@@ -199,7 +199,9 @@ static void got_volley(void *owner, const struct reply *reply)
 		batch_went_well(filler, &volley.batches[i], &outcomes[i]);
 	if (filler->window.bookmark.passes == 1)
 		filler_tell_moved(filler); /* there are no passes to spoil */
-	if (reply_fault(reply)) {
+	if (!session_is_open(filler->session))
+		return; /* lost() is told, and opened() begins again from the bookmark */
+	if (committed < volley.count) {
 		session_forget(filler->session, filler);
 		filler->batch = volley.batches[committed];
 		filler->batch_begun_ms = volley.begun_ms;
@@ -213,10 +215,11 @@ static void got_volley(void *owner, const struct reply *reply)
 		filler_fill(filler);
 }
 
-/* Several at once, and the next ahead, only while nothing is in their way. */
+/* Several at once, and the next ahead, only while nothing is in their way and none of them is long. */
 static bool goes_one_by_one(const struct filler *filler, const struct pace_verdict *verdict)
 {
-	return pace_limits(verdict) || filler->refusals > 0 || filler->retries > 0 || filler->window.search.on;
+	return pace_limits(verdict) || filler->task->job.knobs.batch_ms > VOLLEY_MOST_MS ||
+		   filler->refusals > 0 || filler->retries > 0 || filler->window.search.on;
 }
 
 /* Of a page, how many rows a batch of the present pass looks at. */
@@ -239,13 +242,13 @@ static struct breath breath_of(struct filler *filler, double part, double batch_
 	return breath_for(part, batch_ms, filler->volleys.trip_ms, rows * (double)pages, page_ms / rows);
 }
 
-/* False: nothing of the window is left to ask for now. */
-static bool ask_volley(struct filler *filler, const struct pace_verdict *verdict)
+/* In that pass; batches that take together_ms in all. */
+static void ask_volley(
+	struct filler *filler, const struct pace_verdict *verdict, int pass, double together_ms)
 {
 	struct volleys *volleys = &filler->volleys;
-	struct sizer *sizer = filler_sizer(filler, filler->window.bookmark.pass);
+	struct sizer *sizer = filler_sizer(filler, pass);
 	double ms = sizer_batch_ms(filler->task->job.knobs.batch_ms, verdict->part, volleys->trip_ms);
-	double together_ms = goes_one_by_one(filler, verdict) ? 0.0 : volley_ms(volleys);
 	struct batch_order order = order_of(filler);
 	struct volley volley;
 	int64_t pages;
@@ -254,10 +257,8 @@ static bool ask_volley(struct filler *filler, const struct pace_verdict *verdict
 	sizer->pages_most = filler_pages_most(filler);
 	pages = sizer_pages(sizer, ms, verdict->batch_bytes);
 	order.breath = breath_of(filler, verdict->part, ms, pages);
-	if (!volley_plan(volleys, &filler->window, pages, sizer_page_ms(sizer), together_ms, &volley))
-		return false;
-	volley_ask(volleys, &volley, filler->session, &order, got_volley, filler);
-	return true;
+	if (volley_plan(volleys, &filler->window, pages, sizer_page_ms(sizer), together_ms, &volley))
+		volley_ask(volleys, &volley, filler->session, &order, got_volley, filler);
 }
 
 /* What the pace has to know of the job as it is now. */
@@ -277,13 +278,14 @@ static void tell_pace(struct filler *filler)
 /* While a volley is under way: what may not go now is asked for once that is answered. */
 static void fill_ahead(struct filler *filler)
 {
+	int pass = volley_pass(&filler->volleys, &filler->window);
 	struct pace_verdict verdict;
 
-	if (filler->stopping)
+	if (filler->stopping || pass < 0)
 		return;
 	tell_pace(filler);
 	if (pace_ask_ahead(filler->shared->share, clock_ms(), &verdict) && !goes_one_by_one(filler, &verdict))
-		ask_volley(filler, &verdict);
+		ask_volley(filler, &verdict, pass, volley_ms(&filler->volleys));
 }
 
 /* Whether the next batch may go; false: it is waited for. */
@@ -323,17 +325,24 @@ int64_t filler_pages_most(const struct filler *filler)
 
 void filler_fill(struct filler *filler)
 {
+	int pass = volley_pass(&filler->volleys, &filler->window);
 	struct pace_verdict verdict;
 
 	if (filler->stopping) {
 		filler_rest(filler);
 		return;
 	}
+	if (pass < 0) {
+		filler_finish_window(filler);
+		return;
+	}
 	filler->at = AT_BATCH;
 	if (!pace_lets_go(filler, &verdict))
 		return;
-	if (!ask_volley(filler, &verdict))
-		filler_finish_window(filler);
-	else if (!goes_one_by_one(filler, &verdict))
-		fill_ahead(filler);
+	if (goes_one_by_one(filler, &verdict)) {
+		ask_volley(filler, &verdict, pass, 0.0);
+		return;
+	}
+	ask_volley(filler, &verdict, pass, volley_ms(&filler->volleys));
+	fill_ahead(filler);
 }

@@ -84,18 +84,19 @@ void impact_start(struct impact *impact, int64_t now_ms)
 	impact_forget_slope(impact);
 }
 
-void impact_look(struct impact *impact, const struct signals_traffic *traffic)
+bool impact_look(struct impact *impact, const struct signals_traffic *traffic)
 {
 	if (traffic->counted_ms <= impact->looked_ms)
-		return;
+		return false;
 	if (traffic->counted_ms - impact->looked_ms > LOOK_LASTS_MS)
 		impact->quiet_looks = 0;
 	impact->looked_ms = traffic->counted_ms;
 	impact->quiet_looks++;
-	if (traffic->busy_sessions == 0)
-		return;
-	impact->quiet_looks = 0;
-	impact->busy_ms = traffic->counted_ms;
+	if (traffic->busy_sessions > 0) {
+		impact->quiet_looks = 0;
+		impact->busy_ms = traffic->counted_ms;
+	}
+	return true;
 }
 
 static void enter(struct impact *impact, enum impact_phase phase, int64_t now_ms)
@@ -400,10 +401,8 @@ static bool is_plain(const struct impact *impact, const struct done *done)
 
 static void look_for_anybody(struct impact *impact, const struct signals_traffic *traffic)
 {
-	if (traffic->counted_ms <= impact->looked_ms)
-		return;
-	impact_look(impact, traffic);
-	impact->duty = first_duty(impact, traffic->counted_ms);
+	if (impact_look(impact, traffic))
+		impact->duty = first_duty(impact, traffic->counted_ms);
 }
 
 /* Where they cannot be read nothing can be promised. */

@@ -46,8 +46,8 @@
  * another one.
  *
  * At first nothing is known: duty is 0.05 until two surveys in a row, also of the seconds before, have found
- *no session of the application at work, and not limited where the counters cannot be read within a second.
- *After the first baseline it is what the law says of the thought slope, but no more than 0.15.
+ * no session of the application at work, and not limited where the counters cannot be read within a second.
+ * After the first baseline it is what the law says of the thought slope, but no more than 0.15.
  *
  * Time is counted from when the server begins to execute. That statements wait for a processor before, or
  * pile up in the application, no counter shows; but then the application does more in a pause than beside
@@ -97,9 +97,9 @@ struct impact {
 	double climb;           /* duty is at most so many times that */
 	double percent;         /* NAN: cannot be measured */
 	double duty;            /* INFINITY: no limit; at first little, until nobody is seen at work */
-	int64_t looked_ms;      /* the last survey of which only this counted: */
-	int quiet_looks;        /* so many in a row have found nobody at work; */
-	int64_t busy_ms;        /* and when one has found somebody; 0: none */
+	int64_t looked_ms;      /* when the last survey was asked for, while nothing else is known */
+	int quiet_looks;        /* so many of these, in a row, have found nobody at work */
+	int64_t busy_ms;        /* when one has found somebody; 0: none */
 	int64_t unsettled_ms;   /* what was counted until then is nobody's to tell */
 	int statements;         /* of ours that are no batches, at work now */
 	bool paused_in_vain;    /* the last pause found too few transactions to measure */
@@ -126,8 +126,8 @@ struct impact {
 /* The fill begins, and nothing is known of the application but what impact_look() saw. */
 void impact_start(struct impact *impact, int64_t now_ms);
 
-/* A survey while nothing is filled yet. */
-void impact_look(struct impact *impact, const struct signals_traffic *traffic);
+/* A survey while nothing is filled yet; false: it was looked at before. */
+bool impact_look(struct impact *impact, const struct signals_traffic *traffic);
 
 /* A new survey; counters that have gone back begin a window anew. most_percent: 0 does not look; nothing is
  * limited then. */

@@ -379,7 +379,7 @@ static bool is_scarce(struct pace_share *share, int64_t now_ms)
 
 bool pace_ask_ahead(struct pace_share *share, int64_t now_ms, struct pace_verdict *ret_verdict)
 {
-	if (is_held(share, now_ms) || is_scarce(share, now_ms))
+	if (is_scarce(share, now_ms) || is_held(share, now_ms))
 		return false;
 	pace_ask(share, now_ms, ret_verdict);
 	return true;

@@ -72,8 +72,8 @@ void pace_ask(struct pace_share *share, int64_t now_ms, struct pace_verdict *ret
 /* The batch has to be smaller than it could be, or may execute for a part of the time only. */
 bool pace_limits(const struct pace_verdict *verdict) MUST_USE;
 
-/* Of one that is to be sent while another of its connection is under way. False: it may not, which holds
- * nobody back as yet; *ret_verdict is untouched. */
+/* Of one that is to be sent while another of its connection is under way. True: as pace_ask() lets one go.
+ * False: it may not, which holds nobody back as yet; *ret_verdict is untouched. */
 bool pace_ask_ahead(struct pace_share *share, int64_t now_ms, struct pace_verdict *ret_verdict) MUST_USE;
 
 /* A batch of the job has ended. */

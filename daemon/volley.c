@@ -2,17 +2,17 @@
 
 #include "common/clock.h"
 
+#include <assert.h>
 #include <math.h>
 
 /* Of a round trip: batches do not take the same time each. */
 #define HIDES_TIMES 2.0
-#define MOST_MS 250.0
 /* The shortest trip seen is forgotten slowly: networks change. */
 #define FORGET 1.02
 
 double volley_ms(const struct volleys *volleys)
 {
-	return fmin(HIDES_TIMES * volleys->trip_ms, MOST_MS);
+	return fmin(HIDES_TIMES * volleys->trip_ms, VOLLEY_MOST_MS);
 }
 
 /* The window as it will be when all that is under way has committed. */
@@ -28,18 +28,18 @@ static struct window ahead_of(const struct volleys *volleys, const struct window
 	return ahead;
 }
 
-/* Adds a batch to the volley, if there is one and the volley is still to be longer. */
-static bool add_next(
-	struct volley *volley, struct window *ahead, int64_t pages, double page_ms, double *left_ms)
+int volley_pass(const struct volleys *volleys, const struct window *window)
 {
-	struct window_batch *batch = &volley->batches[volley->count];
+	struct window ahead = ahead_of(volleys, window);
+	struct window_batch batch;
 
-	if (volley->count == VOLLEY_MOST || !window_next(ahead, pages, batch))
-		return false;
-	window_pass_by(ahead, batch);
-	volley->count++;
-	*left_ms -= page_ms > 0.0 ? page_ms * (double)(batch->end_page - batch->from_page) : *left_ms;
-	return *left_ms > 0.0;
+	return volleys->count < VOLLEYS_MOST && window_next(&ahead, 1, &batch) ? batch.pass : -1;
+}
+
+/* What is not known is long enough. */
+static double expected_ms(const struct window_batch *batch, double page_ms)
+{
+	return page_ms > 0.0 ? page_ms * (double)(batch->end_page - batch->from_page) : VOLLEY_MOST_MS;
 }
 
 bool volley_plan(const struct volleys *volleys, const struct window *window, int64_t pages, double page_ms,
@@ -47,11 +47,17 @@ bool volley_plan(const struct volleys *volleys, const struct window *window, int
 {
 	struct window ahead = ahead_of(volleys, window);
 	struct volley volley = {.alone = volleys->count == 0};
+	struct window_batch *next = volley.batches;
+	double takes_ms = 0.0;
 
 	if (volleys->count == VOLLEYS_MOST)
 		return false;
-	while (add_next(&volley, &ahead, pages, page_ms, &ms))
-		continue;
+	while ((volley.count == 0 || takes_ms < ms) && volley.count < VOLLEY_MOST &&
+		   window_next(&ahead, pages, next)) {
+		window_pass_by(&ahead, next);
+		takes_ms += expected_ms(next++, page_ms);
+		volley.count++;
+	}
 	*ret_volley = volley;
 	return volley.count > 0;
 }
@@ -97,6 +103,7 @@ static void learn(struct volleys *volleys, const struct volley *volley, const st
 
 static void take_first(struct volleys *volleys, struct volley *ret_volley)
 {
+	assert(volleys->count > 0);
 	*ret_volley = volleys->under_way[0];
 	volleys->count--;
 	for (int i = 0; i < volleys->count; i++)

@@ -2,7 +2,8 @@
  * volley: the batches that go to the server at once, and the volleys that are under way there.
  *
  * The server must never wait for the daemon: while it carries out one volley it has the next one already, so
- * that neither a network between them nor the daemon's own work costs time. Two are under way at most. Of
+ * that neither a network between them nor the daemon's own work costs time. Two are under way at most, and
+ * together take no more than a quarter of a second, so that pauses, limits and gates still act at once. Of
  * batches near the server one is a volley; over a distance, or of small ones, as many as a round trip lasts.
  * Each batch is a transaction of its own, as short as any other. One that fails ends its volley and the one
  * behind it: nothing after it is kept, and those before it have committed.
@@ -29,16 +30,23 @@ struct volleys {
 	struct volley under_way[VOLLEYS_MOST]; /* in order; only the first may have begun */
 	int count;
 	int64_t asked;  /* batches, ever */
-	double trip_ms; /* what a volley that was alone took beyond its batches: the shortest of late */
+	double trip_ms; /* what a volley that was alone took beyond its batches: the shortest of late. The first
+					   of a window is alone, so another network is noticed after some windows only */
 };
 
-/* How long a volley should take: twice as long as a round trip, and no more than 250 ms, so that pauses,
- * limits and gates still act at once. */
+/* Of batches that take longer one is under way at a time. */
+#define VOLLEY_MOST_MS 125.0
+
+/* How long a volley should take: twice as long as a round trip, and no more than VOLLEY_MOST_MS. */
 double volley_ms(const struct volleys *volleys) MUST_USE;
+
+/* In which pass the volley behind those under way begins; -1: nothing of the window is left for it, or two
+ * are under way. */
+int volley_pass(const struct volleys *volleys, const struct window *window) MUST_USE;
 
 /*
  * The window's next batches behind those under way, of at most `pages` pages that take `page_ms` each (0: not
- * known), so many that they take `ms`; 0: one. False: there are none, or two volleys are under way.
+ * known), so many that they take `ms`; 0: one. False: there are none (volley_pass()).
  */
 bool volley_plan(const struct volleys *volleys, const struct window *window, int64_t pages, double page_ms,
 	double ms, struct volley *ret_volley) MUST_USE;
@@ -49,8 +57,8 @@ void volley_ask(struct volleys *volleys, const struct volley *volley, struct ses
 
 /*
  * The first that was under way is so no more; it comes back in *ret_volley. How many of its batches have
- * committed; their outcomes, in order, in ret_outcomes[VOLLEY_MOST]. If not all have, the one behind it is
- * forgotten, since it fails as well; its answer is not to be read.
+ * committed; their outcomes, in order, in ret_outcomes[VOLLEY_MOST]. If not all have, the one behind it fails
+ * as well and is forgotten; its answer is not to be read.
  */
 int volley_read(struct volleys *volleys, const struct reply *reply, const struct batch_order *order,
 	struct volley *ret_volley, struct batch_outcome *ret_outcomes) MUST_USE;

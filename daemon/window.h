@@ -96,7 +96,8 @@ void window_start(struct window *window, const struct window_bookmark *bookmark)
 /* The next batch of at most `pages` pages; false: the window is done, *ret_batch is untouched. */
 bool window_next(const struct window *window, int64_t pages, struct window_batch *ret_batch) MUST_USE;
 
-/* Puts the bookmark behind `batch`, without a word of what came of it: to see what follows. */
+/* Puts the bookmark behind `batch`: window_done() without the tally, to see what follows one that is still
+ * under way. */
 void window_pass_by(struct window *window, const struct window_batch *batch);
 
 /*

@@ -10,6 +10,8 @@
 #define SETTLE_AGAIN_MS 10
 /* A batch still in flight so long after a stop is cancelled; the stop as a whole has 2 s. */
 #define CANCEL_AFTER_MS 1200
+/* And again, as long as there is one: of two under way only the first may have been hit. */
+#define CANCEL_AGAIN_MS 300
 
 static void put_down(struct worker *worker);
 static void tick(void *owner);
@@ -99,8 +101,8 @@ static void settle(struct worker *worker)
 		put_down(worker);
 		return;
 	}
-	if (!worker->cancelled && clock_ms() - worker->stopping_since_ms > CANCEL_AFTER_MS) {
-		worker->cancelled = true;
+	if (clock_ms() >= worker->cancel_ms) {
+		worker->cancel_ms = clock_ms() + CANCEL_AGAIN_MS;
 		queue_cancel_batches(worker->task.control, &worker->task.job);
 	}
 	worker_after(worker, SETTLE_AGAIN_MS, settle);
@@ -111,7 +113,7 @@ void worker_stop(struct worker *worker)
 	if (worker->stopping)
 		return;
 	worker->stopping = true;
-	worker->stopping_since_ms = clock_ms();
+	worker->cancel_ms = clock_ms() + CANCEL_AFTER_MS;
 	if (worker->builder)
 		builder_stop(worker->builder);
 	if (worker->filling)

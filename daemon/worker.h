@@ -37,11 +37,11 @@ struct worker *worker_new(const struct worker_context *context, const struct que
 	int64_t epoch, worker_ended *ended, void *owner) MUST_USE;
 void worker_free(struct worker *worker);
 
-/* What the user's row says now: knobs take effect, a pause stops within a batch. So does a wish to cancel the
- * job or to roll it back: that is for a claim of its own. */
+/* What the user's row says now: knobs take effect, a pause stops within a batch or two. So does a wish to
+ * cancel the job or to roll it back: that is for a claim of its own. */
 void worker_update(struct worker *worker, const struct queue_entry *entry);
 
-/* Puts the job down, resumable: the batch in flight is answered or cancelled first. */
+/* Puts the job down, resumable: batches under way are answered or cancelled first. */
 void worker_stop(struct worker *worker);
 
 /* The claim is somebody else's: stops without another write. */

@@ -37,8 +37,7 @@ struct worker {
 	struct fault doubt;    /* a name was not found: fails the job unless the catalogue tells another */
 	enum stage_hold held_at;
 	bool stopping;
-	int64_t stopping_since_ms;
-	bool cancelled;
+	int64_t cancel_ms; /* when batches under way are cancelled next */
 	struct progress progress;
 };
 

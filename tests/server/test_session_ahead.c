@@ -164,6 +164,31 @@ static void what_the_server_keeps_is_known_whatever_fails(void **state)
 	answer_free(tripled);
 }
 
+static void forgotten_before_it_is_sent_it_is_not_carried_out(void **state)
+{
+	struct world *world = *state;
+	struct answer *first;
+	struct answer *sent;
+	struct answer *unsent;
+	struct answer *last;
+
+	RUN_UNTIL(world, session_is_open(world->session));
+	first = ask(world, "CREATE TEMP TABLE carried_out (n int)");
+	RUN_UNTIL(world, first->times == 1);
+	sent = ask(world, "INSERT INTO carried_out VALUES (1)");
+	unsent = ask_ahead(world, script_of("INSERT INTO carried_out VALUES (2)"), PATIENCE_MS);
+	session_forget(world->session, sent);
+	session_forget(world->session, unsent);
+	last = ask(world, "SELECT pg_catalog.array_agg(n)::text AS x FROM carried_out");
+	RUN_UNTIL(world, last->times == 1);
+	assert_string_equal(last->value, "{1}");
+	assert_int_equal(unsent->times, 0);
+	answer_free(first);
+	answer_free(sent);
+	answer_free(unsent);
+	answer_free(last);
+}
+
 static void a_loss_answers_both(void **state)
 {
 	struct world *world = *state;
@@ -232,6 +257,7 @@ int main(void)
 		WITH_WORLD(behind_a_commit_that_failed_it_is_carried_out),
 		WITH_WORLD(a_thousand_are_answered_once_each_in_order),
 		WITH_WORLD(what_the_server_keeps_is_known_whatever_fails),
+		WITH_WORLD(forgotten_before_it_is_sent_it_is_not_carried_out),
 		WITH_WORLD(a_loss_answers_both),
 		WITH_WORLD(its_deadline_ends_the_connection_as_well),
 		WITH_WORLD(an_answer_may_free_the_session_with_one_ahead),

@@ -45,7 +45,7 @@ struct session {
 /* What becomes of a transaction that was asked ahead when the one before it fails. */
 static char aborted_message[] = "current transaction is aborted";
 static const struct fake_rule aborted = {
-	.fault = {.kind = FAULT_BUSY, .sqlstate = "25P02", .message = aborted_message},
+	.fault = {.kind = FAULT_JOB, .sqlstate = "25P02", .message = aborted_message},
 };
 
 static struct {

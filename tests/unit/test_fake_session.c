@@ -196,7 +196,7 @@ static void what_was_asked_ahead_fails_with_the_one_before(void **state)
 	session_ask_ahead(scene->session, script_of("a"), 1000, on_answer, scene);
 	ask(scene, "a", 1000);
 	run(scene, 4);
-	assert_string_equal(text_is(&scene->story), "opened another fault busy empty ");
+	assert_string_equal(text_is(&scene->story), "opened another fault another fault empty ");
 }
 
 static void an_answer_may_free_the_session(void **state)

@@ -181,6 +181,41 @@ static void behind_one_that_failed_it_is_sent_again(void **state)
 	assert_int_equal(set->failed, 0);
 }
 
+static void rows_of_the_one_before_it_stay_filled(void **state)
+{
+	struct stage_set *set = *state;
+	struct fake_rule *filled = fake_once(STRETCH("0,0", "64,0"));
+
+	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 128, 1, 0, 0});
+	scene_batch(filled, "9");
+	fake_after(filled, 20);
+	fake_fails(fake_once(STRETCH("64,0", "128,0")), FAULT_BUSY, "55P03", "locked");
+	scene_batch(fake_on(ASK_BATCH), "1");
+	start(set, 0);
+	scene_run(&set->scene, is_idle);
+	assert_int_equal(fake_asked(STRETCH("0,0", "64,0")), 1);
+	assert_int_equal(fake_asked(STRETCH("64,0", "96,0")), 1);
+	assert_int_equal(fake_asked(STRETCH("96,0", "128,0")), 1);
+	assert_int_equal(set->shared.rows_found, 9 + 1 + 1);
+}
+
+/* Who waits long for one batch does not wait for two. */
+static void long_batches_go_one_by_one(void **state)
+{
+	struct stage_set *set = *state;
+	struct fake_rule *slow = fake_once(ASK_BATCH);
+
+	set->scene.task.job.knobs.batch_ms = 1000;
+	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 200, 1, 0, 0});
+	scene_batch(slow, "3");
+	fake_after(slow, 50);
+	start(set, 0);
+	scene_run(&set->scene, has_batch);
+	scene_run_ms(&set->scene, 20);
+	assert_int_equal(fake_asked(ASK_BATCH), 1);
+	scene_run(&set->scene, is_idle);
+}
+
 /* It would only be in the way of what holds the other up. */
 static void while_rows_are_locked_it_goes_one_by_one(void **state)
 {
@@ -512,6 +547,8 @@ int main(void)
 		CASE(a_window_is_walked_and_the_next_one_asked_for),
 		CASE(the_next_batch_is_sent_while_one_is_under_way),
 		CASE(behind_one_that_failed_it_is_sent_again),
+		CASE(rows_of_the_one_before_it_stay_filled),
+		CASE(long_batches_go_one_by_one),
 		CASE(while_rows_are_locked_it_goes_one_by_one),
 		CASE(a_leaf_that_is_gone_is_left_out),
 		CASE(a_leaf_that_is_not_found_is_asked_for_again),

@@ -281,6 +281,11 @@ static void without_rights_nothing_is_believed(void **state)
 	samples(set, 1);
 	pulse_ms = stage_signals(set)->pulse_ms;
 	every_part_answers();
+	rule = fake_on(ASK_SURVEY);
+	scene_survey(rule);
+	fake_statement(rule, ASK_SURVEY);
+	fake_columns(rule, "sees", NULL);
+	fake_row(rule, "f");
 	rule = fake_on(ASK_SAMPLE);
 	scene_pulse(rule);
 	fake_row(rule, "2000", "2000", "f", NULL, NULL, NULL);

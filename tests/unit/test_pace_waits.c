@@ -255,6 +255,29 @@ static void what_may_not_go_ahead_has_not_waited(void **state)
 	}
 }
 
+/* Or the history would say each second that it is over, and that it begins. */
+static void what_may_not_go_ahead_changes_nothing_of_what_is_waited_for(void **state)
+{
+	const struct pace_batch batch = {5 << 20, 52428, 10, 0};
+	struct scene scene;
+	struct pace_wish wish = usual;
+	struct pace_share *share;
+	struct pace_verdict verdict;
+
+	(void)state;
+	scene_begin(&scene);
+	wish.max_wal_rate = 1048576;
+	share = pace_join(scene.pace, &wish, scene.now_ms);
+	scene_run(&scene, 0.5);
+	pace_ask(share, scene.now_ms, &verdict);
+	pace_spend(share, &batch, scene.now_ms);
+	pace_ask(share, scene.now_ms, &verdict);
+	assert_string_equal(pace_held_by(share), "max_wal_rate");
+	assert_false(pace_ask_ahead(share, scene.now_ms, &verdict));
+	assert_string_equal(pace_held_by(share), "max_wal_rate");
+	scene_end(&scene);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +287,7 @@ int main(void)
 		cmocka_unit_test(naps_are_told_and_added_up),
 		cmocka_unit_test(beside_nobody_the_first_batch_goes_at_full_speed),
 		cmocka_unit_test(what_may_not_go_ahead_has_not_waited),
+		cmocka_unit_test(what_may_not_go_ahead_changes_nothing_of_what_is_waited_for),
 	};
 
 	return cmocka_run_group_tests_name("pace_waits", tests, NULL, NULL);
