@@ -199,10 +199,11 @@ static void got_volley(void *owner, const struct reply *reply)
 		batch_went_well(filler, &volley.batches[i], &outcomes[i]);
 	if (filler->window.bookmark.passes == 1)
 		filler_tell_moved(filler); /* there are no passes to spoil */
+	if (committed < volley.count)
+		session_forget(filler->session, filler); /* the one behind it */
 	if (!session_is_open(filler->session))
 		return; /* lost() is told, and opened() begins again from the bookmark */
 	if (committed < volley.count) {
-		session_forget(filler->session, filler);
 		filler->batch = volley.batches[committed];
 		filler->batch_begun_ms = volley.begun_ms;
 		batch_failed(filler, reply_fault(reply));

@@ -5,7 +5,7 @@ set -euo pipefail
 usage() {
 	cat <<-TEXT
 		Usage: tests/bench/fill.sh [OPTION]…
-		  --rows NUMBER     rows of the table (default 1000000)
+		  --rows NUMBER     rows of the table (default 3000000)
 		  --rounds NUMBER   how often each way is taken, in turns (default 3)
 		  --help
 		The binary is build/daemon/backfilld, or what BACKFILLD says. Every run gets a fresh copy of the table: three
@@ -20,7 +20,7 @@ TOP=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=tests/lib/bench.sh
 . "$TOP/tests/lib/bench.sh"
 
-ROWS=1000000
+ROWS=3000000
 ROUNDS=3
 bench_options "rows=ROWS rounds=ROUNDS" "$@"
 script_guard

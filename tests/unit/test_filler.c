@@ -403,6 +403,23 @@ static void a_connection_lost_in_a_window_starts_again_from_the_bookmark(void **
 	assert_int_equal(set->failed, 0);
 }
 
+static void so_it_does_with_another_batch_sent_ahead(void **state)
+{
+	struct stage_set *set = *state;
+
+	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 200, 1, 0, 0});
+	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 200, 1, 0, 64});
+	fake_silent(fake_once(STRETCH("0,0", "64,0")));
+	start(set, 0);
+	scene_run(&set->scene, has_two_batches);
+	fake_lose(fake_session(fake_sessions() - 1), "cable cut");
+	scene_run(&set->scene, is_idle);
+	assert_int_equal(fake_asked(ASK_ENLIST), 2);
+	assert_int_equal(fake_asked(STRETCH("0,0", "64,0")), 1); /* it had committed */
+	assert_int_equal(fake_asked(STRETCH("64,0", "128,0")), 2);
+	assert_int_equal(set->failed, 0);
+}
+
 static void the_control_session_failing_is_only_waited_for(void **state)
 {
 	struct stage_set *set = *state;
@@ -561,6 +578,7 @@ int main(void)
 		CASE(a_server_out_of_disk_is_waited_for),
 		CASE(fenced_in_mid_batch_it_takes_no_other),
 		CASE(a_connection_lost_in_a_window_starts_again_from_the_bookmark),
+		CASE(so_it_does_with_another_batch_sent_ahead),
 		CASE(the_control_session_failing_is_only_waited_for),
 		CASE(the_row_that_fails_is_found_by_halving),
 		CASE(a_row_whose_key_cannot_be_told_fails_the_job_all_the_same),
