@@ -93,26 +93,27 @@ static void set_deadline(struct session *session, int64_t due_ms)
 	loop_timer_after(session->deadline, left_ms > 0 ? left_ms : 0);
 }
 
-static void set_next_deadline(struct session *session)
+/* Of these the one that is due first; NULL: there is none. */
+static const struct question *earliest(const struct question *questions)
 {
-	int64_t next_ms = INT64_MAX;
+	const struct question *first = questions;
 
-	for (const struct question *question = session->current; question; question = question->next)
-		if (!question->is_greeting && question->due_ms < next_ms)
-			next_ms = question->due_ms;
-	for (const struct question *question = session->first; question; question = question->next)
-		if (question->due_ms < next_ms)
-			next_ms = question->due_ms;
-	if (next_ms != INT64_MAX)
-		set_deadline(session, next_ms);
+	for (; questions; questions = questions->next)
+		if (questions->due_ms < first->due_ms)
+			first = questions;
+	return first;
 }
 
-static const struct question *overdue(const struct session *session, int64_t now_ms)
+static void set_next_deadline(struct session *session)
 {
-	for (const struct question *question = session->current; question; question = question->next)
-		if (!question->is_greeting && question->due_ms <= now_ms)
-			return question;
-	return NULL;
+	const struct question *sent = earliest(session->current);
+	const struct question *waiting = earliest(session->first);
+	int64_t next_ms = sent ? sent->due_ms : INT64_MAX;
+
+	if (waiting && waiting->due_ms < next_ms)
+		next_ms = waiting->due_ms;
+	if (next_ms != INT64_MAX)
+		set_deadline(session, next_ms);
 }
 
 static void give_up(struct session *session, const struct question *question)
@@ -164,11 +165,11 @@ static void deadline_passed(void *owner)
 {
 	struct session *session = owner;
 	int64_t now_ms = clock_ms();
-	const struct question *late = overdue(session, now_ms);
+	const struct question *sent = earliest(session->current);
 
 	session_enter(session);
-	if (late)
-		give_up(session, late);
+	if (sent && sent->due_ms <= now_ms)
+		give_up(session, sent);
 	expire_waiting(session, now_ms);
 	if (session->state != SESSION_CLOSED)
 		set_next_deadline(session);

@@ -72,9 +72,9 @@ void session_ask(
 
 /*
  * The same, but it is sent while the question before it is still being answered (one question at a time, and
- * once the server has all statements of it that it is to keep). It is carried out whatever
- * becomes of that one, so it must fail by itself where it should not be: a BEGIN does when a transaction was
- * left open in error, but not after a COMMIT that failed.
+ * once the server has all statements of it that it is to keep). It is carried out whatever becomes of that
+ * one, so it must fail by itself where it should not be: a BEGIN does when a transaction was left open in
+ * error, but not after a COMMIT that failed.
  */
 void session_ask_ahead(
 	struct session *session, struct script *script, int64_t deadline_ms, session_answer *answer, void *owner);

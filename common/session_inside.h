@@ -49,8 +49,8 @@ struct question {
 	struct question *next;
 	uint64_t number;
 	struct script *script;
-	bool is_greeting;       /* the script is the session's, and the deadline that of connecting */
-	bool ahead;             /* may be sent while the one before is being answered */
+	bool is_greeting; /* the script is the session's; never due, since connecting has a time of its own */
+	bool ahead;       /* may be sent while the one before is being answered */
 	size_t prepared_before; /* how many statements the server kept when it was sent */
 	int64_t deadline_ms;
 	int64_t due_ms; /* by clock_ms() */

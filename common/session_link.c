@@ -148,6 +148,7 @@ static void greet(struct session *session)
 	session->state = SESSION_GREETING;
 	question = memory_new(sizeof(*question));
 	question->is_greeting = true;
+	question->due_ms = INT64_MAX;
 	question->script = session->greeting;
 	session_send(session, question);
 }

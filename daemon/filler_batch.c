@@ -194,16 +194,17 @@ static void got_volley(void *owner, const struct reply *reply)
 	struct batch_outcome outcomes[VOLLEY_MOST];
 	struct volley volley;
 	int committed = volley_read(&filler->volleys, reply, &order, &volley, outcomes);
+	bool failed = committed < volley.count;
 
 	for (int i = 0; i < committed; i++)
 		batch_went_well(filler, &volley.batches[i], &outcomes[i]);
 	if (filler->window.bookmark.passes == 1)
 		filler_tell_moved(filler); /* there are no passes to spoil */
-	if (committed < volley.count)
+	if (failed)
 		session_forget(filler->session, filler); /* the one behind it */
 	if (!session_is_open(filler->session))
 		return; /* lost() is told, and opened() begins again from the bookmark */
-	if (committed < volley.count) {
+	if (failed) {
 		filler->batch = volley.batches[committed];
 		filler->batch_begun_ms = volley.begun_ms;
 		batch_failed(filler, reply_fault(reply));
@@ -233,10 +234,10 @@ static double rows_per_page(struct filler *filler)
 	return fmax(at->pass < at->passes - 1 ? rows / at->passes : rows, 1.0);
 }
 
-static struct breath breath_of(struct filler *filler, double part, double batch_ms, int64_t pages)
+static struct breath breath_of(
+	struct filler *filler, double part, double batch_ms, int64_t pages, double page_ms)
 {
 	double rows = rows_per_page(filler);
-	double page_ms = sizer_page_ms(filler_sizer(filler, filler->window.bookmark.pass));
 
 	if (part >= 1.0 || !filler->task->relation.may_sleep)
 		return (struct breath){0};
@@ -251,14 +252,15 @@ static void ask_volley(
 	struct sizer *sizer = filler_sizer(filler, pass);
 	double ms = sizer_batch_ms(filler->task->job.knobs.batch_ms, verdict->part, volleys->trip_ms);
 	struct batch_order order = order_of(filler);
+	double page_ms = sizer_page_ms(sizer);
 	struct volley volley;
 	int64_t pages;
 
 	sizer->target_ms = filler->task->job.knobs.batch_ms;
 	sizer->pages_most = filler_pages_most(filler);
 	pages = sizer_pages(sizer, ms, verdict->batch_bytes);
-	order.breath = breath_of(filler, verdict->part, ms, pages);
-	if (volley_plan(volleys, &filler->window, pages, sizer_page_ms(sizer), together_ms, &volley))
+	order.breath = breath_of(filler, verdict->part, ms, pages, page_ms);
+	if (volley_plan(volleys, &filler->window, pages, page_ms, together_ms, &volley))
 		volley_ask(volleys, &volley, filler->session, &order, got_volley, filler);
 }
 

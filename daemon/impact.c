@@ -399,12 +399,6 @@ static bool is_plain(const struct impact *impact, const struct done *done)
 		   enough_times(impact, done, PLAIN);
 }
 
-static void look_for_anybody(struct impact *impact, const struct signals_traffic *traffic)
-{
-	if (impact_look(impact, traffic))
-		impact->duty = first_duty(impact, traffic->counted_ms);
-}
-
 /* Where they cannot be read nothing can be promised. */
 static void await_counters(struct impact *impact, int64_t now_ms)
 {
@@ -428,8 +422,8 @@ void impact_sample(struct impact *impact, const struct signals_traffic *traffic,
 	}
 	if (traffic->counted_ms == impact->window.traffic.counted_ms)
 		return;
-	if (impact->phase == IMPACT_UNKNOWN)
-		look_for_anybody(impact, traffic);
+	if (impact->phase == IMPACT_UNKNOWN && impact_look(impact, traffic))
+		impact->duty = first_duty(impact, traffic->counted_ms);
 	if (!impact->window.open) {
 		end_vain_pause(impact, now_ms);
 		if (is_settled(impact, traffic))

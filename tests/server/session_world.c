@@ -97,12 +97,19 @@ struct script *script_of(const char *sql)
 	return script;
 }
 
-struct answer *ask_script(
-	struct world *world, struct session *session, struct script *script, int64_t deadline_ms)
+static struct answer *answer_of(struct world *world)
 {
 	struct answer *answer = memory_new(sizeof(*answer));
 
 	answer->world = world;
+	return answer;
+}
+
+struct answer *ask_script(
+	struct world *world, struct session *session, struct script *script, int64_t deadline_ms)
+{
+	struct answer *answer = answer_of(world);
+
 	session_ask(session, script, deadline_ms, on_answer, answer);
 	return answer;
 }
@@ -114,9 +121,8 @@ struct answer *ask(struct world *world, const char *sql)
 
 struct answer *ask_ahead(struct world *world, struct script *script, int64_t deadline_ms)
 {
-	struct answer *answer = memory_new(sizeof(*answer));
+	struct answer *answer = answer_of(world);
 
-	answer->world = world;
 	session_ask_ahead(world->session, script, deadline_ms, on_answer, answer);
 	return answer;
 }
@@ -126,6 +132,32 @@ void answer_free(struct answer *answer)
 	free(answer->message);
 	free(answer->value);
 	free(answer);
+}
+
+void check_a_thousand(struct world *world, bool ahead)
+{
+	enum { COUNT = 1000 };
+	struct answer *answers[COUNT];
+
+	for (int i = 0; i < COUNT; i++) {
+		struct script *script =
+			script_of(i % 10 == 3 ? "SELECT 1 / ($1::int - $1::int)" : "SELECT $1::int AS x");
+
+		script_bind_int(script, i);
+		answers[i] = ahead ? ask_ahead(world, script, PATIENCE_MS)
+						   : ask_script(world, world->session, script, PATIENCE_MS);
+	}
+	assert_int_equal(session_open_questions(world->session), COUNT);
+	RUN_UNTIL(world, world->answers == COUNT);
+	run_for(world, 50);
+	for (int i = 0; i < COUNT; i++) {
+		assert_int_equal(answers[i]->times, 1);
+		assert_int_equal(answers[i]->order, i + 1);
+		assert_int_equal(answers[i]->kind, i % 10 == 3 ? FAULT_DATA : FAULT_NONE);
+		if (i % 10 != 3)
+			assert_int_equal(atoi(answers[i]->value), i);
+		answer_free(answers[i]);
+	}
 }
 
 void run_for(struct world *world, int64_t milliseconds)

@@ -69,6 +69,8 @@ struct answer *ask_script(
 struct answer *ask(struct world *world, const char *sql);
 /* The same, of the session under test, behind the question asked last. */
 struct answer *ask_ahead(struct world *world, struct script *script, int64_t deadline_ms);
+/* A thousand questions of which every tenth fails, `ahead` or not: each is answered once, and in order. */
+void check_a_thousand(struct world *world, bool ahead);
 void answer_free(struct answer *answer);
 
 /* The callback behind them. */

@@ -145,29 +145,9 @@ static void a_failed_transaction_is_rolled_back_though_nobody_asks(void **state)
 
 static void a_thousand_questions_are_answered_once_each_in_order(void **state)
 {
-	enum { COUNT = 1000 };
 	struct world *world = *state;
-	struct answer *answers[COUNT];
 
-	for (int i = 0; i < COUNT; i++) {
-		struct script *script =
-			script_of(i % 10 == 3 ? "SELECT 1 / ($1::int - $1::int)" : "SELECT $1::int AS x");
-
-		script_bind_int(script, i);
-		answers[i] = ask_script(world, world->session, script, PATIENCE_MS);
-	}
-	assert_int_equal(session_open_questions(world->session), COUNT);
-	RUN_UNTIL(world, world->answers == COUNT);
-	run_for(world, 50);
-	for (int i = 0; i < COUNT; i++) {
-		assert_int_equal(answers[i]->times, 1);
-		assert_int_equal(answers[i]->order, i + 1);
-		if (i % 10 == 3)
-			assert_int_equal(answers[i]->kind, FAULT_DATA);
-		else
-			assert_int_equal(atoi(answers[i]->value), i);
-		answer_free(answers[i]);
-	}
+	check_a_thousand(world, false);
 }
 
 static void a_parameter_and_a_result_of_megabytes_pass(void **state)

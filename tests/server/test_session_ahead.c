@@ -102,26 +102,9 @@ static void behind_a_commit_that_failed_it_is_carried_out(void **state)
 
 static void a_thousand_are_answered_once_each_in_order(void **state)
 {
-	enum { COUNT = 1000 };
 	struct world *world = *state;
-	struct answer *answers[COUNT];
 
-	for (int i = 0; i < COUNT; i++) {
-		struct script *script =
-			script_of(i % 10 == 3 ? "SELECT 1 / ($1::int - $1::int)" : "SELECT $1::int AS x");
-
-		script_bind_int(script, i);
-		answers[i] = ask_ahead(world, script, PATIENCE_MS);
-	}
-	RUN_UNTIL(world, world->answers == COUNT);
-	for (int i = 0; i < COUNT; i++) {
-		assert_int_equal(answers[i]->times, 1);
-		assert_int_equal(answers[i]->order, i + 1);
-		assert_int_equal(answers[i]->kind, i % 10 == 3 ? FAULT_DATA : FAULT_NONE);
-		if (i % 10 != 3)
-			assert_int_equal(atoi(answers[i]->value), i);
-		answer_free(answers[i]);
-	}
+	check_a_thousand(world, true);
 }
 
 static struct script *kept(const char *sql, int number)
