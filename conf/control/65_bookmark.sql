@@ -26,6 +26,12 @@ BEGIN
 			DETAIL = format('Epoch %s held it until %s; by the server''s clock it is now %s.', epoch, lapsed, clock_timestamp()),
 			HINT = 'Roll back and claim the job again; the batch is repeated from its bookmark.';
 	END IF;
+	IF epoch < 0 THEN -- what the daemon gives for a batch that must not be kept
+		RAISE EXCEPTION USING ERRCODE = 'BF001',
+			MESSAGE = format('a batch of filler %s of backfill job %s is not kept', filler, job_id),
+			DETAIL = 'The batch before it was not, or its table has another name by now.',
+			HINT = 'Nothing is to be done: the daemon goes on from the bookmark.';
+	END IF;
 	RAISE EXCEPTION USING ERRCODE = 'BF001',
 		MESSAGE = format('login %I holds no bookmark of filler %s of backfill job %s under epoch %s',
 		                 session_user, filler, job_id, epoch),

@@ -27,6 +27,7 @@ expect_error "not even the owner of the table" BF001 'login shop_owner holds no 
 expect_error "nor who acts as the login" BF001 'login postgres holds no bookmark' "SET ROLE backfilld_shop; $(move)"
 expect_error "an old epoch does not" BF001 'under epoch 2.*claimed the job since' -U backfilld_shop "$(move 2)"
 expect_error "nor one to come" BF001 'under epoch 4' -U backfilld_shop "$(move 4)"
+expect_error "nor a batch that must not be kept" BF001 'filler 1 of backfill job 1 is not kept.*batch before it.*goes on' -U backfilld_shop "$(move -1)"
 expect_error "another filler does not" BF001 'bookmark of filler 2' -U backfilld_shop "$(move 3 2)"
 sql -U backfilld main "UPDATE backfill.claim SET lease_until = clock_timestamp()"
 expect_error "a lapsed lease does not" BF001 "lease on backfill job $job has lapsed.*held it until.*claim the job again" -U backfilld_shop "$(move)"

@@ -28,7 +28,7 @@ SQL
 daemon_start
 job_reaches parcels "done" 60
 expect_sql "the COMMIT of batches has failed" t "SELECT last_value >= 2 * $rows / 2000 FROM public.refused"
-check "one that was sent behind it was refused" grep -q "under epoch -1" "$WORK/main/log"
+check "one that was sent behind it was refused" grep -q "a batch of filler 0 of backfill job 1 is not kept" "$WORK/main/log"
 expect_sql "every row has its value" 0 "SELECT count(*) FROM parcels WHERE label IS DISTINCT FROM upper(body)"
 expect_sql "each row was filled by a batch that counts, and none was left to the sweep" $rows "
 	SELECT sum(rows) FROM backfill.event
