@@ -262,12 +262,20 @@ static void learn_baseline(struct impact *impact, const struct done *done, int m
 	enter(impact, IMPACT_RUNNING, now_ms);
 }
 
-/* What was limited is let go by and by. */
+/* What was limited is let go by and by, but for whom only a look has met of whom neither the counters nor the
+ * next one know. */
+static double quiet_duty(const struct impact *impact)
+{
+	bool nobody = impact->phase == IMPACT_UNKNOWN && impact->quiet_looks > 0;
+
+	return nobody || impact->duty >= MOST_DUTY ? INFINITY : impact->duty * QUIET_CLIMB;
+}
+
 static void give_up_measuring(struct impact *impact, int64_t now_ms)
 {
 	forget_beside(impact);
 	impact->percent = NAN;
-	impact->duty = impact->duty < MOST_DUTY ? impact->duty * QUIET_CLIMB : INFINITY;
+	impact->duty = quiet_duty(impact);
 	enter(impact, IMPACT_QUIET, now_ms);
 }
 
