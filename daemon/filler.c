@@ -278,10 +278,11 @@ void filler_finish_window(struct filler *filler)
 	struct filler_shared *shared = filler->shared;
 	const struct window *window = &filler->window;
 	enum window_turn turn = window_course_learn(&shared->course, window->bookmark.passes, &window->tally);
-	bool goes_on = is_wanted(filler);
+	bool goes_on;
 
 	shared->pages_done += window_pages_done(&window->bookmark);
 	filler->has_window = filler->owes_window = false;
+	goes_on = !filler->stopping && is_wanted(filler);
 	/* The fill does not wait for what is told. */
 	if (goes_on)
 		ask_window(filler);

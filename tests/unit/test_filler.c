@@ -21,6 +21,7 @@ struct stage_set {
 	struct filler *filler;
 	int moved;
 	int idle;
+	size_t told; /* events, when it became idle last */
 	int failed;
 };
 
@@ -32,7 +33,10 @@ static void moved(void *owner, struct member *table)
 
 static void idle(void *owner)
 {
-	((struct stage_set *)owner)->idle++;
+	struct stage_set *set = owner;
+
+	set->idle++;
+	set->told = fake_asked(ASK_EVENT);
 }
 
 static void failed(void *owner, const struct fault *why)
@@ -540,6 +544,25 @@ static void beyond_the_workers_wanted_it_is_idle(void **state)
 	assert_int_equal(fake_asked(ASK_WINDOW), 1);
 }
 
+/* Whoever is told that it is idle may free it. */
+static void no_longer_wanted_it_tells_its_window_before_it_is_idle(void **state)
+{
+	struct stage_set *set = *state;
+	struct fake_rule *slow = fake_once(ASK_BATCH);
+
+	set->shared.workers = 2;
+	one_window();
+	scene_batch(slow, "25");
+	fake_after(slow, 50);
+	start(set, 1);
+	scene_run(&set->scene, has_batch);
+	set->shared.workers = 1;
+	scene_run(&set->scene, is_idle);
+	assert_int_equal(fake_asked(ASK_WINDOW), 1);
+	assert_int_equal(set->told, 1);
+	assert_int_equal(set->idle, 1);
+}
+
 static void no_longer_wanted_it_still_finishes_a_window_it_lost_the_connection_in(void **state)
 {
 	struct stage_set *set = *state;
@@ -585,6 +608,7 @@ int main(void)
 		CASE(stopped_while_the_last_window_is_asked_for_it_comes_to_rest),
 		CASE(stopped_in_a_batch_it_rests_when_that_is_answered),
 		CASE(beyond_the_workers_wanted_it_is_idle),
+		CASE(no_longer_wanted_it_tells_its_window_before_it_is_idle),
 		CASE(no_longer_wanted_it_still_finishes_a_window_it_lost_the_connection_in),
 	};
 
