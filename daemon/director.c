@@ -134,6 +134,7 @@ static void sampled(void *owner)
 	struct signals signals = *monitor_signals(director->monitor);
 
 	signals.traffic.ours += watcher_looks(director->watcher) + session_asked(director->control);
+	signals.blind = watcher_blind(director->watcher);
 	pace_sample(director->pace, &signals, clock_ms());
 }
 

@@ -60,6 +60,8 @@ static bool ignorance_forbids(const struct signals *signals, struct text *reason
 {
 	if (signals->unreadable)
 		text_addf(reason, "the server's health cannot be read: %s", signals->unreadable);
+	else if (signals->blind)
+		text_addf(reason, "nobody sees who waits for locks of the backfill: %s", signals->blind);
 	return reason->length > 0;
 }
 

@@ -50,6 +50,7 @@ struct pacer_taken {
 
 struct pacer_replica {
 	char *name;
+	size_t source;
 	uint64_t replayed;
 	int64_t seen_ms;     /* clock of the judgement that saw it last */
 	int64_t reported_ms; /* when its last report was seen */

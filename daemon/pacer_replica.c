@@ -34,14 +34,16 @@ static struct pacer_replica *find(
 	struct pacer_replica *replica;
 
 	for (size_t i = 0; i < pacer->replicas_count; i++) {
-		if (strcmp(pacer->replicas[i].name, seen->name) == 0)
-			return &pacer->replicas[i];
+		replica = &pacer->replicas[i];
+		if (replica->source == seen->source && strcmp(replica->name, seen->name) == 0)
+			return replica;
 	}
 	pacer->replicas =
 		memory_resize(pacer->replicas, (pacer->replicas_count + 1) * sizeof(pacer->replicas[0]));
 	replica = &pacer->replicas[pacer->replicas_count++];
 	*replica = (struct pacer_replica){
 		.name = memory_text(seen->name),
+		.source = seen->source,
 		.replayed = seen->replayed,
 		.reported_ms = now->at_ms,
 		.gap_ms = GAP_MOST_MS,

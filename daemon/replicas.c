@@ -6,14 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* So long, and half as long again, a connection that was cut is still shown as a replica
+ * (wal_sender_timeout). */
+#define LINGERS_MS 90000
+
 struct replica {
 	char *name;
 	size_t source;
 	uint64_t position;
-	int others; /* of that name in the newest list */
 	int64_t seen_ms;
-	bool is_cascade; /* the source itself, which stays known */
-	bool let_go;     /* such a one only */
+	int listed;       /* of that name in the newest list with one */
+	int expected;     /* that there were at once, and that are waited for */
+	int64_t full_ms;  /* when so many were there */
+	int64_t grown_ms; /* when there were more than before */
+	bool is_cascade;  /* the source itself, which stays known */
+	bool let_go;      /* such a one only */
 };
 
 struct replicas {
@@ -65,7 +72,7 @@ void replicas_free(struct replicas *replicas)
 void replicas_resume(struct replicas *replicas, int64_t now_ms)
 {
 	for (size_t i = 0; i < replicas->count; i++)
-		replicas->known[i].seen_ms = now_ms;
+		replicas->known[i].seen_ms = replicas->known[i].full_ms = now_ms;
 }
 
 void replicas_restart(struct replicas *replicas, int64_t now_ms)
@@ -125,10 +132,16 @@ void replicas_note(struct replicas *replicas, size_t source, const struct replic
 	replica = find(replicas, seen->name, source);
 	if (!replica)
 		replica = add(replicas, seen->name, source);
-	replica->others = replica->seen_ms == now_ms ? replica->others + 1 : 0;
-	if (replica->others == 0 || position < replica->position)
+	replica->listed = replica->seen_ms == now_ms ? replica->listed + 1 : 1;
+	if (replica->listed == 1 || position < replica->position)
 		replica->position = position;
 	replica->seen_ms = now_ms;
+	if (replica->listed > replica->expected) {
+		replica->expected = replica->listed;
+		replica->grown_ms = now_ms;
+	}
+	if (replica->listed == replica->expected)
+		replica->full_ms = now_ms;
 }
 
 void replicas_miss_listed(struct replicas *replicas, int64_t now_ms)
@@ -152,13 +165,21 @@ static bool is_there(const struct replicas *replicas, const struct replica *repl
 	return begun_ms > 0 && replica->seen_ms == begun_ms && now_ms - begun_ms <= SIGNALS_PULSE_STALE_MS;
 }
 
-/* One that streams from another server now: it did not vanish, it moved. */
+/* Of several with its name one has vanished, and the rest are there. */
+static bool is_short(const struct replica *replica)
+{
+	return replica->full_ms < replica->seen_ms;
+}
+
+/* One that streams from another server now: it did not vanish, it moved. There it is new; another replica may
+ * well have the same name. */
 static bool has_moved(const struct replicas *replicas, const struct replica *replica, int64_t now_ms)
 {
 	for (size_t source = 0; !replica->is_cascade && source <= replicas->rules.cascades; source++) {
 		const struct replica *other = find(replicas, replica->name, source);
 
-		if (other && other != replica && is_there(replicas, other, now_ms))
+		if (other && other != replica && is_there(replicas, other, now_ms) &&
+			other->grown_ms >= replica->seen_ms - LINGERS_MS)
 			return true;
 	}
 	return false;
@@ -182,15 +203,28 @@ static void forget_moved(struct replicas *replicas, int64_t now_ms)
 	}
 }
 
+/* Of several of one name those that are there are waited for from now on. */
+static char *let_one_go(struct replica *replica)
+{
+	char *name = memory_textf(
+		"%s (%d of %d of this name)", replica->name, replica->expected - replica->listed, replica->expected);
+
+	replica->expected = replica->listed;
+	replica->full_ms = replica->seen_ms;
+	return name;
+}
+
 char *replicas_let_go(struct replicas *replicas, int64_t now_ms)
 {
 	forget_moved(replicas, now_ms);
 	for (size_t i = 0; i < replicas->count; i++) {
 		struct replica *replica = &replicas->known[i];
+		bool there = is_there(replicas, replica, now_ms);
 		char *name;
 
-		if (replica->let_go || is_there(replicas, replica, now_ms) ||
-			now_ms - replica->seen_ms <= replicas->rules.grace_ms)
+		if (there && is_short(replica) && now_ms - replica->full_ms > replicas->rules.grace_ms)
+			return let_one_go(replica);
+		if (replica->let_go || there || now_ms - replica->seen_ms <= replicas->rules.grace_ms)
 			continue;
 		name = memory_text(replica->name);
 		if (replica->is_cascade)
@@ -210,16 +244,18 @@ const struct signals_replica *replicas_read(struct replicas *replicas, int64_t n
 	for (size_t i = 0; i < replicas->count; i++) {
 		const struct replica *replica = &replicas->known[i];
 		bool there = is_there(replicas, replica, now_ms);
-		int64_t gone_ms = now_ms > replica->seen_ms ? now_ms - replica->seen_ms : 1;
+		int64_t last_ms = there ? replica->full_ms : replica->seen_ms;
+		int64_t gone_ms = now_ms > last_ms ? now_ms - last_ms : 1;
 
 		if (replica->is_cascade && (there || replica->let_go))
 			continue;
 		replicas->told[count++] = (struct signals_replica){
 			.name = replica->name,
-			.others = replica->others,
+			.source = replica->source,
+			.others = replica->listed > 0 ? replica->listed - 1 : 0,
 			.lag_ms = replica->is_cascade ? -1 : lag_of(&replicas->ring, now_ms, replica->position),
 			.replayed = replica->position,
-			.vanished_ago = there ? 0 : gone_ms,
+			.vanished_ago = there && !is_short(replica) ? 0 : gone_ms,
 		};
 	}
 	*ret_count = count;

@@ -6,7 +6,8 @@
  * second, has vanished, and that is not the same as having no lag. A cascade that gives no list has vanished
  * too, under a name of its own. What has been gone for longer than the grace is no longer waited for.
  *
- * Replicas of one name and source are one replica: the slowest of them.
+ * Replicas of one name and source are one replica: the slowest of them, which has vanished when there are
+ * fewer of them. (Many have no name but walreceiver, or all have that of their cluster.)
  */
 #ifndef BACKFILLD_DAEMON_REPLICAS_H
 #define BACKFILLD_DAEMON_REPLICAS_H
@@ -55,8 +56,8 @@ void replicas_note(
  */
 void replicas_miss_listed(struct replicas *replicas, int64_t now_ms);
 
-/* The name of one that has been gone for longer than the grace and is not waited for from now on, to be freed
- * by the caller; NULL: there is none. */
+/* The name (and how many of it) of one that has been gone for longer than the grace and is not waited for
+ * from now on, to be freed by the caller; NULL: there is none. */
 char *replicas_let_go(struct replicas *replicas, int64_t now_ms) MUST_USE;
 
 /* As seen at `now_ms`; on loan until the next call of any function here. */

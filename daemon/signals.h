@@ -19,6 +19,7 @@
 
 struct signals_replica {
 	const char *name;
+	size_t source;        /* who sees it: 0 the primary, from 1 on a cascade; names are one source's */
 	int others;           /* of the same name, which this one, the slowest, stands for */
 	int64_t lag_ms;       /* -1: not known */
 	uint64_t replayed;    /* LSN; of a standby that replays late on purpose (delayed_replicas): received */
@@ -76,7 +77,8 @@ struct signals {
 	int64_t checkpoints_asked;    /* ever: requested, not timed */
 	struct signals_horizon horizon;
 	struct signals_traffic traffic;
-	int cores; /* of the server, as far as it can be known; 0: not known */
+	int cores;         /* of the server, as far as it can be known; 0: not known */
+	const char *blind; /* why nobody sees who waits for locks of ours; NULL: the watcher does */
 	/* the operator's own query */
 	enum signals_veto veto;
 	const char *veto_why; /* what the query said, or why it could not be asked; may be NULL */

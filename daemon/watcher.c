@@ -34,7 +34,7 @@ struct watcher {
 	int64_t tolerated_ms;    /* that somebody waits for us; and to look again after */
 	struct session *session; /* NULL: at rest */
 	struct loop_timer *timer;
-	bool blind;  /* and that was said */
+	char *blind; /* why it cannot look, which was said; NULL: it can */
 	bool proven; /* the question that cancels was answered, on this connection */
 	struct given_way *jobs;
 	size_t jobs_count;
@@ -70,6 +70,7 @@ void watcher_free(struct watcher *watcher)
 	session_free(watcher->session);
 	loop_timer_free(watcher->timer);
 	forget_jobs(watcher);
+	free(watcher->blind);
 	free(watcher);
 }
 
@@ -82,15 +83,16 @@ static struct log_about about(const struct watcher *watcher)
 static void lose_sight(struct watcher *watcher, const struct fault *why)
 {
 	struct log_about database = about(watcher);
-	char *sentence = memory_textf("cannot see who waits for locks of the backfill (%s); until it can, its "
-								  "batches have their lock_timeout only",
-		why->message);
+	bool was_blind = watcher->blind != NULL;
+	char *sentence;
 
-	if (!watcher->blind) {
-		log_warning(&database, "%s%s%s", sentence, why->hint ? "; " : "", why->hint ? why->hint : "");
-		yield_tell_sight(watcher->control, sentence);
-	}
-	watcher->blind = true;
+	memory_set_text(&watcher->blind, why->message);
+	if (was_blind)
+		return;
+	sentence = memory_textf(
+		"cannot see who waits for locks of the backfill (%s); no batch goes until it can", why->message);
+	log_warning(&database, "%s%s%s", sentence, why->hint ? "; " : "", why->hint ? why->hint : "");
+	yield_tell_sight(watcher->control, sentence);
 	free(sentence);
 }
 
@@ -103,7 +105,7 @@ static void see_again(struct watcher *watcher)
 		log_info(&database, "%s", sentence);
 		yield_tell_sight(watcher->control, sentence);
 	}
-	watcher->blind = false;
+	memory_set_text(&watcher->blind, NULL);
 }
 
 static void opened(void *owner)
@@ -251,6 +253,11 @@ static void look(void *owner)
 		return;
 	watcher->looks++;
 	yield_ask_anybody(watcher->session, looked, watcher);
+}
+
+const char *watcher_blind(const struct watcher *watcher)
+{
+	return watcher->blind;
 }
 
 int64_t watcher_looks(const struct watcher *watcher)

@@ -11,7 +11,7 @@
  * again, a step of the builder's backs off, a vacuum comes later. A statement that itself still waits for its
  * lock on the table is left to its own timeout, ddl_lock_timeout_ms.
  *
- * While it cannot look it says so, once; batches then have their lock_timeout only.
+ * While it cannot look it says so, once, and no batch goes.
  */
 #ifndef BACKFILLD_DAEMON_WATCHER_H
 #define BACKFILLD_DAEMON_WATCHER_H
@@ -31,6 +31,9 @@ void watcher_free(struct watcher *watcher);
 
 /* Questions that it asked, ever: they are among the transactions that the server counts. */
 int64_t watcher_looks(const struct watcher *watcher) MUST_USE;
+
+/* Why it cannot look; NULL: it can, or nothing is known of it yet. On loan until the loop's next turn. */
+const char *watcher_blind(const struct watcher *watcher) MUST_USE;
 
 /* Whether it looks: only while a job is worked on. What is untold yet is told when it ends. */
 void watcher_watch(struct watcher *watcher, bool on);

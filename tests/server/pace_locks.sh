@@ -96,6 +96,10 @@ wait_until 20 "the watcher is there" "SELECT count(*) = 1 FROM pg_stat_activity 
 sql main "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'backfilld watcher'" >/dev/null
 wait_until 10 "it says that it cannot see, and sees again" "SELECT count(*) = 2 AND min(detail) ~ '^cannot see who waits', string_agg(detail, '; ') FROM backfill.event WHERE kind = 'watcher'"
 ok "a watcher that has lost its connection says so once, and when it is back"
+sql main "REVOKE SELECT ON pg_catalog.pg_locks FROM PUBLIC; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'backfilld watcher'" >/dev/null
+wait_until 10 "no batch goes while nobody sees who waits for it" "SELECT waiting_for ~ '^nobody sees who waits for locks of the backfill: permission denied', stage, waiting_for FROM backfill.job WHERE name = 'again'"
+ok "no batch goes while nobody sees who waits for it"
+sql main "GRANT SELECT ON pg_catalog.pg_locks TO PUBLIC"
 job_reaches again "done" 30
 wait_until 10 "nothing is watched when nothing is done" "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'backfilld watcher'"
 ok "nothing is watched when nothing is done"

@@ -103,6 +103,8 @@ static void what_else_closes_the_gate(void **state)
 			"the server's health cannot be measured: no fresh sample of its statistics"},
 		{"not allowed to see", {.survey_ms = 9000, .unreadable = "pg_replication_slots: permission denied"},
 			{0}, "the server's health cannot be read: pg_replication_slots: permission denied"},
+		{"who waits for us is not seen", {.survey_ms = 9000, .blind = "the server has gone"}, {0},
+			"nobody sees who waits for locks of the backfill: the server has gone"},
 		{"the operator says hold", {.survey_ms = 9000, .veto = SIGNALS_HOLD, .veto_why = "month's end"}, {0},
 			"throttle_query holds it: month's end"},
 		{"and does not say why", {.survey_ms = 9000, .veto = SIGNALS_HOLD}, {0},

@@ -101,6 +101,25 @@ static void nothing_is_judged_without_a_pulse_or_twice_in_a_moment(void **state)
 	pacer_free(&pacer);
 }
 
+/* All standbys of a cluster may have its name. */
+static void of_two_sources_are_two_replicas_of_one_name(void **state)
+{
+	struct pacer pacer;
+	const double none[PACER_COUNTS] = {0};
+	struct signals_replica replicas[] = {
+		{.name = "s1", .replayed = 1000}, {.name = "s1", .source = 1, .replayed = 900}};
+	struct signals signals = {
+		.pulse_ms = 1000, .written = 1000, .flushed = 1000, .replicas = replicas, .replicas_count = 2};
+
+	(void)state;
+	pacer_start(&pacer);
+	pacer_sample(&pacer, &signals, none, LAG_TARGET_MS, 1000);
+	signals.pulse_ms = 1100;
+	pacer_sample(&pacer, &signals, none, LAG_TARGET_MS, 1100);
+	assert_int_equal(pacer.replicas_count, 2);
+	pacer_free(&pacer);
+}
+
 static void a_replica_that_slows_down_is_followed_and_never_overrun(void **state)
 {
 	struct plant plant;
@@ -286,6 +305,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_the_fills_may_write),
 		cmocka_unit_test(nothing_is_judged_without_a_pulse_or_twice_in_a_moment),
+		cmocka_unit_test(of_two_sources_are_two_replicas_of_one_name),
 		cmocka_unit_test(a_replica_that_slows_down_is_followed_and_never_overrun),
 		cmocka_unit_test(one_that_stands_still_stops_the_fills),
 		cmocka_unit_test(one_that_vanished_sets_nothing_and_is_forgotten),

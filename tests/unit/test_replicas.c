@@ -123,6 +123,68 @@ static void one_that_streams_from_another_server_now_has_not_vanished(void **sta
 	replicas_free(replicas);
 }
 
+static void list_two(struct replicas *replicas, const char *name, int64_t now_ms)
+{
+	list(replicas, 0, name, 100, now_ms);
+	replicas_note(
+		replicas, 0, &(struct replicas_seen){.name = name, .replayed = 90, .received = 1000}, now_ms);
+}
+
+/* Without a name of their own all are called walreceiver. */
+static void of_two_with_one_name_the_one_that_vanished_is_missed(void **state)
+{
+	struct replicas *replicas = of_all(0);
+
+	(void)state;
+	list_two(replicas, "walreceiver", 1000);
+	assert_int_equal(find(replicas, "walreceiver", 1000)->others, 1);
+	assert_int_equal(find(replicas, "walreceiver", 1000)->vanished_ago, 0);
+	list(replicas, 0, "walreceiver", 100, 1100);
+	assert_int_equal(find(replicas, "walreceiver", 1100)->vanished_ago, 100);
+	list_two(replicas, "walreceiver", 1200);
+	assert_int_equal(find(replicas, "walreceiver", 1200)->vanished_ago, 0);
+	list(replicas, 0, "walreceiver", 100, 1200 + GRACE_MS);
+	expect_let_go(replicas, 1200 + GRACE_MS, NULL);
+	list(replicas, 0, "walreceiver", 100, 1201 + GRACE_MS);
+	expect_let_go(replicas, 1201 + GRACE_MS, "walreceiver (1 of 2 of this name)");
+	expect_let_go(replicas, 1201 + GRACE_MS, NULL);
+	assert_int_equal(find(replicas, "walreceiver", 1201 + GRACE_MS)->vanished_ago, 0);
+	assert_int_equal(find(replicas, "walreceiver", 1201 + GRACE_MS)->others, 0);
+	list(replicas, 0, NULL, 0, 1300 + GRACE_MS);
+	assert_true(find(replicas, "walreceiver", 1300 + GRACE_MS)->vanished_ago > 0);
+	replicas_free(replicas);
+}
+
+static void nor_is_it_missed_while_nobody_looks(void **state)
+{
+	struct replicas *replicas = of_all(0);
+
+	(void)state;
+	list_two(replicas, "walreceiver", 1000);
+	replicas_resume(replicas, 900000);
+	list(replicas, 0, "walreceiver", 100, 900100);
+	expect_let_go(replicas, 900100, NULL);
+	assert_int_equal(find(replicas, "walreceiver", 900100)->vanished_ago, 100);
+	replicas_free(replicas);
+}
+
+static void another_of_that_name_somewhere_else_is_not_the_one_that_vanished(void **state)
+{
+	struct replicas *replicas = of_all(1);
+
+	(void)state;
+	list(replicas, 0, "walreceiver", 100, 1000);
+	list(replicas, 1, "walreceiver", 100, 1000);
+	list(replicas, 0, NULL, 0, 200000);
+	list(replicas, 1, "walreceiver", 100, 200000);
+	replicas_resume(replicas, 200000);
+	list(replicas, 0, NULL, 0, 200100);
+	list(replicas, 1, "walreceiver", 100, 200100);
+	expect_let_go(replicas, 200100, NULL);
+	assert_int_equal(find(replicas, "walreceiver", 200100)->vanished_ago, 100);
+	replicas_free(replicas);
+}
+
 static void who_is_listed_and_not_there_is_gone(void **state)
 {
 	static char *listed[] = {(char *)"s1", (char *)"s2"};
@@ -164,6 +226,9 @@ int main(void)
 		cmocka_unit_test(nobody_is_given_up_while_nobody_looks),
 		cmocka_unit_test(a_list_that_is_old_is_no_evidence),
 		cmocka_unit_test(one_that_streams_from_another_server_now_has_not_vanished),
+		cmocka_unit_test(of_two_with_one_name_the_one_that_vanished_is_missed),
+		cmocka_unit_test(nor_is_it_missed_while_nobody_looks),
+		cmocka_unit_test(another_of_that_name_somewhere_else_is_not_the_one_that_vanished),
 		cmocka_unit_test(who_is_listed_and_not_there_is_gone),
 		cmocka_unit_test(one_that_is_late_on_purpose_counts_by_what_it_received),
 	};
