@@ -129,9 +129,11 @@ static void judge_settings(struct check *check, const struct reply *reply)
 	int64_t deadlock_ms = reply_int(reply, 2, 0, "deadlock_timeout_ms", 1000);
 	int lock_ms = check->options->defaults.lock_timeout_ms;
 
-	if (strcmp(reply_text(reply, 2, 0, "track_counts"), "on") != 0)
-		find(check, "note",
-			"track_counts is off: passes cannot be steered, ALTER SYSTEM SET track_counts = on");
+	if (!reply_bool(reply, 2, 0, "tracks"))
+		find(check, "bad",
+			"track_activities or track_counts is off: what the application does cannot be seen, and nothing "
+			"would be "
+			"filled: ALTER SYSTEM SET … = on, SELECT pg_reload_conf()");
 	if (lock_ms > deadlock_ms / 4)
 		find(check, "note",
 			"lock_timeout_ms is %d, but batches wait %lld ms at most: a quarter of deadlock_timeout", lock_ms,

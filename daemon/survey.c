@@ -21,6 +21,7 @@ const char *survey_part_name(enum survey_part part)
 {
 	static const char *const names[SURVEY_PARTS] = {
 		[SURVEY_RIGHTS] = "statistics",
+		[SURVEY_TRACKING] = "track_activities and track_counts",
 		[SURVEY_SLOTS] = "pg_replication_slots",
 		[SURVEY_ARCHIVER] = "pg_stat_archiver and pg_ls_archive_statusdir()",
 		[SURVEY_CHECKPOINTS] = "checkpoints",
@@ -39,6 +40,15 @@ char *survey_missing_rights(const char *login)
 	text_addf(&text, "login %s may not read all statistics: GRANT pg_monitor TO ", login);
 	quote_name(&text, login);
 	return text_take(&text);
+}
+
+char *survey_missing(enum survey_part part, const char *login)
+{
+	if (part == SURVEY_TRACKING)
+		return memory_text(
+			"track_activities and track_counts must be on, or nothing tells what the application "
+			"does and who waits: ALTER SYSTEM SET … = on, SELECT pg_reload_conf()");
+	return survey_missing_rights(login);
 }
 
 /* ---- tables ---- */
@@ -95,6 +105,9 @@ static void add_part(
 	switch (part) {
 	case SURVEY_RIGHTS:
 		script_add_prepared(script, sql_survey_rights);
+		return;
+	case SURVEY_TRACKING:
+		script_add_prepared(script, sql_survey_tracking);
 		return;
 	case SURVEY_SLOTS:
 		script_add_prepared(script, sql_survey_slots);
@@ -259,6 +272,8 @@ bool survey_read(
 	switch (part) {
 	case SURVEY_RIGHTS:
 		return reply_bool(reply, statement, 0, "sees");
+	case SURVEY_TRACKING:
+		return reply_bool(reply, statement, 0, "tracks");
 	case SURVEY_SLOTS:
 		read_slots(survey, reply, statement);
 		return true;

@@ -13,6 +13,7 @@
 /* Rights come first: without them the others are not refused but shown empty. */
 enum survey_part {
 	SURVEY_RIGHTS,
+	SURVEY_TRACKING,
 	SURVEY_SLOTS,
 	SURVEY_ARCHIVER,
 	SURVEY_CHECKPOINTS,
@@ -48,6 +49,9 @@ const char *survey_part_name(enum survey_part part) MUST_USE;
 /* What is wrong with this login when it may not read all statistics, and what to do; to be freed. */
 char *survey_missing_rights(const char *login) MUST_USE;
 
+/* The same of a part that survey_read() says cannot be seen. */
+char *survey_missing(enum survey_part part, const char *login) MUST_USE;
+
 /* From now on the table is surveyed too; until survey_drop_table(). */
 void survey_add_table(struct survey *survey, uint32_t oid);
 void survey_drop_table(struct survey *survey, uint32_t oid);
@@ -59,8 +63,8 @@ const struct signals_table *survey_find_table(const struct survey *survey, uint3
 void survey_ask(struct session *session, const struct survey *survey, enum survey_part first,
 	enum survey_part last, session_answer *answer, void *owner);
 
-/* Takes what statement number `statement` of the reply says of a part. False: this login lacks the right to
- * see such things. */
+/* Takes what statement number `statement` of the reply says of a part. False: it cannot be
+ * seen so (survey_missing()). */
 bool survey_read(struct survey *survey, enum survey_part part, const struct reply *reply, size_t statement,
 	int64_t now_ms) MUST_USE;
 

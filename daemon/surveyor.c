@@ -74,7 +74,7 @@ static void note(struct surveyor *surveyor, enum survey_part part, const struct 
 	if (survey_read(&surveyor->survey, part, reply, at, surveyor->asked_ms))
 		outages_end(surveyor->outages, part);
 	else
-		outages_begin(surveyor->outages, part, survey_missing_rights(session_user(surveyor->session)));
+		outages_begin(surveyor->outages, part, survey_missing(part, session_user(surveyor->session)));
 }
 
 static void end(struct surveyor *surveyor)

@@ -50,6 +50,12 @@ waits "a part that cannot be read is named" "pg_replication_slots cannot be read
 sql main "GRANT SELECT ON pg_catalog.pg_replication_slots TO PUBLIC"
 moves_on "it is read again"
 
+for name in track_activities track_counts; do
+	setting main $name off
+	waits "without $name nobody knows what the application does" "track_activities and track_counts must be on"
+	setting main $name on
+	moves_on "the fill goes on with $name"
+done
 sql main "SELECT pg_create_physical_replication_slot('left_behind', true)" >/dev/null
 for _ in 1 2 3 4; do
 	sql main "SELECT pg_logical_emit_message(true, 'test', 'x'), pg_switch_wal()" >/dev/null

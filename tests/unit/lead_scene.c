@@ -164,6 +164,9 @@ void scene_survey(struct fake_rule *rule)
 	fake_statement(rule, "has_function_privilege");
 	fake_columns(rule, "sees", NULL);
 	fake_row(rule, "t");
+	fake_statement(rule, "track_activities");
+	fake_columns(rule, "tracks", NULL);
+	fake_row(rule, "t");
 	fake_statement(rule, "pg_stat_archiver");
 	fake_columns(rule, "really", "waiting", "failing", NULL);
 	fake_row(rule, "f", "0", NULL);

@@ -209,7 +209,8 @@ static void the_survey_is_told_as_it_was_answered(void **state)
 static void every_part_answers(void)
 {
 	static const char *const parts[] = {"pg_replication_slots", "pg_stat_archiver", "pg_stat_bgwriter",
-		"pg_prepared_xact()", "pg_stat_get_db_active_time", "pg_stat_get_dead_tuples", ASK_SURVEY};
+		"pg_prepared_xact()", "pg_stat_get_db_active_time", "pg_stat_get_dead_tuples", "track_activities",
+		ASK_SURVEY};
 
 	for (size_t i = 0; i < COUNT_OF(parts); i++)
 		scene_survey(fake_on(parts[i]));
@@ -293,6 +294,22 @@ static void without_rights_nothing_is_believed(void **state)
 	assert_true(stage_signals(set)->pulse_ms <= pulse_ms + 100);
 	assert_non_null(strstr(stage_signals(set)->unreadable, "GRANT pg_monitor TO"));
 	assert_non_null(seen(set, "standby1"));
+}
+
+static void without_what_sessions_do_nothing_is_believed(void **state)
+{
+	struct stage_set *set = *state;
+	struct fake_rule *rule;
+
+	every_part_answers();
+	rule = fake_on("track_activities");
+	scene_survey(rule);
+	fake_statement(rule, "track_activities");
+	fake_columns(rule, "tracks", NULL);
+	fake_row(rule, "f");
+	stage_watch_anew(set);
+	scene_run_ms(&set->scene, 200);
+	assert_non_null(strstr(stage_signals(set)->unreadable, "track_activities and track_counts must be on"));
 }
 
 /* ---- cascades and tables ---- */
@@ -382,6 +399,7 @@ int main(void)
 		CASE(a_part_that_fails_hides_no_other_and_is_said_once),
 		CASE(a_slot_that_is_lost_is_told_once),
 		CASE(without_rights_nothing_is_believed),
+		CASE(without_what_sessions_do_nothing_is_believed),
 		CASE(replicas_of_a_cascade_must_be_close_too),
 		CASE(tables_are_surveyed_while_they_are_watched),
 		CASE(whoever_wants_to_know_is_told_of_every_sample),
