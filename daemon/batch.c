@@ -11,6 +11,8 @@
 
 /* Beyond the statement's own timeout only a dead server stays silent. */
 #define DEADLINE_BEYOND_MS 10000
+/* Of clock_ms(), by which it is known how long ago they were asked for. */
+#define GRAIN_MS 1.0
 
 enum {
 	BEFORE_AT = AUTHORITY_STATEMENTS,
@@ -265,4 +267,15 @@ void batch_read(const struct reply *reply, size_t first, struct batch_outcome *r
 		.counted = reply_bool(reply, before, 0, "counted"),
 		.ms = reply_real(reply, after, 0, "ms", 0) - reply_real(reply, before, 0, "ms", 0) - napped_ms,
 	};
+}
+
+void batch_bound_times(struct batch_outcome *outcome, double since_ms, int batches)
+{
+	double most_ms = since_ms + GRAIN_MS;
+	double all_ms = outcome->active_ms + outcome->napped_ms;
+
+	if (outcome->ms >= 0.0 && outcome->active_ms >= 0.0 && all_ms <= most_ms)
+		return;
+	outcome->napped_ms = 0.0;
+	outcome->ms = outcome->active_ms = most_ms / batches;
 }

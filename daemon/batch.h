@@ -59,4 +59,11 @@ void batch_add_hand_in(struct script *script, int server_version);
 /* Of a batch that has committed, whose BEGIN was statement `first` of its script. */
 void batch_read(const struct reply *reply, size_t first, struct batch_outcome *ret_outcome);
 
+/*
+ * The server takes times by its wall clock, which may be put forward or back meanwhile. What cannot be, of
+ * one of `batches` that were asked for together `since_ms` ago by a clock that runs evenly, becomes its part
+ * of that; it has not slept then.
+ */
+void batch_bound_times(struct batch_outcome *outcome, double since_ms, int batches);
+
 #endif

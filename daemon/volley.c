@@ -67,6 +67,7 @@ void volley_ask(struct volleys *volleys, const struct volley *volley, struct ses
 {
 	struct script *script = script_new();
 	struct batch_order each = *order;
+	struct volley *asked;
 	int64_t deadline_ms = 0;
 
 	for (int i = 0; i < volley->count; i++) {
@@ -75,8 +76,9 @@ void volley_ask(struct volleys *volleys, const struct volley *volley, struct ses
 		each.follows = i > 0 || !volley->alone;
 		batch_add(script, &each);
 	}
-	volleys->under_way[volleys->count] = *volley;
-	volleys->under_way[volleys->count++].begun_ms = clock_ms();
+	asked = &volleys->under_way[volleys->count++];
+	*asked = *volley;
+	asked->asked_ms = asked->begun_ms = clock_ms();
 	for (int i = 0; i < volleys->count; i++)
 		deadline_ms += volleys->under_way[i].count * batch_deadline_ms(order);
 	if (volley->alone)
@@ -119,8 +121,10 @@ int volley_read(struct volleys *volleys, const struct reply *reply, const struct
 
 	take_first(volleys, ret_volley);
 	committed = reply_fault(reply) ? (int)reply_fault_at(reply) / statements : ret_volley->count;
-	for (int i = 0; i < committed; i++)
+	for (int i = 0; i < committed; i++) {
 		batch_read(reply, (size_t)(i * statements), &ret_outcomes[i]);
+		batch_bound_times(&ret_outcomes[i], (double)(clock_ms() - ret_volley->asked_ms), ret_volley->count);
+	}
 	if (committed == ret_volley->count)
 		learn(volleys, ret_volley, ret_outcomes);
 	else

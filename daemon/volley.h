@@ -22,6 +22,7 @@
 struct volley {
 	struct window_batch batches[VOLLEY_MOST];
 	int count;
+	int64_t asked_ms;
 	int64_t begun_ms; /* when it was asked, or the one before it was answered */
 	bool alone;       /* nothing was under way when it was asked */
 };
