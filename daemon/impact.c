@@ -449,6 +449,13 @@ void impact_sample(struct impact *impact, const struct signals_traffic *traffic,
 	judge_window(impact, &done, most_percent, now_ms);
 }
 
+const char *impact_told(const struct impact *impact)
+{
+	if (impact->phase == IMPACT_QUIET)
+		return "too little to measure";
+	return isnan(impact->percent) ? "being measured" : "measured";
+}
+
 bool impact_pauses(const struct impact *impact)
 {
 	return impact->phase == IMPACT_BASELINE;

@@ -137,6 +137,9 @@ bool impact_look(struct impact *impact, const struct signals_traffic *traffic);
 void impact_sample(struct impact *impact, const struct signals_traffic *traffic, const struct impact_own *own,
 	int most_percent, int64_t now_ms);
 
+/* What there is of a measurement, in words: "measured", "being measured" or "too little to measure". */
+const char *impact_told(const struct impact *impact) MUST_USE;
+
 /* No batch may start: the baseline is being learnt. */
 bool impact_pauses(const struct impact *impact) MUST_USE;
 

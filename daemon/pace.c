@@ -160,84 +160,7 @@ void pace_leave(struct pace_share *share)
 
 /* ---- batches ---- */
 
-static void say(struct pace_share *share, const char *sentence)
-{
-	text_clear(&share->reason);
-	text_add(&share->reason, sentence);
-}
-
-/* Reasons of the first kind: no batch may go at all. False: there is none. */
-static bool is_held(struct pace_share *share, int64_t now_ms)
-{
-	text_clear(&share->reason);
-	if (share->wish.opens_at) {
-		text_addf(&share->reason, "outside daily_window, which opens at %s", share->wish.opens_at);
-	} else if (now_ms - share->pace->sampled_ms > SIGNALS_PULSE_STALE_MS) {
-		struct signals none = {0}; /* a sample that came judged its own age */
-
-		(void)!gate_may_go(&share->gate, &none, &share->table, share->wish.max_lag_ms, now_ms);
-		say(share, text_is(&share->gate.reason));
-	} else if (share->gate.closed) {
-		say(share, text_is(&share->gate.reason));
-	} else if (impact_pauses(&share->pace->impact) && pace_looks(share)) {
-		say(share, "a short pause, to learn how fast the application is without the fill (max_impact)");
-	}
-	return share->reason.length > 0;
-}
-
-static void say_time_limit(struct pace_share *share)
-{
-	if (share->table.vacuum != SIGNALS_NO_VACUUM)
-		say(share, "an autovacuum of the table: half speed");
-	else
-		say(share, "the application would be slowed by more than max_impact");
-}
-
-static bool is_own_limit(const struct pace_share *share, int count)
-{
-	return share->accounts[count].bucket.rate >= pace_own_limit(share, count);
-}
-
-static void say_wal_limit(struct pace_share *share, enum pacer_count count)
-{
-	const struct pacer *pacer = &share->pace->pacer;
-	const char *slowest = pacer->flows[count].slowest;
-
-	if (is_own_limit(share, count))
-		say(share, "max_wal_rate");
-	else if (slowest)
-		text_addf(&share->reason, "replica %s takes no more WAL than this without falling behind", slowest);
-	else if (pacer->first_climb)
-		say(share, "the start is slow: what the replicas take is not known yet");
-	else
-		say(share, "the start after an overload is slow");
-}
-
-/* Told with each turn it would come and go where two of them are nearly even. */
-static enum pace_currency waited_for_most(const struct pace_share *share)
-{
-	enum pace_currency most = share->waits_for;
-
-	for (int i = 0; i < PACE_CURRENCIES; i++) {
-		if (share->accounts[i].held_part > share->accounts[most].held_part)
-			most = i;
-	}
-	return most;
-}
-
-static void say_limit(struct pace_share *share)
-{
-	enum pace_currency by = waited_for_most(share);
-
-	if (isinf(share->accounts[by].bucket.rate)) /* what limited it does so no longer */
-		return;
-	if (by == PACE_TIME)
-		say_time_limit(share);
-	else
-		say_wal_limit(share, (enum pacer_count)by);
-}
-
-/* Reasons of the second kind: its portion was used. */
+/* Its portion was used. */
 static int64_t turn_ms(struct pace_share *share, int64_t now_ms)
 {
 	int64_t waited_ms = share->held_since_ms != 0 ? now_ms - share->held_since_ms : 0;
@@ -255,7 +178,7 @@ static int64_t turn_ms(struct pace_share *share, int64_t now_ms)
 	}
 	if (!share->limited && longest_ms < TOLD_FROM_MS && (longest_ms == 0 || waited_ms < TOLD_FROM_MS))
 		return longest_ms;
-	say_limit(share);
+	pace_say_limit(share);
 	return longest_ms;
 }
 
@@ -333,21 +256,30 @@ static double bytes_a_second(const struct pace_share *share)
 		share->accounts[PACE_BYTES].bucket.rate, share->accounts[PACE_PLAIN].bucket.rate * mix(share));
 }
 
+/* While it may not go at all it has no part. Then it has not shown how little it needs. */
+static void stop_or_resume(struct pace_share *share, int64_t now_ms)
+{
+	bool was_stopped = share->stopped;
+
+	share->stopped = pace_is_held(share, now_ms);
+	if (share->stopped || !was_stopped)
+		return;
+	for (int i = 0; i < PACE_CURRENCIES; i++)
+		share->accounts[i].held = true;
+	pace_divide(share->pace, now_ms);
+}
+
 void pace_ask(struct pace_share *share, int64_t now_ms, struct pace_verdict *ret_verdict)
 {
-	double bytes = bytes_a_second(share) * BATCH_S / share->wish.fillers;
-	double part = share->accounts[PACE_TIME].bucket.rate / 1000.0 / share->wish.fillers;
-	bool held = is_held(share, now_ms);
+	double bytes, part;
 	int64_t wait_ms;
 
 	forget_failed(share, now_ms);
 	note_limited(share, now_ms);
-	share->stopped = held;
-	wait_ms = held ? ASK_AGAIN_MS : turn_ms(share, now_ms);
-
-	/* Who is stopped has not shown how little it needs. */
-	for (int i = 0; i < PACE_CURRENCIES; i++)
-		share->accounts[i].held = share->accounts[i].held || held;
+	stop_or_resume(share, now_ms);
+	wait_ms = share->stopped ? ASK_AGAIN_MS : turn_ms(share, now_ms);
+	bytes = bytes_a_second(share) * BATCH_S / share->wish.fillers;
+	part = share->accounts[PACE_TIME].bucket.rate / 1000.0 / share->wish.fillers;
 	note_held(share, wait_ms == 0, now_ms);
 	*ret_verdict = (struct pace_verdict){
 		.go = wait_ms == 0,
@@ -379,7 +311,7 @@ static bool is_scarce(struct pace_share *share, int64_t now_ms)
 
 bool pace_ask_ahead(struct pace_share *share, int64_t now_ms, struct pace_verdict *ret_verdict)
 {
-	if (is_scarce(share, now_ms) || is_held(share, now_ms))
+	if (is_scarce(share, now_ms) || pace_is_held(share, now_ms))
 		return false;
 	pace_ask(share, now_ms, ret_verdict);
 	return true;
@@ -469,13 +401,6 @@ static double or_none(double value)
 	return isinf(value) ? -1.0 : value;
 }
 
-static bool replica_limits(const struct pace_share *share)
-{
-	enum pace_currency by = waited_for_most(share);
-
-	return share->limited && by != PACE_TIME && !is_own_limit(share, by);
-}
-
 void pace_read(const struct pace_share *share, struct pace_view *ret_view)
 {
 	const struct pace *pace = share->pace;
@@ -488,9 +413,10 @@ void pace_read(const struct pace_share *share, struct pace_view *ret_view)
 		.foreground = bytes->foreground,
 		.share = or_none(bytes_a_second(share)),
 		.impact = pace->impact.percent,
+		.impact_told = pace_looks(share) ? impact_told(&pace->impact) : "not looked at",
 		.duty = or_none(pace->impact.duty),
 		.time = or_none(share->accounts[PACE_TIME].bucket.rate / 1000.0),
 		.used = share->accounts[PACE_TIME].steady / 1000.0,
-		.replica_limits = replica_limits(share),
+		.replica_limits = pace_replica_limits(share),
 	};
 }

@@ -108,10 +108,11 @@ struct pace_view {
 	double foreground; /* bytes a second that others write */
 	double share;      /* bytes a second of this job; -1: no limit */
 	double
-		impact;  /* per cent by which the application is slower than its baseline; NAN: cannot be measured */
-	double duty; /* connections that may execute batches at one time, on average; -1: no limit */
-	double time; /* of these, this job's */
-	double used; /* connections that its batches have kept busy, on average of some ten seconds */
+		impact; /* per cent by which the application is slower than its baseline; NAN: cannot be measured */
+	const char *impact_told; /* impact_told(), or that the job does not look; never NULL */
+	double duty;             /* connections that may execute batches at one time, on average; -1: no limit */
+	double time;             /* of these, this job's */
+	double used;             /* connections that its batches have kept busy, on average of some ten seconds */
 	/* What its batches wait for most is what the replicas take, or a climb until that is known. */
 	bool replica_limits;
 };

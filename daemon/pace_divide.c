@@ -17,14 +17,31 @@ double pace_own_limit(const struct pace_share *share, enum pacer_count count)
 	return (double)share->wish.max_wal_rate;
 }
 
+/* Outside its daily_window a job writes nothing that its wishes would have to bind. */
+static bool is_away(const struct pace_share *share)
+{
+	return share->wish.opens_at != NULL;
+}
+
+static bool all_are_away(const struct pace *pace)
+{
+	for (const struct pace_share *share = pace->shares; share; share = share->next)
+		if (!is_away(share))
+			return false;
+	return true;
+}
+
 /* The strictest of the wishes that have one; `none` when none has. */
 static int least_wish(const struct pace *pace, int (*wish)(const struct pace_wish *), int none)
 {
+	bool all_away = all_are_away(pace);
 	int least = 0;
 
 	for (const struct pace_share *share = pace->shares; share; share = share->next) {
 		int of_share = wish(&share->wish);
 
+		if (is_away(share) && !all_away)
+			continue;
 		if (of_share > 0 && (least == 0 || of_share < least))
 			least = of_share;
 	}
@@ -41,8 +58,13 @@ static int wish_of_impact(const struct pace_wish *wish)
 	return wish->max_impact;
 }
 
-static double demand(struct pace_account *account, double least)
+/* Who may not go at all leaves its part to the others. */
+static double demand(const struct pace_share *share, enum pace_currency currency, double least)
 {
+	const struct pace_account *account = &share->accounts[currency];
+
+	if (share->stopped)
+		return 0.0;
 	return account->held ? INFINITY : fmax(account->used * DEMAND, least);
 }
 
@@ -61,7 +83,7 @@ static void divide_wal(struct pace *pace, enum pacer_count count, struct budget_
 		claims[i++] = (struct budget_claim){
 			.priority = share->wish.priority,
 			.limit = pace_own_limit(share, count),
-			.demand = demand(&share->accounts[count], PACE_LEAST_DEMAND),
+			.demand = demand(share, (enum pace_currency)count, PACE_LEAST_DEMAND),
 		};
 	budget_divide(pace->pacer.flows[count].allowance, claims, i);
 	i = 0;
@@ -92,7 +114,7 @@ static void divide_time(struct pace *pace, struct budget_claim *claims, int64_t 
 			claims[i++] = (struct budget_claim){
 				.priority = share->wish.priority,
 				.limit = time_limit(share),
-				.demand = demand(&share->accounts[PACE_TIME], 1.0),
+				.demand = demand(share, PACE_TIME, 1.0),
 			};
 	}
 	budget_divide(pace->impact.duty * 1000.0, claims, i);
@@ -107,10 +129,10 @@ void pace_divide(struct pace *pace, int64_t now_ms)
 	double seconds = (double)(now_ms - pace->divided_ms) / 1000.0;
 	struct budget_claim *claims;
 
-	if (pace->shares_count == 0 || seconds <= 0.0)
+	if (pace->shares_count == 0)
 		return;
 	claims = memory_new(pace->shares_count * sizeof(*claims));
-	for (struct pace_share *share = pace->shares; share; share = share->next) {
+	for (struct pace_share *share = pace->shares; share && seconds > 0.0; share = share->next) {
 		for (int i = 0; i < PACE_CURRENCIES; i++)
 			settle(&share->accounts[i], seconds);
 	}

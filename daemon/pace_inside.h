@@ -3,6 +3,7 @@
  *
  *	pace.c		jobs that come and go, samples, may a batch go
  *	pace_divide.c	who gets how much of what the cluster and the application allow
+ *	pace_reason.c	what a job waits for, in words
  */
 #ifndef BACKFILLD_DAEMON_PACE_INSIDE_H
 #define BACKFILLD_DAEMON_PACE_INSIDE_H
@@ -76,6 +77,15 @@ int pace_least_impact(const struct pace *pace) MUST_USE;
 
 /* max_wal_rate, which is of bytes; INFINITY: none. */
 double pace_own_limit(const struct pace_share *share, enum pacer_count count) MUST_USE;
+
+/* Whether no batch may go at all, whatever is left of its portion; says why. */
+bool pace_is_held(struct pace_share *share, int64_t now_ms) MUST_USE;
+
+/* Says which limit it has waited for the most of late. */
+void pace_say_limit(struct pace_share *share);
+
+/* Is it, and is that one what a replica takes? */
+bool pace_replica_limits(const struct pace_share *share) MUST_USE;
 
 /* Does the job look at the application? */
 bool pace_looks(const struct pace_share *share) MUST_USE;

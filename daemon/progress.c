@@ -102,6 +102,7 @@ static void describe(
 	add_figure(json, "allowance_bytes_per_s", pace->allowance);
 	add_figure(json, "foreground_bytes_per_s", pace->foreground);
 	add_figure(json, "share_bytes_per_s", pace->share);
+	text_addf(json, ", \"impact\": \"%s\"", pace->impact_told);
 	if (isfinite(pace->impact)) /* the application may well be faster than its baseline */
 		text_addf(json, ", \"impact_percent\": %.1f", pace->impact);
 	add_figure(json, "batches_at_once", pace->duty);

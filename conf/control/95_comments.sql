@@ -65,7 +65,7 @@ BEGIN
 			('COLUMN backfill.job.finished_at', 'When the job ended.'),
 			('COLUMN backfill.job.holder', 'Which daemon works on it.'),
 			('COLUMN backfill.job.epoch', 'Fencing number: each claim raises it, and older ones can write nothing more.'),
-			('COLUMN backfill.job.forecast', 'While it fills: state (measuring, ranged, standing), earliest and latest end, rows_per_s_60s and rows_per_s_15min (of time inside daily_window), and its pace: capacity_, allowance_, foreground_ and share_bytes_per_s of WAL, impact_percent on the application, batches_at_once, batch_pages; what is not known or has no limit is left out.'),
+			('COLUMN backfill.job.forecast', 'While it fills: state (measuring, ranged, standing), earliest and latest end, rows_per_s_60s and rows_per_s_15min (of time inside daily_window), and its pace: capacity_, allowance_, foreground_ and share_bytes_per_s of WAL, impact on the application (measured, being measured, too little to measure, not looked at) and impact_percent, batches_at_once, batch_pages; what is not known or has no limit is left out.'),
 			('COLUMN backfill.job.table_oid', 'Internal: oid of the table; null only while a repeated INSERT is being turned away.'),
 			('COLUMN backfill.job.type_oid', 'Internal: oid of column_type.'),
 			('COLUMN backfill.job.exact_type', 'Internal: the type as format_type writes it, found in planning.'),

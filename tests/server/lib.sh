@@ -78,17 +78,14 @@ expect_exit() {
 
 # job_reaches NAME STAGE SECONDS: waits; gives up at once when the job has failed and that is not what is waited for.
 job_reaches() {
-	local end=$((SECONDS + $3)) stage more
-	while true; do
-		IFS='|' read -r stage more < <(sql "$CLUSTER" "SELECT stage, waiting_for, error, error_hint FROM backfill.job WHERE name = '$1'" 2>&1 | head -n 1) || true
-		if [[ $stage == "$2" ]]; then
-			return 0
-		fi
-		if [[ $stage == failed ]] || ((SECONDS >= end)); then
-			give_up "job $1 reaches $2 within $3 s" "it is at: ${stage:-(no such job)}, $more"
-		fi
-		sleep 0.1
+	local end=$((SECONDS + $3)) seen="t|(no such job)"
+	until watch_for_true "$end" "$CLUSTER" "SELECT stage IN ('$2', 'failed'), stage, waiting_for, error, error_hint FROM backfill.job WHERE name = '$1'"; do
+		((SECONDS < end)) || break
+		doze 0.1
 	done
+	if [[ "$seen|" != "t|$2|"* ]]; then
+		give_up "job $1 reaches $2 within $3 s" "it is at: ${seen#*|}"
+	fi
 }
 
 # What helps to understand a failure.

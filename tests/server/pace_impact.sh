@@ -22,7 +22,7 @@ SQL
 enqueue careful table_name=busy column_name=v column_type=text value='hard(name)'
 wait_until 20 "it pauses" "SELECT count(*) > 0 FROM backfill.event WHERE kind = 'throttle on' AND detail ~ '^a short pause, to learn'"
 wait_until 60 "it is held back" "SELECT count(*) > 0 FROM backfill.event WHERE kind = 'throttle on' AND detail ~ 'slowed by more than max_impact'"
-wait_until 20 "the row tells the impact, and what it may have" "SELECT forecast ? 'impact_percent' AND (forecast->>'batches_at_once')::numeric < 1, forecast FROM backfill.job"
+wait_until 20 "the row tells the impact, and what it may have" "SELECT forecast ? 'impact_percent' AND forecast->>'impact' = 'measured' AND (forecast->>'batches_at_once')::numeric < 1, forecast FROM backfill.job"
 ok "beside an application it goes no faster than max_impact allows, and says what it measures"
 steer careful "max_impact = 0"
 wait_until 5 "the limit is gone" "SELECT coalesce(NOT forecast ? 'batches_at_once', stage <> 'filling'), forecast FROM backfill.job"

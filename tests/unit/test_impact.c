@@ -202,6 +202,10 @@ static void what_phase_it_is_in(void **state)
 		if (isinf(scene.impact.duty) == cases[i].limited)
 			fail_msg("%s: duty %g", cases[i].what, scene.impact.duty);
 		assert_int_equal(impact_pauses(&scene.impact), cases[i].phase == IMPACT_BASELINE);
+		if (cases[i].phase == IMPACT_QUIET)
+			assert_string_equal(impact_told(&scene.impact), "too little to measure");
+		else if (cases[i].phase == IMPACT_UNKNOWN)
+			assert_string_equal(impact_told(&scene.impact), "being measured");
 	}
 }
 

@@ -103,6 +103,87 @@ static void who_leaves_leaves_its_part_to_the_others(void **state)
 	scene_end(&scene);
 }
 
+static void who_may_not_go_leaves_its_part_to_the_others(void **state)
+{
+	static const int priorities[] = {0, 9};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(priorities); i++) {
+		struct scene scene;
+		struct pace_wish wish = usual;
+		struct rate rates[JOBS];
+
+		scene_begin(&scene);
+		scene.replica_speed = 20;
+		scene_join(&scene, 0, &usual);
+		wish.priority = priorities[i];
+		wish.opens_at = "22:00";
+		scene_join(&scene, 1, &wish);
+		scene_run(&scene, 40);
+		scene_measure(&scene, 20, rates);
+		if (rates[0].mb < 15)
+			fail_msg("%g MB a second beside one of priority %d", rates[0].mb, priorities[i]);
+		scene_end(&scene);
+	}
+}
+
+/* It has waited for its window for a while; from then on it is served first. */
+static void who_may_go_again_has_its_part_at_once(void **state)
+{
+	struct scene scene;
+	struct pace_wish wish = usual;
+	struct rate rates[JOBS];
+	struct pace_verdict verdict;
+
+	(void)state;
+	scene_begin(&scene);
+	scene.replica_speed = 20;
+	scene_join(&scene, 0, &usual);
+	wish.priority = 9;
+	wish.opens_at = "22:00";
+	scene_join(&scene, 1, &wish);
+	scene_run(&scene, 40);
+	wish.opens_at = NULL;
+	pace_change(scene.jobs[1].share, &wish);
+	scene_run(&scene, 0.5);
+	scene_measure(&scene, 2, rates);
+	assert_true(rates[1].mb > 12);
+	scene_run(&scene, 10);
+	pace_ask(scene.jobs[0].share, scene.now_ms, &verdict);
+	assert_string_equal(verdict.reason,
+		"replica s1 takes no more WAL than this without falling behind; jobs of higher priority come first");
+	scene_end(&scene);
+}
+
+/* What such a job has promised would bind the others for nothing. */
+static void the_limits_of_a_job_outside_its_window_bind_nobody_else(void **state)
+{
+	static const bool other_is_there[] = {false, true};
+	double busy[COUNT_OF(other_is_there)];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(other_is_there); i++) {
+		struct scene scene;
+		struct pace_wish wish = usual;
+		struct rate rates[JOBS];
+
+		scene_begin(&scene);
+		scene.per_s = 200;
+		wish.max_impact = 20;
+		scene_join(&scene, 0, &wish);
+		wish.max_impact = 1;
+		wish.opens_at = "22:00";
+		if (other_is_there[i])
+			scene_join(&scene, 1, &wish);
+		scene_run(&scene, 60);
+		scene_measure(&scene, 60, rates);
+		busy[i] = rates[0].busy;
+		scene_end(&scene);
+	}
+	if (busy[1] < 0.8 * busy[0])
+		fail_msg("%g of a connection, beside one that is away %g", busy[0], busy[1]);
+}
+
 static void beside_an_autovacuum_a_job_has_half_its_speed(void **state)
 {
 	static const int impacts[] = {0, 10};
@@ -263,6 +344,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(how_jobs_share_what_a_cluster_bears),
 		cmocka_unit_test(who_leaves_leaves_its_part_to_the_others),
+		cmocka_unit_test(who_may_not_go_leaves_its_part_to_the_others),
+		cmocka_unit_test(who_may_go_again_has_its_part_at_once),
+		cmocka_unit_test(the_limits_of_a_job_outside_its_window_bind_nobody_else),
 		cmocka_unit_test(beside_an_autovacuum_a_job_has_half_its_speed),
 		cmocka_unit_test(a_job_that_does_not_look_at_the_application_is_not_held_for_it),
 		cmocka_unit_test(page_images_are_as_many_bytes_as_the_replica_takes),

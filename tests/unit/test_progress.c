@@ -55,7 +55,13 @@ static struct filling_progress half_way(void)
 	return (struct filling_progress){.pages_done = 2,
 		.pages_total = 4,
 		.rows = 200,
-		.pace = {.capacity = -1, .allowance = -1, .foreground = -1, .share = -1, .impact = NAN, .duty = -1}};
+		.pace = {.capacity = -1,
+			.allowance = -1,
+			.foreground = -1,
+			.share = -1,
+			.impact = NAN,
+			.impact_told = "being measured",
+			.duty = -1}};
 }
 
 static void tell(struct stage_set *set, const struct filling_progress *filled, int64_t now_ms)
@@ -181,18 +187,25 @@ static void the_forecast_as_it_is_written(void **state)
 	struct filling_progress filled = half_way();
 
 	tell(set, &filled, 1);
-	assert_string_equal(fake_bound(ASK_REPORT, REPORT_FORECAST), "{\"state\": \"measuring\"}");
+	assert_string_equal(fake_bound(ASK_REPORT, REPORT_FORECAST),
+		"{\"state\": \"measuring\", \"impact\": \"being measured\"}");
 	assert_null(fake_bound(ASK_REPORT, 8));
 	filled.pages_done = 3;
 	filled.rows = 300;
-	filled.pace = (struct pace_view){
-		.capacity = 2.5e7, .allowance = 2e7, .foreground = 0, .share = 1e7, .impact = -3.25, .duty = 0.8};
+	filled.pace = (struct pace_view){.capacity = 2.5e7,
+		.allowance = 2e7,
+		.foreground = 0,
+		.share = 1e7,
+		.impact = -3.25,
+		.impact_told = "measured",
+		.duty = 0.8};
 	filled.batch_pages = 64;
 	tell(set, &filled, 4001);
 	assert_string_equal(fake_bound(ASK_REPORT, REPORT_FORECAST),
 		"{\"state\": \"ranged\", \"rows_per_s_60s\": 25.0, \"rows_per_s_15min\": 25.0, "
 		"\"capacity_bytes_per_s\": 25000000.0, \"allowance_bytes_per_s\": 20000000.0, "
-		"\"foreground_bytes_per_s\": 0.000, \"share_bytes_per_s\": 10000000.0, \"impact_percent\": -3.2, "
+		"\"foreground_bytes_per_s\": 0.000, \"share_bytes_per_s\": 10000000.0, \"impact\": \"measured\", "
+		"\"impact_percent\": -3.2, "
 		"\"batches_at_once\": 0.800, \"batch_pages\": 64.0}");
 	assert_string_equal(fake_bound(ASK_REPORT, 12), "2.764");
 	assert_string_equal(fake_bound(ASK_REPORT, 13), "7.236");
