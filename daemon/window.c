@@ -1,6 +1,7 @@
 #include "daemon/window.h"
 
 #include <assert.h>
+#include <math.h>
 
 /* Fewer updates than this say nothing about a share. */
 #define TALLY_LEAST 100
@@ -17,9 +18,6 @@
 
 /* Windows in one pass between two tries with more. */
 #define SINGLES_MOST 8
-
-/* The room of two rows at least, or a row that has grown does not fit into it. */
-#define ROWS_OF_A_PASS 2.0
 
 #define TABLE_PARTS 4
 #define TABLE_PART_LEAST 1024
@@ -166,20 +164,31 @@ void window_disturb(struct window *window)
 	window->tally.disturbed = true;
 }
 
+/* How many passes, by what an update that leaves its page costs (window.h). */
+struct passes_law {
+	double rows_each; /* one pass for so many rows of a page */
+	double fewest;
+	double most;
+	double rows_least; /* but no more passes than one for so many */
+};
+
+static const struct passes_law *passes_law_of(int indexes)
+{
+	static const struct passes_law none = {15.0, 2.0, 4.0, 2.0};
+	static const struct passes_law one = {5.5, 8.0, 8.0, 4.0};
+	static const struct passes_law several = {5.5, 8.0, 12.0, 2.0};
+
+	if (indexes == 0)
+		return &none;
+	return indexes == 1 ? &one : &several;
+}
+
 int window_passes_for(double rows_per_page, int indexes)
 {
-	double passes = rows_per_page / (indexes > 0 ? 5.5 : 15.0);
-	double most = indexes > 0 ? WINDOW_PASSES_MOST : 4.0;
-	double fewest = indexes > 0 ? 8.0 : 2.0;
+	const struct passes_law *law = passes_law_of(indexes);
+	double passes = fmax(fmin(rows_per_page / law->rows_each, law->most), law->fewest);
 
-	if (passes > most)
-		passes = most;
-	if (passes < fewest)
-		passes = fewest;
-	if (passes > rows_per_page / ROWS_OF_A_PASS)
-		passes = rows_per_page / ROWS_OF_A_PASS;
-	if (passes > WINDOW_PASSES_MOST)
-		passes = WINDOW_PASSES_MOST;
+	passes = fmin(fmin(passes, rows_per_page / law->rows_least), WINDOW_PASSES_MOST);
 	return passes < 1.0 ? 1 : (int)passes;
 }
 

@@ -125,21 +125,23 @@ void window_disturb(struct window *window);
  * Passes for a first window, from the table's shape: rows a page (reltuples / relpages) and how many indexes
  * there are. 1 … WINDOW_PASSES_MOST.
  *
- * Measured (tests/bench/shapes.sh, PostgreSQL 15, a value of 12 to 32 bytes), the server's CPU as times that
- * of one pass with the same vacuums; the machine was a busy one, so the second digit is rough:
+ * Measured (tests/bench/shapes.sh, PostgreSQL 15, a value of 12 to 32 bytes), times the seconds of one pass
+ * with the same vacuums. "one" is the primary key's index, "four" that and three more; where it is marked
+ * with * the one is twice its size afterwards. The machine was a shared one: the second digit is rough.
  *
- *	rows a page, indexes	k = 2	3	4	6	8
- *	106, none		0.88	0.86	0.84	0.91
- *	61, none		0.86	0.85	0.81	0.89
- *	9, none			0.95	1.15	1.07	1.13	1.25
- *	9, three			0.81	0.67	0.72	0.67
+ *	rows a page, indexes	k = 2	3	4	6	8	11	19
+ *	106, one		0.97*	0.82*	0.67*	0.93*	0.85		1.33
+ *	61, one			1.03*	0.83*	0.84*	0.88*	1.06	1.15
+ *	9, one			0.66*	0.79*	0.84*	0.98*	0.96*
+ *	106, four						0.31		0.33
+ *	61, four						0.40	0.38
  *
- * (none: but the primary key's). With 61 rows and three indexes it is 0.63 in 10 passes, and flat between
- * 8 and 15. What the first pass moves away leaves its index entries behind while nothing can clear them
- * yet: a tenth of the rows is what a freshly built leaf has room for, and with a quarter (4 passes) the
- * primary key's index doubled. So without any index a few passes, with one every fifth or sixth row. And
- * a pass frees the room of two rows at least, or a row that has grown does not fit into it: with 9 rows a
- * page 70 % are HOT in 4 passes, 65 % in 6.
+ * What the first pass moves away leaves its index entries behind while nothing can clear them yet: a tenth of
+ * the rows is what a freshly built leaf has room for, and with a sixth (6 passes) the primary key's index
+ * doubles. That is cheaper, but it stays. More than 8 passes only cost their scans where one index is all
+ * there is to save. Without any a few will do, one for every fifteenth row. And a pass frees the room of two
+ * rows at least, or a row that has grown does not fit into it: with 9 rows a page 70 % are HOT in 4 passes,
+ * 65 % in 6 (three indexes: 0.67 and 0.72 of one pass's time).
  */
 int window_passes_for(double rows_per_page, int indexes) MUST_USE;
 
