@@ -15,10 +15,11 @@ struct replica {
 	size_t source;
 	uint64_t position;
 	int64_t seen_ms;
-	int listed;       /* of that name in the newest list with one */
-	int expected;     /* that there were at once, and that are waited for */
+	int listed;       /* of that name in the newest list */
+	int expected;     /* that are waited for */
 	int64_t full_ms;  /* when so many were there */
-	int64_t grown_ms; /* when there were more than before */
+	int64_t more_ms;  /* since when there are more; 0: there are not */
+	int64_t grown_ms; /* when they were more than before; 0: never while somebody looked */
 	bool is_cascade;  /* the source itself, which stays known */
 	bool let_go;      /* such a one only */
 };
@@ -27,6 +28,7 @@ struct replicas {
 	struct replicas_rules rules;
 	struct lag_ring ring;
 	int64_t *begun_ms; /* of each source's newest list */
+	bool is_first;     /* what is noted now is a source's first list */
 	struct replica *known;
 	size_t count;
 	struct signals_replica *told; /* what the signals point to */
@@ -78,6 +80,8 @@ void replicas_resume(struct replicas *replicas, int64_t now_ms)
 void replicas_restart(struct replicas *replicas, int64_t now_ms)
 {
 	replicas_resume(replicas, now_ms);
+	for (size_t i = 0; i < replicas->count; i++)
+		replicas->known[i].expected = 0;
 	replicas->ring.count = 0;
 	memset(replicas->begun_ms, 0, (replicas->rules.cascades + 1) * sizeof(replicas->begun_ms[0]));
 }
@@ -89,11 +93,17 @@ void replicas_note_primary(struct replicas *replicas, int64_t now_ms, uint64_t l
 
 void replicas_begin(struct replicas *replicas, size_t source, int64_t now_ms)
 {
+	replicas->is_first = replicas->begun_ms[source] == 0;
 	replicas->begun_ms[source] = now_ms;
 	for (size_t i = 0; i < replicas->count; i++) {
 		struct replica *replica = &replicas->known[i];
 
-		if (!replica->is_cascade || replica->source != source)
+		if (replica->source != source)
+			continue;
+		if (replica->listed <= replica->expected)
+			replica->more_ms = 0;
+		replica->listed = 0;
+		if (!replica->is_cascade)
 			continue;
 		replica->seen_ms = now_ms;
 		replica->let_go = false;
@@ -120,6 +130,22 @@ static struct replica *find(const struct replicas *replicas, const char *name, s
 	return NULL;
 }
 
+/* One more than there were: another one, or the same one twice, whose old connection nobody has closed. */
+static void note_more(const struct replicas *replicas, struct replica *replica, int64_t now_ms)
+{
+	if (replicas->is_first || replica->expected == 0) {
+		replica->expected = replica->listed;
+		replica->grown_ms = replicas->is_first ? 0 : now_ms;
+		return;
+	}
+	if (replica->more_ms == 0)
+		replica->more_ms = now_ms;
+	if (now_ms - replica->more_ms <= LINGERS_MS)
+		return;
+	replica->expected = replica->listed;
+	replica->grown_ms = replica->more_ms;
+}
+
 void replicas_note(struct replicas *replicas, size_t source, const struct replicas_seen *seen, int64_t now_ms)
 {
 	const struct replicas_rules *rules = &replicas->rules;
@@ -132,15 +158,13 @@ void replicas_note(struct replicas *replicas, size_t source, const struct replic
 	replica = find(replicas, seen->name, source);
 	if (!replica)
 		replica = add(replicas, seen->name, source);
-	replica->listed = replica->seen_ms == now_ms ? replica->listed + 1 : 1;
+	replica->listed++;
 	if (replica->listed == 1 || position < replica->position)
 		replica->position = position;
 	replica->seen_ms = now_ms;
-	if (replica->listed > replica->expected) {
-		replica->expected = replica->listed;
-		replica->grown_ms = now_ms;
-	}
-	if (replica->listed == replica->expected)
+	if (replica->listed > replica->expected)
+		note_more(replicas, replica, now_ms);
+	if (replica->listed >= replica->expected)
 		replica->full_ms = now_ms;
 }
 
@@ -168,7 +192,20 @@ static bool is_there(const struct replicas *replicas, const struct replica *repl
 /* Of several with its name one has vanished, and the rest are there. */
 static bool is_short(const struct replica *replica)
 {
-	return replica->full_ms < replica->seen_ms;
+	return !replica->is_cascade && replica->full_ms < replica->seen_ms;
+}
+
+static int64_t gone_since_ms(const struct replica *replica)
+{
+	return is_short(replica) ? replica->full_ms : replica->seen_ms;
+}
+
+/* Has one of that name come since then? */
+static bool is_new(const struct replica *replica, int64_t since_ms)
+{
+	int64_t came_ms = replica->more_ms != 0 ? replica->more_ms : replica->grown_ms;
+
+	return came_ms != 0 && came_ms > since_ms;
 }
 
 /* One that streams from another server now: it did not vanish, it moved. There it is new; another replica may
@@ -179,7 +216,7 @@ static bool has_moved(const struct replicas *replicas, const struct replica *rep
 		const struct replica *other = find(replicas, replica->name, source);
 
 		if (other && other != replica && is_there(replicas, other, now_ms) &&
-			other->grown_ms >= replica->seen_ms - LINGERS_MS)
+			is_new(other, gone_since_ms(replica) - LINGERS_MS))
 			return true;
 	}
 	return false;
@@ -193,12 +230,23 @@ static void forget(struct replicas *replicas, size_t at)
 		&replicas->known[at], &replicas->known[at + 1], (replicas->count - at) * sizeof(replicas->known[0]));
 }
 
+static void miss_no_more(struct replica *replica)
+{
+	replica->expected = replica->listed;
+	replica->full_ms = replica->seen_ms;
+}
+
 static void forget_moved(struct replicas *replicas, int64_t now_ms)
 {
 	for (size_t i = replicas->count; i-- > 0;) {
-		const struct replica *replica = &replicas->known[i];
+		struct replica *replica = &replicas->known[i];
+		bool there = is_there(replicas, replica, now_ms);
 
-		if (!is_there(replicas, replica, now_ms) && has_moved(replicas, replica, now_ms))
+		if ((there && !is_short(replica)) || !has_moved(replicas, replica, now_ms))
+			continue;
+		if (there)
+			miss_no_more(replica);
+		else
 			forget(replicas, i);
 	}
 }
@@ -209,8 +257,7 @@ static char *let_one_go(struct replica *replica)
 	char *name = memory_textf(
 		"%s (%d of %d of this name)", replica->name, replica->expected - replica->listed, replica->expected);
 
-	replica->expected = replica->listed;
-	replica->full_ms = replica->seen_ms;
+	miss_no_more(replica);
 	return name;
 }
 
@@ -244,7 +291,7 @@ const struct signals_replica *replicas_read(struct replicas *replicas, int64_t n
 	for (size_t i = 0; i < replicas->count; i++) {
 		const struct replica *replica = &replicas->known[i];
 		bool there = is_there(replicas, replica, now_ms);
-		int64_t last_ms = there ? replica->full_ms : replica->seen_ms;
+		int64_t last_ms = there ? gone_since_ms(replica) : replica->seen_ms;
 		int64_t gone_ms = now_ms > last_ms ? now_ms - last_ms : 1;
 
 		if (replica->is_cascade && (there || replica->let_go))

@@ -115,6 +115,7 @@ static void one_that_streams_from_another_server_now_has_not_vanished(void **sta
 	struct replicas *replicas = of_all(1);
 
 	(void)state;
+	list(replicas, 1, NULL, 0, 1000);
 	list(replicas, 0, "s1", 100, 1000);
 	list(replicas, 0, NULL, 0, 1100);
 	list(replicas, 1, "s1", 100, 1100);
@@ -168,6 +169,56 @@ static void nor_is_it_missed_while_nobody_looks(void **state)
 	replicas_free(replicas);
 }
 
+/* The first list after a rest has the time of the rest's end. */
+static void one_is_not_taken_for_two_after_a_rest(void **state)
+{
+	struct replicas *replicas = of_all(0);
+
+	(void)state;
+	list(replicas, 0, "s1", 100, 1000);
+	replicas_resume(replicas, 900000);
+	list(replicas, 0, "s1", 100, 900000);
+	list(replicas, 0, "s1", 100, 900100);
+	assert_int_equal(find(replicas, "s1", 900100)->vanished_ago, 0);
+	replicas_restart(replicas, 990000);
+	list(replicas, 0, "s1", 100, 990000);
+	list(replicas, 0, "s1", 100, 990100);
+	assert_int_equal(find(replicas, "s1", 990100)->vanished_ago, 0);
+	replicas_free(replicas);
+}
+
+/* Its old connection is shown until wal_sender_timeout. */
+static void one_that_connects_again_is_not_two(void **state)
+{
+	struct replicas *replicas = of_all(0);
+
+	(void)state;
+	list(replicas, 0, "s1", 100, 1000);
+	for (int64_t ms = 1100; ms < 61000; ms += 100)
+		list_two(replicas, "s1", ms);
+	list(replicas, 0, "s1", 100, 61000);
+	assert_int_equal(find(replicas, "s1", 61000)->vanished_ago, 0);
+	for (int64_t ms = 61100; ms < 160000; ms += 100) /* this time it is another one */
+		list_two(replicas, "s1", ms);
+	list(replicas, 0, "s1", 100, 160000);
+	assert_true(find(replicas, "s1", 160000)->vanished_ago > 0);
+	replicas_free(replicas);
+}
+
+static void of_two_with_one_name_one_may_move(void **state)
+{
+	struct replicas *replicas = of_all(1);
+
+	(void)state;
+	list_two(replicas, "walreceiver", 1000);
+	list(replicas, 1, NULL, 0, 1000);
+	list(replicas, 0, "walreceiver", 100, 200000);
+	list(replicas, 1, "walreceiver", 100, 200000);
+	expect_let_go(replicas, 200000, NULL);
+	assert_int_equal(find(replicas, "walreceiver", 200000)->vanished_ago, 0);
+	replicas_free(replicas);
+}
+
 static void another_of_that_name_somewhere_else_is_not_the_one_that_vanished(void **state)
 {
 	struct replicas *replicas = of_all(1);
@@ -175,13 +226,10 @@ static void another_of_that_name_somewhere_else_is_not_the_one_that_vanished(voi
 	(void)state;
 	list(replicas, 0, "walreceiver", 100, 1000);
 	list(replicas, 1, "walreceiver", 100, 1000);
-	list(replicas, 0, NULL, 0, 200000);
-	list(replicas, 1, "walreceiver", 100, 200000);
-	replicas_resume(replicas, 200000);
-	list(replicas, 0, NULL, 0, 200100);
-	list(replicas, 1, "walreceiver", 100, 200100);
-	expect_let_go(replicas, 200100, NULL);
-	assert_int_equal(find(replicas, "walreceiver", 200100)->vanished_ago, 100);
+	list(replicas, 0, NULL, 0, 1100);
+	list(replicas, 1, "walreceiver", 100, 1100);
+	expect_let_go(replicas, 1100, NULL);
+	assert_int_equal(find(replicas, "walreceiver", 1100)->vanished_ago, 100);
 	replicas_free(replicas);
 }
 
@@ -228,6 +276,9 @@ int main(void)
 		cmocka_unit_test(one_that_streams_from_another_server_now_has_not_vanished),
 		cmocka_unit_test(of_two_with_one_name_the_one_that_vanished_is_missed),
 		cmocka_unit_test(nor_is_it_missed_while_nobody_looks),
+		cmocka_unit_test(one_is_not_taken_for_two_after_a_rest),
+		cmocka_unit_test(one_that_connects_again_is_not_two),
+		cmocka_unit_test(of_two_with_one_name_one_may_move),
 		cmocka_unit_test(another_of_that_name_somewhere_else_is_not_the_one_that_vanished),
 		cmocka_unit_test(who_is_listed_and_not_there_is_gone),
 		cmocka_unit_test(one_that_is_late_on_purpose_counts_by_what_it_received),
