@@ -64,6 +64,7 @@ void planner_free(struct planner *planner)
 /* Calls back; the planner may be gone afterwards. */
 static void end(struct planner *planner, const struct fault *why)
 {
+	task_wait_for(planner->task, NULL);
 	planner->done(planner->owner, why);
 }
 
@@ -76,13 +77,20 @@ static void end_with(struct planner *planner, struct fault *why)
 	fault_clear(&told);
 }
 
+/* What fails again and again is what the job waits for. */
+static void try_again(struct planner *planner, const struct fault *why, void (*again)(struct planner *))
+{
+	task_wait_for(planner->task, why->message);
+	after(planner, RETRY_MS, again);
+}
+
 /* True: it was dealt with. A lost worker session is the worker's to mend: it starts planning anew. */
 static bool retried(struct planner *planner, const struct fault *why, void (*again)(struct planner *))
 {
 	if (!why || !task_may_retry(why))
 		return false;
 	if (why->kind != FAULT_LINK)
-		after(planner, RETRY_MS, again);
+		try_again(planner, why, again);
 	return true;
 }
 
@@ -106,7 +114,7 @@ static void got_refusals(void *owner, const struct reply *reply)
 	struct fault why = {0};
 
 	if (reply_fault(reply) && task_may_retry(reply_fault(reply)))
-		after(planner, RETRY_MS, refuse_or_ask_type);
+		try_again(planner, reply_fault(reply), refuse_or_ask_type);
 	else if (reply_fault(reply))
 		end(planner, reply_fault(reply));
 	else if (plan_read_refusals(reply, &why))
@@ -190,7 +198,7 @@ static void got_names(void *owner, const struct reply *reply)
 	const struct fault *why = reply_fault(reply);
 
 	if (why && task_may_retry(why))
-		after(planner, RETRY_MS, ask_names);
+		try_again(planner, why, ask_names);
 	else if (why)
 		end(planner, why);
 	else if (plan_read_names(reply, &planner->task->job))
@@ -213,7 +221,7 @@ static void looked_again(void *owner, const struct reply *reply)
 	const struct fault *why = reply_fault(reply);
 
 	if (why && task_may_retry(why)) {
-		after(planner, RETRY_MS, look_again);
+		try_again(planner, why, look_again);
 		return;
 	}
 	if (why) {
@@ -241,7 +249,7 @@ static void stored(void *owner, const struct reply *reply)
 	const struct fault *why = reply_fault(reply);
 
 	if (why && task_may_retry(why))
-		after(planner, RETRY_MS, store);
+		try_again(planner, why, store);
 	else if (!why && !plan_read_stored(reply))
 		end(planner, &(struct fault){.kind = FAULT_FENCED});
 	else

@@ -7,13 +7,13 @@ WITH RECURSIVE job AS (
 	SELECT j.table_oid FROM job j
 	UNION
 	SELECT i.inhrelid FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid
-), number (tail) AS (
-	SELECT coalesce(nullif(g, 0)::text, '') FROM pg_catalog.generate_series(0, 999) g
-), free (tail) AS (
-	SELECT n.tail
-	  FROM number n CROSS JOIN job j JOIN pg_catalog.pg_class top ON top.oid = j.table_oid
-	 WHERE NOT EXISTS (
-		SELECT FROM tree t JOIN pg_catalog.pg_class c ON c.oid = t.oid
+), try (number, taken) AS ( -- one after the other: each asks for names on the whole tree
+	SELECT -1, true
+	UNION ALL
+	SELECT n.number, EXISTS (
+		SELECT FROM job j
+		  JOIN pg_catalog.pg_class top ON top.oid = j.table_oid
+		 CROSS JOIN tree t JOIN pg_catalog.pg_class c ON c.oid = t.oid
 		 CROSS JOIN LATERAL (
 			SELECT CASE WHEN t.oid = j.table_oid THEN backfill.object_name(c.relname::text, j.column_name, 'idx' || n.tail)
 			            ELSE backfill.member_name(t.oid, c.relname::text, j.column_name, 'idx' || n.tail) END AS index,
@@ -24,8 +24,11 @@ WITH RECURSIVE job AS (
 		                WHERE k.conrelid = c.oid
 		                  AND k.conname IN (name.unique, backfill.object_name(top.relname::text, $3, 'check' || n.tail),
 		                                    backfill.object_name(top.relname::text, j.column_name, 'fkey' || n.tail))))
-	 ORDER BY pg_catalog.length(n.tail), n.tail
-	 LIMIT 1
+	  FROM (SELECT t.number + 1 AS number, coalesce(nullif(t.number + 1, 0)::text, '') AS tail
+	          FROM try t
+	         WHERE t.taken AND t.number < 999) n
+), free (tail) AS (
+	SELECT coalesce(nullif(t.number, 0)::text, '') FROM try t WHERE NOT t.taken
 ), chosen (names) AS (
 	SELECT pg_catalog.jsonb_build_object(
 	       'index', backfill.object_name(c.relname::text, j.column_name, 'idx' || f.tail),

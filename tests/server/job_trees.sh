@@ -196,4 +196,13 @@ expect_clean "nothing of ours is left on the tree" moving
 expect_clean "nothing of ours is left on the child that joined" growing_2
 expect_clean "... on the child that left" growing_3
 expect_clean "... on the partition that left" moving_9
+
+note "hundreds of partitions are planned like one"
+sql -U shop_owner main <<-SQL
+	CREATE TABLE hundreds (id int PRIMARY KEY, email text) PARTITION BY RANGE (id);
+	SELECT format('CREATE TABLE hundreds_%s PARTITION OF hundreds FOR VALUES FROM (%s) TO (%s)', i, i, i + 1) FROM generate_series(1, 250) i \gexec
+SQL
+enqueue hundreds table_name=hundreds column_name=v column_type=text value="upper(email)" hold_before='{add}'
+wait_until 40 "a tree of 250 partitions is planned" "SELECT waiting_for ~ '^held before add', stage, waiting_for FROM backfill.job WHERE name = 'hundreds'"
+ok "a tree of 250 partitions is planned"
 daemon_stop

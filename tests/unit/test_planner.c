@@ -18,7 +18,7 @@
 #define ASK_VALUE "EXPLAIN (VERBOSE, FORMAT JSON)"
 #define ASK_TYPE "backfill_type AS SELECT"
 #define ASK_PROBE "a.atthasmissing"
-#define ASK_NAMES "generate_series(0, 999)"
+#define ASK_NAMES "try (number, taken)"
 #define ASK_STORE "DELETE FROM backfill.plan_step"
 
 struct stage_set {
@@ -96,6 +96,11 @@ static void a_plan_is_written_down_before_anything_is_touched(void **state)
 	assert_int_equal(fake_asked("ROLLBACK"), 3); /* type, probe and value leave nothing */
 }
 
+static bool waits(struct scene *scene)
+{
+	return scene->task.waiting_for.length > 0;
+}
+
 static void faults_that_pass_are_waited_for(void **state)
 {
 	static const char *const questions[] = {
@@ -106,10 +111,13 @@ static void faults_that_pass_are_waited_for(void **state)
 	for (size_t i = 0; i < COUNT_OF(questions); i++)
 		fake_fails(fake_once(questions[i]), FAULT_BUSY, "55P03", "canceling statement due to lock timeout");
 	start(set);
+	scene_run(&set->scene, waits);
+	assert_string_equal(text_is(&set->scene.task.waiting_for), "canceling statement due to lock timeout");
 	scene_run_to_end(&set->scene);
 	assert_int_equal(set->scene.why.kind, FAULT_NONE);
 	assert_int_equal(fake_asked(ASK_STORE), 2);
 	assert_int_equal(set->scene.endings, 1);
+	assert_false(waits(&set->scene));
 }
 
 static void a_text_that_is_no_type_ends_it(void **state)
