@@ -24,7 +24,7 @@ static void bind_name(struct script *script, struct text *text)
 /* `name`: empty, and so it is again. */
 static void ask_members(struct script *script, const struct job *job, struct text *name)
 {
-	script_add(script, sql_members);
+	script_add_prepared(script, sql_members);
 	script_bind_int(script, job->table_oid);
 	script_bind(script, job->column_name);
 	trigger_add_name(name, job->id, TRIGGER_INSERT);
@@ -45,7 +45,7 @@ void catalog_ask(struct session *control, const struct job *job, session_answer 
 	struct script *script = script_new();
 	struct text name = {0};
 
-	script_add(script, sql_relation);
+	script_add_prepared(script, sql_relation);
 	script_bind_int(script, job->table_oid);
 	script_bind(script, job->column_name);
 	trigger_add_name(&name, job->id, TRIGGER_INSERT);
