@@ -14,6 +14,8 @@
 /* Where a look fails on a connection that stands, the next one would fail as well. */
 #define LOOK_AGAIN_MS 1000
 #define TELL_EVERY_MS 1000
+/* So long nobody has looked, for a connection that hangs or does not come about. */
+#define UNSEEN_MS 2000
 
 /* What a job gave way to, not told yet when `times` is above 0. */
 struct given_way {
@@ -31,6 +33,7 @@ struct watcher {
 	const struct options_database *database;
 	struct session *control;
 	int64_t looks;
+	int64_t seen_ms;         /* when it looked last, or began to */
 	int64_t tolerated_ms;    /* that somebody waits for us; and to look again after */
 	struct session *session; /* NULL: at rest */
 	struct loop_timer *timer;
@@ -213,6 +216,7 @@ static bool failed(struct watcher *watcher, const struct fault *why)
 static void look_again(struct watcher *watcher)
 {
 	loop_timer_after(watcher->timer, watcher->tolerated_ms);
+	watcher->seen_ms = clock_ms();
 	see_again(watcher);
 	tell_due(watcher, false);
 }
@@ -257,6 +261,8 @@ static void look(void *owner)
 
 const char *watcher_blind(const struct watcher *watcher)
 {
+	if (!watcher->blind && watcher->session && clock_ms() - watcher->seen_ms > UNSEEN_MS)
+		return "the server has not answered for 2 s";
 	return watcher->blind;
 }
 
@@ -270,6 +276,7 @@ void watcher_watch(struct watcher *watcher, bool on)
 	if (on == (watcher->session != NULL))
 		return;
 	if (on) {
+		watcher->seen_ms = clock_ms();
 		watcher->session = session_new(
 			watcher->loop, watcher->database->conninfo, "backfilld watcher", greeting(), &events, watcher);
 		return;

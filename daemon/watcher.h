@@ -32,7 +32,7 @@ void watcher_free(struct watcher *watcher);
 /* Questions that it asked, ever: they are among the transactions that the server counts. */
 int64_t watcher_looks(const struct watcher *watcher) MUST_USE;
 
-/* Why it cannot look; NULL: it can, or nothing is known of it yet. On loan until the loop's next turn. */
+/* Why it cannot look; NULL: it can, or has begun a moment ago. On loan until the loop's next turn. */
 const char *watcher_blind(const struct watcher *watcher) MUST_USE;
 
 /* Whether it looks: only while a job is worked on. What is untold yet is told when it ends. */

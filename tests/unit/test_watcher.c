@@ -189,6 +189,24 @@ static void a_look_that_fails_is_said_once_and_taken_again(void **state)
 	assert_non_null(strstr(fake_bound(ASK_NOTE, 2), "sees again"));
 }
 
+static bool is_blind(struct scene *scene)
+{
+	return watcher_blind(((struct stage_set *)scene)->watcher) != NULL;
+}
+
+/* A connection that hangs is no sight. */
+static void an_answer_that_does_not_come_is_none(void **state)
+{
+	struct stage_set *set = *state;
+
+	fake_silent(fake_on(ASK_ANYBODY));
+	watcher_watch(set->watcher, true);
+	scene_run_ms(&set->scene, 200);
+	assert_null(watcher_blind(set->watcher));
+	scene_run(&set->scene, is_blind);
+	assert_string_equal(watcher_blind(set->watcher), "the server has not answered for 2 s");
+}
+
 static bool has_noted_twice(struct scene *scene)
 {
 	(void)scene;
@@ -251,6 +269,7 @@ int main(void)
 		CASE(a_storm_is_one_row_a_second_with_its_worst),
 		CASE(what_is_untold_is_told_when_it_ends),
 		CASE(a_look_that_fails_is_said_once_and_taken_again),
+		CASE(an_answer_that_does_not_come_is_none),
 		CASE(it_sees_again_when_it_could_cancel_again),
 		CASE(a_lost_connection_is_said_once_and_prepared_anew),
 		CASE(at_rest_it_does_not_look),
