@@ -88,10 +88,10 @@ report() {
 	echo
 	require "times as fast as one UPDATE, 1 worker" "$(speed one)" at-least 1.8
 	require "times as fast as one UPDATE, 2 workers" "$(speed two)" at-least 3
-	require "part of its WAL, 1 worker" "$(wal_part one)" at-most 0.62
-	require "part of its WAL, 2 workers" "$(wal_part two)" at-most 0.62
-	require "growth of the indexes in %, 1 worker" "$(growth one)" at-most 3
-	require "growth of the indexes in %, 2 workers" "$(growth two)" at-most 3
+	require "part of its WAL, 1 worker" "$(wal_part one)" at-most 0.6
+	require "part of its WAL, 2 workers" "$(wal_part two)" at-most 0.6
+	require "growth of the indexes in %, 1 worker" "$(growth one)" at-most 1
+	require "growth of the indexes in %, 2 workers" "$(growth two)" at-most 1
 	require "peak RSS of the daemon in MB, 1 worker" "$(printf '%.1f' "$(median one rss)")" at-most 16
 	require "peak RSS of the daemon in MB, 2 workers" "$(printf '%.1f' "$(median two rss)")" at-most 16
 	require "CPU of the daemon in % of the server's, 1 worker" "$(printf '%.1f' "$(median one cpu)")" at-most 3
