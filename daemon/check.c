@@ -132,8 +132,7 @@ static void judge_settings(struct check *check, const struct reply *reply)
 	if (!reply_bool(reply, 2, 0, "tracks"))
 		find(check, "bad",
 			"track_activities or track_counts is off: what the application does cannot be seen, and nothing "
-			"would be "
-			"filled: ALTER SYSTEM SET … = on, SELECT pg_reload_conf()");
+			"is filled; ALTER SYSTEM SET … = on, SELECT pg_reload_conf()");
 	if (lock_ms > deadlock_ms / 4)
 		find(check, "note",
 			"lock_timeout_ms is %d, but batches wait %lld ms at most: a quarter of deadlock_timeout", lock_ms,

@@ -262,11 +262,18 @@ static void learn_baseline(struct impact *impact, const struct done *done, int m
 	enter(impact, IMPACT_RUNNING, now_ms);
 }
 
+/* Nothing was ever measured, and no pause was made for anybody. */
+static bool never_was(const struct impact *impact)
+{
+	return impact->baselines == 0 && !impact->paused_in_vain &&
+		   (impact->phase == IMPACT_UNKNOWN || impact->phase == IMPACT_QUIET);
+}
+
 /* What was limited is let go by and by, but for whom only a look has met of whom neither the counters nor the
- * next one know. */
+ * next looks know. */
 static double quiet_duty(const struct impact *impact)
 {
-	bool nobody = impact->phase == IMPACT_UNKNOWN && impact->quiet_looks > 0;
+	bool nobody = never_was(impact) && impact->quiet_looks >= LOOKS;
 
 	return nobody || impact->duty >= MOST_DUTY ? INFINITY : impact->duty * QUIET_CLIMB;
 }
@@ -430,7 +437,7 @@ void impact_sample(struct impact *impact, const struct signals_traffic *traffic,
 	}
 	if (traffic->counted_ms == impact->window.traffic.counted_ms)
 		return;
-	if (impact->phase == IMPACT_UNKNOWN && impact_look(impact, traffic))
+	if (never_was(impact) && impact_look(impact, traffic) && impact->phase == IMPACT_UNKNOWN)
 		impact->duty = first_duty(impact, traffic->counted_ms);
 	if (!impact->window.open) {
 		end_vain_pause(impact, now_ms);

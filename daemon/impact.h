@@ -47,8 +47,9 @@
  *
  * At first nothing is known: duty is 0.05 until two surveys in a row, also of the seconds before, have found
  * no session of the application at work, and not limited where the counters cannot be read within a second.
- * A session that was met keeps it there until the counters have told, a second or two later, whether it is
- * an application; when it is none, and is not met again, nothing is limited: somebody has looked at the job.
+ * A session that was met keeps it there, and then at twice that, until the counters of up to three seconds
+ * have told that it is no application. When it is not met again either, somebody has looked at the job, and
+ * nothing is limited.
  *
  * After the first baseline it is what the law says of the thought slope, but no more than 0.15.
  *

@@ -266,7 +266,7 @@ static void stop_or_resume(struct pace_share *share, int64_t now_ms)
 		return;
 	for (int i = 0; i < PACE_CURRENCIES; i++)
 		share->accounts[i].held = true;
-	pace_divide(share->pace, now_ms);
+	pace_divide_again(share->pace, now_ms);
 }
 
 void pace_ask(struct pace_share *share, int64_t now_ms, struct pace_verdict *ret_verdict)
@@ -412,7 +412,7 @@ void pace_read(const struct pace_share *share, struct pace_view *ret_view)
 		.allowance = or_none(fmin(bytes->allowance, plain->allowance * mix(share))),
 		.foreground = bytes->foreground,
 		.share = or_none(bytes_a_second(share)),
-		.impact = pace->impact.percent,
+		.impact = pace_looks(share) ? pace->impact.percent : NAN,
 		.impact_told = pace_looks(share) ? impact_told(&pace->impact) : "not looked at",
 		.duty = or_none(pace->impact.duty),
 		.time = or_none(share->accounts[PACE_TIME].bucket.rate / 1000.0),

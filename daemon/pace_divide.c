@@ -17,34 +17,30 @@ double pace_own_limit(const struct pace_share *share, enum pacer_count count)
 	return (double)share->wish.max_wal_rate;
 }
 
-/* Outside its daily_window a job writes nothing that its wishes would have to bind. */
-static bool is_away(const struct pace_share *share)
+/* The strictest of the wishes that there are; 0: there is none. Outside its daily_window a job fills nothing
+ * that its wishes would have to bind. */
+static int least_of(const struct pace *pace, int (*wish)(const struct pace_wish *), bool also_away)
 {
-	return share->wish.opens_at != NULL;
-}
-
-static bool all_are_away(const struct pace *pace)
-{
-	for (const struct pace_share *share = pace->shares; share; share = share->next)
-		if (!is_away(share))
-			return false;
-	return true;
-}
-
-/* The strictest of the wishes that have one; `none` when none has. */
-static int least_wish(const struct pace *pace, int (*wish)(const struct pace_wish *), int none)
-{
-	bool all_away = all_are_away(pace);
 	int least = 0;
 
 	for (const struct pace_share *share = pace->shares; share; share = share->next) {
 		int of_share = wish(&share->wish);
 
-		if (is_away(share) && !all_away)
+		if (share->wish.opens_at && !also_away)
 			continue;
 		if (of_share > 0 && (least == 0 || of_share < least))
 			least = of_share;
 	}
+	return least;
+}
+
+/* Of those that are there, or when these have none of the others, so that what was learnt for them stays. */
+static int least_wish(const struct pace *pace, int (*wish)(const struct pace_wish *), int none)
+{
+	int least = least_of(pace, wish, false);
+
+	if (least == 0)
+		least = least_of(pace, wish, true);
 	return least > 0 ? least : none;
 }
 
@@ -124,26 +120,31 @@ static void divide_time(struct pace *pace, struct budget_claim *claims, int64_t 
 			pace_looks(share) ? claims[i++].given : time_limit(share), now_ms);
 }
 
-void pace_divide(struct pace *pace, int64_t now_ms)
+void pace_divide_again(struct pace *pace, int64_t now_ms)
 {
-	double seconds = (double)(now_ms - pace->divided_ms) / 1000.0;
-	struct budget_claim *claims;
+	struct budget_claim *claims = memory_new((pace->shares_count + 1) * sizeof(*claims));
 
-	if (pace->shares_count == 0)
-		return;
-	claims = memory_new(pace->shares_count * sizeof(*claims));
-	for (struct pace_share *share = pace->shares; share && seconds > 0.0; share = share->next) {
-		for (int i = 0; i < PACE_CURRENCIES; i++)
-			settle(&share->accounts[i], seconds);
-	}
 	divide_wal(pace, PACER_BYTES, claims, now_ms);
 	divide_wal(pace, PACER_PLAIN, claims, now_ms);
 	divide_time(pace, claims, now_ms);
+	free(claims);
+}
+
+void pace_divide(struct pace *pace, int64_t now_ms)
+{
+	double seconds = (double)(now_ms - pace->divided_ms) / 1000.0;
+
+	if (pace->shares_count == 0 || seconds <= 0.0)
+		return;
+	for (struct pace_share *share = pace->shares; share; share = share->next) {
+		for (int i = 0; i < PACE_CURRENCIES; i++)
+			settle(&share->accounts[i], seconds);
+	}
+	pace_divide_again(pace, now_ms);
 	for (struct pace_share *share = pace->shares; share; share = share->next) {
 		for (int i = 0; i < PACE_CURRENCIES; i++)
 			share->accounts[i].held = false;
 	}
-	free(claims);
 	pace->divided_ms = now_ms;
 }
 

@@ -71,6 +71,9 @@ struct pace_share {
 /* What there is, among the shares; batches are paid from their portions. */
 void pace_divide(struct pace *pace, int64_t now_ms);
 
+/* The same in between, for one that may go again: what they have used and waited for since goes on. */
+void pace_divide_again(struct pace *pace, int64_t now_ms);
+
 /* The strictest lag_target_ms and max_impact of the jobs that have one; 500 and 0 where none has. */
 int pace_least_target(const struct pace *pace) MUST_USE;
 int pace_least_impact(const struct pace *pace) MUST_USE;

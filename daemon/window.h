@@ -123,7 +123,7 @@ void window_disturb(struct window *window);
 
 /*
  * Passes for a first window, from the table's shape: rows a page (reltuples / relpages) and how many indexes
- * there are. 1 … WINDOW_PASSES_MOST.
+ * there are. 1 … 12.
  *
  * Measured (tests/bench/shapes.sh, PostgreSQL 15, a value of 12 to 32 bytes), times the seconds of one pass
  * with the same vacuums. "one" is the primary key's index, "four" that and three more; where it is marked
@@ -139,9 +139,9 @@ void window_disturb(struct window *window);
  * What the first pass moves away leaves its index entries behind while nothing can clear them yet: a tenth of
  * the rows is what a freshly built leaf has room for, and with a sixth (6 passes) the primary key's index
  * doubles. That is cheaper, but it stays. More than 8 passes only cost their scans where one index is all
- * there is to save. Without any a few will do, one for every fifteenth row. And a pass frees the room of two
- * rows at least, or a row that has grown does not fit into it: with 9 rows a page 70 % are HOT in 4 passes,
- * 65 % in 6 (three indexes: 0.67 and 0.72 of one pass's time).
+ * there is to save, and with wide rows more than 2. Without any index a few will do, one for every fifteenth
+ * row. And a pass frees the room of two rows at least, or a row that has grown does not fit into it: with 9
+ * rows a page 70 % are HOT in 4 passes, 65 % in 6 (three indexes: 0.67 and 0.72 of one pass's time).
  */
 int window_passes_for(double rows_per_page, int indexes) MUST_USE;
 

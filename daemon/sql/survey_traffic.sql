@@ -4,7 +4,7 @@ SELECT pg_catalog.pg_stat_get_db_xact_commit(d.oid) + pg_catalog.pg_stat_get_db_
        pg_catalog.pg_stat_get_db_active_time(d.oid) AS active_ms,
        (SELECT count(*)
           FROM pg_catalog.pg_stat_get_activity(NULL) s
-         WHERE s.state = 'active'
+         WHERE s.state IN ('active', 'disabled') -- nothing is told of what it does
            AND s.backend_type IN ('client backend', 'parallel worker')
            AND coalesce(s.wait_event_type NOT IN ('Lock', 'Client', 'Timeout'), true)
            AND s.pid <> pg_catalog.pg_backend_pid()

@@ -264,6 +264,7 @@ static void times_that_cannot_be_are_not_believed(void **state)
 		{"what can be", 10, 11, 0, 12, 1, 10, 11, 0},
 		{"and naps", 10, 11, 30, 42, 1, 10, 11, 30},
 		{"to the millisecond that our clock has", 10, 11.9, 0, 11, 1, 10, 11.9, 0},
+		{"by a clock that runs faster", 10, 11, 100, 101, 1, 10, 11, 100},
 		{"the clock was put forward by an hour", 3600010, 3600011, 0, 19, 1, 20, 20, 0},
 		{"before its first statement", 10, 3600011, 0, 19, 1, 20, 20, 0},
 		{"while it slept", 10, 11, 3600030, 39, 1, 40, 40, 0},
