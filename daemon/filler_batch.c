@@ -135,7 +135,8 @@ static void batch_was_refused(struct filler *filler, const struct fault *why)
 	if (slow && is_one_page(&filler->batch))
 		filler->patience = filler->patience < PATIENCE_MOST ? 2 * filler->patience : PATIENCE_MOST;
 	if (!cancelled || slow || !goes_in_parts(filler))
-		sizer_halve(filler_sizer(filler, filler->batch.pass), clock_ms());
+		sizer_halve(filler_sizer(filler, filler->batch.pass),
+			filler->batch.end_page - filler->batch.from_page, clock_ms());
 	filler_after(filler, filler->refusals > 2 ? 1000 : clock_jitter(20), filler_fill);
 }
 

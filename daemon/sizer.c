@@ -112,8 +112,8 @@ int64_t sizer_pages(struct sizer *sizer, double ms, int64_t bytes)
 	return sizer->asked;
 }
 
-void sizer_halve(struct sizer *sizer, int64_t now_ms)
+void sizer_halve(struct sizer *sizer, int64_t pages, int64_t now_ms)
 {
-	set_pages(sizer, (double)asked(sizer) / 2.0);
+	set_pages(sizer, fmin((double)pages, (double)sizer->pages) / 2.0);
 	sizer->no_growth_until_ms = now_ms + NO_GROWTH_MS;
 }

@@ -53,7 +53,7 @@ int64_t sizer_pages(struct sizer *sizer, double ms, int64_t bytes) MUST_USE;
 /* What a page usually cost in the last batches, without what a batch costs by itself; 0: not known yet. */
 double sizer_page_ms(const struct sizer *sizer) MUST_USE;
 
-/* A batch was cancelled or timed out: half of what it had, and no growth for 10 s. */
-void sizer_halve(struct sizer *sizer, int64_t now_ms);
+/* A batch of so many pages was cancelled or timed out: half of them, and no growth for 10 s. */
+void sizer_halve(struct sizer *sizer, int64_t pages, int64_t now_ms);
 
 #endif

@@ -131,7 +131,7 @@ static void after_a_refusal_it_is_half_and_grows_no_sooner_than_ten_seconds_late
 
 	(void)state;
 	sizer_start(&sizer, 100, 1000, 100);
-	sizer_halve(&sizer, 5000);
+	sizer_halve(&sizer, 100, 5000);
 	assert_int_equal(sizer.pages, 50);
 	sizer_learn(&sizer, 50, 10, 0, 14999);
 	assert_int_equal(sizer.pages, 50);
@@ -141,7 +141,21 @@ static void after_a_refusal_it_is_half_and_grows_no_sooner_than_ten_seconds_late
 		sizer_learn(&sizer, sizer.pages, 10, 0, 15000);
 	assert_true(sizer.pages > 50);
 	for (int i = 0; i < 20; i++)
-		sizer_halve(&sizer, 0);
+		sizer_halve(&sizer, sizer.pages, 0);
+	assert_int_equal(sizer.pages, 1);
+}
+
+/* What is left of a window may be far less than a batch may have. */
+static void it_is_half_of_the_batch_that_was_refused(void **state)
+{
+	struct sizer sizer;
+
+	(void)state;
+	sizer_start(&sizer, 64, 1000, 100);
+	assert_int_equal(sizer_pages(&sizer, 100, INT64_MAX), 64);
+	sizer_halve(&sizer, 6, 0);
+	assert_int_equal(sizer.pages, 3);
+	sizer_halve(&sizer, 48, 0); /* one that was sent before */
 	assert_int_equal(sizer.pages, 1);
 }
 
@@ -184,7 +198,7 @@ static void whatever_it_is_told_it_stays_within_its_bounds(void **state)
 
 			now_ms += any(0, 5000);
 			if (any(0, 9) == 0)
-				sizer_halve(&sizer, now_ms);
+				sizer_halve(&sizer, any(1, sizer.pages), now_ms);
 			else
 				sizer_learn(&sizer, any(1, sizer.pages), (double)any(-10, 20000), 0, now_ms);
 			assert_in_range(sizer.pages, 1, most);
@@ -202,6 +216,7 @@ int main(void)
 		cmocka_unit_test(a_first_batch_is_within_the_most),
 		cmocka_unit_test(one_quick_batch_among_slow_ones_changes_nothing),
 		cmocka_unit_test(after_a_refusal_it_is_half_and_grows_no_sooner_than_ten_seconds_later),
+		cmocka_unit_test(it_is_half_of_the_batch_that_was_refused),
 		cmocka_unit_test(a_plant_of_constant_cost_is_run_at_its_target),
 		cmocka_unit_test(whatever_it_is_told_it_stays_within_its_bounds),
 	};
