@@ -129,7 +129,7 @@ static void judge_settings(struct check *check, const struct reply *reply)
 	int64_t deadlock_ms = reply_int(reply, 2, 0, "deadlock_timeout_ms", 1000);
 	int lock_ms = check->options->defaults.lock_timeout_ms;
 
-	if (!reply_bool(reply, 2, 0, "tracks"))
+	if (!reply_bool(reply, 3, 0, "tracks"))
 		find(check, "bad",
 			"track_activities or track_counts is off: what the application does cannot be seen, and nothing "
 			"is filled; ALTER SYSTEM SET … = on, SELECT pg_reload_conf()");
@@ -224,6 +224,7 @@ static void check_database(struct check *check)
 	script_add(script, sql_hello);
 	script_add(script, sql_check_replicas);
 	script_add(script, sql_check_settings);
+	script_add(script, sql_survey_tracking);
 	check->session =
 		session_new(check->loop, database_of(check)->conninfo, "backfilld check", NULL, &events, check);
 	session_ask(check->session, script, DEADLINE_MS, got_hello, check);

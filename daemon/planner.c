@@ -77,21 +77,22 @@ static void end_with(struct planner *planner, struct fault *why)
 	fault_clear(&told);
 }
 
-/* What fails again and again is what the job waits for. */
-static void try_again(struct planner *planner, const struct fault *why, void (*again)(struct planner *))
+/* True: it is tried again, and until then that is what the job waits for. */
+static bool tries_again(struct planner *planner, const struct fault *why, void (*again)(struct planner *))
 {
+	if (!why || !task_may_retry(why))
+		return false;
 	task_wait_for(planner->task, why->message);
 	after(planner, RETRY_MS, again);
+	return true;
 }
 
 /* True: it was dealt with. A lost worker session is the worker's to mend: it starts planning anew. */
 static bool retried(struct planner *planner, const struct fault *why, void (*again)(struct planner *))
 {
-	if (!why || !task_may_retry(why))
-		return false;
-	if (why->kind != FAULT_LINK)
-		try_again(planner, why, again);
-	return true;
+	bool is_lost = why && why->kind == FAULT_LINK && task_may_retry(why);
+
+	return is_lost || tries_again(planner, why, again);
 }
 
 static void got_type(void *owner, const struct reply *reply)
@@ -113,9 +114,9 @@ static void got_refusals(void *owner, const struct reply *reply)
 	struct planner *planner = owner;
 	struct fault why = {0};
 
-	if (reply_fault(reply) && task_may_retry(reply_fault(reply)))
-		try_again(planner, reply_fault(reply), refuse_or_ask_type);
-	else if (reply_fault(reply))
+	if (tries_again(planner, reply_fault(reply), refuse_or_ask_type))
+		return;
+	if (reply_fault(reply))
 		end(planner, reply_fault(reply));
 	else if (plan_read_refusals(reply, &why))
 		ask_type(planner);
@@ -197,9 +198,9 @@ static void got_names(void *owner, const struct reply *reply)
 	struct planner *planner = owner;
 	const struct fault *why = reply_fault(reply);
 
-	if (why && task_may_retry(why))
-		try_again(planner, why, ask_names);
-	else if (why)
+	if (tries_again(planner, why, ask_names))
+		return;
+	if (why)
 		end(planner, why);
 	else if (plan_read_names(reply, &planner->task->job))
 		look_again(planner);
@@ -220,10 +221,8 @@ static void looked_again(void *owner, const struct reply *reply)
 	struct task *task = planner->task;
 	const struct fault *why = reply_fault(reply);
 
-	if (why && task_may_retry(why)) {
-		try_again(planner, why, look_again);
+	if (tries_again(planner, why, look_again))
 		return;
-	}
 	if (why) {
 		end(planner, why);
 		return;
@@ -248,9 +247,9 @@ static void stored(void *owner, const struct reply *reply)
 	struct planner *planner = owner;
 	const struct fault *why = reply_fault(reply);
 
-	if (why && task_may_retry(why))
-		try_again(planner, why, store);
-	else if (!why && !plan_read_stored(reply))
+	if (tries_again(planner, why, store))
+		return;
+	if (!why && !plan_read_stored(reply))
 		end(planner, &(struct fault){.kind = FAULT_FENCED});
 	else
 		end(planner, why);

@@ -63,8 +63,8 @@ const struct signals_table *survey_find_table(const struct survey *survey, uint3
 void survey_ask(struct session *session, const struct survey *survey, enum survey_part first,
 	enum survey_part last, session_answer *answer, void *owner);
 
-/* Takes what statement number `statement` of the reply says of a part. False: it cannot be
- * seen so (survey_missing()). */
+/* Takes what statement number `statement` of the reply says of a part. False: it cannot be seen so
+ * (survey_missing()). */
 bool survey_read(struct survey *survey, enum survey_part part, const struct reply *reply, size_t statement,
 	int64_t now_ms) MUST_USE;
 
