@@ -38,6 +38,10 @@ sql main "REVOKE pg_monitor FROM backfilld"
 checked "--check without pg_monitor" 1 "bad +shop: .*cannot see replicas.*GRANT pg_monitor"
 sql main "GRANT pg_monitor TO backfilld"
 
+sql main "ALTER ROLE backfilld SET track_activities = off"
+checked "--check where nobody sees what sessions do" 1 "bad +shop: track_activities or track_counts is off: .*ALTER SYSTEM SET"
+sql main "ALTER ROLE backfilld RESET track_activities"
+
 sql main "UPDATE backfill.schema_version SET version = version + 1"
 checked "--check with a newer schema" 1 "bad +shop: schema backfill is version [0-9]+, this program knows version [0-9]+: install a newer backfilld"
 sql main "UPDATE backfill.schema_version SET version = version - 1"
