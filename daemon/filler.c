@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #define CONTROL_RETRY_MS 500
-#define FIRST_BATCH_PAGES 64
+
 static void enlisted(void *owner, const struct fault *why);
 static void ask_window(struct filler *filler);
 
@@ -33,7 +33,7 @@ static void opened(void *owner)
 	struct filler *filler = owner;
 
 	filler->has_window = false;
-	filler->volleys.count = 0;
+	stride_forget(&filler->stride);
 	if (!filler->stopping)
 		filler->enlist = enlist_new(filler->task, filler->session, filler->number, enlisted, filler);
 }
@@ -65,8 +65,7 @@ struct filler *filler_new(
 		.shared = shared, .task = task, .number = number, .events = events, .owner = owner, .patience = 1};
 	filler->timer = loop_timer_new(task->loop, go_on, filler);
 	filler->session = task_connect(task, as, &session_events, filler);
-	sizer_start(&filler->first_pass, FIRST_BATCH_PAGES, filler_pages_most(filler), task->job.knobs.batch_ms);
-	filler->later_passes = filler->first_pass;
+	stride_start(&filler->stride, filler_pages_most(filler), task->job.knobs.batch_ms);
 	free(as);
 	return filler;
 }
@@ -298,11 +297,7 @@ void filler_resume(struct filler *filler)
 {
 	if (filler->at != AT_IDLE)
 		return;
-	for (int pass = 0; pass < 2; pass++) {
-		struct sizer *sizer = filler_sizer(filler, pass);
-
-		sizer_start(sizer, sizer->pages, sizer->pages_most, filler->task->job.knobs.batch_ms);
-	}
+	stride_rest(&filler->stride, filler->task->job.knobs.batch_ms);
 	ask_window(filler);
 }
 
@@ -331,7 +326,7 @@ void filler_disturb(struct filler *filler)
 
 int64_t filler_batch_pages(const struct filler *filler)
 {
-	return filler->later_passes.pages;
+	return filler->stride.later_passes.pages;
 }
 
 double filler_pages_done(const struct filler *filler)

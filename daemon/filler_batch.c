@@ -3,8 +3,8 @@
 #include "common/clock.h"
 #include "daemon/catalog.h"
 #include "daemon/ddl.h"
+#include "daemon/delivery.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,9 +61,7 @@ static void batch_went_well(
 			.ms = outcome->active_ms,
 			.napped_ms = outcome->napped_ms},
 		clock_ms());
-	if (batch->end_page > batch->from_page)
-		sizer_learn(filler_sizer(filler, batch->pass), batch->end_page - batch->from_page, outcome->ms,
-			outcome->wal_bytes, clock_ms());
+	stride_learn(&filler->stride, batch, outcome->ms, outcome->wal_bytes, clock_ms());
 	window_done(&filler->window, batch, outcome->updated, outcome->hot);
 }
 
@@ -135,8 +133,7 @@ static void batch_was_refused(struct filler *filler, const struct fault *why)
 	if (slow && is_one_page(&filler->batch))
 		filler->patience = filler->patience < PATIENCE_MOST ? 2 * filler->patience : PATIENCE_MOST;
 	if (!cancelled || slow || !goes_in_parts(filler))
-		sizer_halve(filler_sizer(filler, filler->batch.pass),
-			filler->batch.end_page - filler->batch.from_page, clock_ms());
+		stride_halve(&filler->stride, &filler->batch, clock_ms());
 	filler_after(filler, filler->refusals > 2 ? 1000 : clock_jitter(20), filler_fill);
 }
 
@@ -194,7 +191,7 @@ static void got_volley(void *owner, const struct reply *reply)
 	struct batch_order order = order_of(filler);
 	struct batch_outcome outcomes[VOLLEY_MOST];
 	struct volley volley;
-	int committed = volley_read(&filler->volleys, reply, &order, &volley, outcomes);
+	int committed = delivery_read(&filler->stride.volleys, reply, &order, &volley, outcomes);
 	bool failed = committed < volley.count;
 
 	for (int i = 0; i < committed; i++)
@@ -212,57 +209,45 @@ static void got_volley(void *owner, const struct reply *reply)
 		return;
 	}
 	task_wait_for(filler->task, NULL);
-	if (filler->volleys.count > 0)
+	if (filler->stride.volleys.count > 0)
 		fill_ahead(filler);
 	else
 		filler_fill(filler);
 }
 
-/* Several at once, and the next ahead, only while nothing is in their way and none of them is long. */
-static bool goes_one_by_one(const struct filler *filler, const struct pace_verdict *verdict)
+/*
+ * Rows that a batch leaves behind free no room while a neighbour's open batch may still see them. All open
+ * batches together span at most a quarter of a window, so a pass has gone on long before the next one comes.
+ */
+int64_t filler_pages_most(const struct filler *filler)
 {
-	return pace_limits(verdict) || filler->task->job.knobs.batch_ms > VOLLEY_MOST_MS ||
-		   filler->refusals > 0 || filler->retries > 0 || filler->window.search.on;
+	int64_t pages = filler->task->window_pages / (4 * (int64_t)filler->shared->workers);
+
+	return pages > 0 ? pages : 1;
 }
 
-/* Of a page, how many rows a batch of the present pass looks at. */
-static double rows_per_page(struct filler *filler)
+static struct stride_ground ground_of(const struct filler *filler)
 {
-	const struct window_bookmark *at = &filler->window.bookmark;
+	const struct task *task = filler->task;
 	const struct member *table = relation_member(&filler->task->relation, filler->oid);
-	double rows = relation_rows_per_page(table ? table->pages : 0, table ? table->rows : 0.0);
 
-	return fmax(at->pass < at->passes - 1 ? rows / at->passes : rows, 1.0);
+	return (struct stride_ground){
+		.window = &filler->window,
+		.share = filler->shared->share,
+		.batch_ms = task->job.knobs.batch_ms,
+		.pages_most = filler_pages_most(filler),
+		.rows_per_page = relation_rows_per_page(table ? table->pages : 0, table ? table->rows : 0.0),
+		.may_sleep = task->relation.may_sleep,
+		.troubled = filler->refusals > 0 || filler->retries > 0,
+	};
 }
 
-static struct breath breath_of(
-	struct filler *filler, double part, double batch_ms, int64_t pages, double page_ms)
+static void send_volley(struct filler *filler, const struct stride_order *stride)
 {
-	double rows = rows_per_page(filler);
-
-	if (part >= 1.0 || !filler->task->relation.may_sleep)
-		return (struct breath){0};
-	return breath_for(part, batch_ms, filler->volleys.trip_ms, rows * (double)pages, page_ms / rows);
-}
-
-/* In that pass; batches that take together_ms in all. */
-static void ask_volley(
-	struct filler *filler, const struct pace_verdict *verdict, int pass, double together_ms)
-{
-	struct volleys *volleys = &filler->volleys;
-	struct sizer *sizer = filler_sizer(filler, pass);
-	double ms = sizer_batch_ms(filler->task->job.knobs.batch_ms, verdict->part, volleys->trip_ms);
 	struct batch_order order = order_of(filler);
-	double page_ms = sizer_page_ms(sizer);
-	struct volley volley;
-	int64_t pages;
 
-	sizer->target_ms = filler->task->job.knobs.batch_ms;
-	sizer->pages_most = filler_pages_most(filler);
-	pages = sizer_pages(sizer, ms, verdict->batch_bytes);
-	order.breath = breath_of(filler, verdict->part, ms, pages, page_ms);
-	if (volley_plan(volleys, &filler->window, pages, page_ms, together_ms, &volley))
-		volley_ask(volleys, &volley, filler->session, &order, got_volley, filler);
+	order.breath = stride->breath;
+	delivery_ask(&filler->stride.volleys, &stride->volley, filler->session, &order, got_volley, filler);
 }
 
 /* What the pace has to know of the job as it is now. */
@@ -282,71 +267,50 @@ static void tell_pace(struct filler *filler)
 /* While a volley is under way: what may not go now is asked for once that is answered. */
 static void fill_ahead(struct filler *filler)
 {
-	int pass = volley_pass(&filler->volleys, &filler->window);
-	struct pace_verdict verdict;
+	struct stride_ground ground = ground_of(filler);
+	struct stride_order order;
 
-	if (filler->stopping || pass < 0)
+	if (filler->stopping)
 		return;
 	tell_pace(filler);
-	if (pace_ask_ahead(filler->shared->share, clock_ms(), &verdict) && !goes_one_by_one(filler, &verdict))
-		ask_volley(filler, &verdict, pass, volley_ms(&filler->volleys));
+	if (stride_ahead(&filler->stride, &ground, clock_ms(), &order))
+		send_volley(filler, &order);
 }
 
-/* Whether the next batch may go; false: it is waited for. */
-static bool pace_lets_go(struct filler *filler, struct pace_verdict *ret_verdict)
+/* What holds the fill back, or does so no more. */
+static void tell_verdict(struct filler *filler, const struct pace_verdict *verdict)
 {
-	struct task *task = filler->task;
-
-	tell_pace(filler);
-	pace_ask(filler->shared->share, clock_ms(), ret_verdict);
-	if (ret_verdict->reason || (ret_verdict->go && filler->held))
-		task_wait_for(task, ret_verdict->reason);
-	if (ret_verdict->reason || ret_verdict->go) {
-		filler->held = ret_verdict->reason != NULL;
-		filler->events->held(filler->owner, ret_verdict->reason);
+	if (verdict->reason || (verdict->go && filler->held))
+		task_wait_for(filler->task, verdict->reason);
+	if (verdict->reason || verdict->go) {
+		filler->held = verdict->reason != NULL;
+		filler->events->held(filler->owner, verdict->reason);
 	}
-	if (ret_verdict->go)
-		return true;
-	filler_after(filler, ret_verdict->wait_ms, filler_fill);
-	return false;
-}
-
-struct sizer *filler_sizer(struct filler *filler, int pass)
-{
-	return pass == 0 ? &filler->first_pass : &filler->later_passes;
-}
-
-/*
- * Rows that a batch leaves behind free no room while a neighbour's open batch may still see them. All open
- * batches together span at most a quarter of a window, so a pass has gone on long before the next one comes.
- */
-int64_t filler_pages_most(const struct filler *filler)
-{
-	int64_t pages = filler->task->window_pages / (4 * (int64_t)filler->shared->workers);
-
-	return pages > 0 ? pages : 1;
 }
 
 void filler_fill(struct filler *filler)
 {
-	int pass = volley_pass(&filler->volleys, &filler->window);
-	struct pace_verdict verdict;
+	struct stride_ground ground = ground_of(filler);
+	struct stride_order order;
+	enum stride_answer answer;
 
 	if (filler->stopping) {
 		filler_rest(filler);
 		return;
 	}
-	if (pass < 0) {
+	tell_pace(filler);
+	answer = stride_next(&filler->stride, &ground, clock_ms(), &order);
+	if (answer == STRIDE_DONE) {
 		filler_finish_window(filler);
 		return;
 	}
 	filler->at = AT_BATCH;
-	if (!pace_lets_go(filler, &verdict))
-		return;
-	if (goes_one_by_one(filler, &verdict)) {
-		ask_volley(filler, &verdict, pass, 0.0);
+	tell_verdict(filler, &order.verdict);
+	if (answer == STRIDE_WAIT) {
+		filler_after(filler, order.verdict.wait_ms, filler_fill);
 		return;
 	}
-	ask_volley(filler, &verdict, pass, volley_ms(&filler->volleys));
-	fill_ahead(filler);
+	send_volley(filler, &order);
+	if (!order.one_by_one)
+		fill_ahead(filler);
 }

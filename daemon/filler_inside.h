@@ -8,8 +8,7 @@
 #define BACKFILLD_DAEMON_FILLER_INSIDE_H
 
 #include "daemon/filler.h"
-#include "daemon/sizer.h"
-#include "daemon/volley.h"
+#include "daemon/stride.h"
 
 enum at { AT_LINK, AT_WINDOW, AT_BATCH, AT_IDLE, AT_REST };
 
@@ -33,9 +32,7 @@ struct filler {
 	bool owes_window; /* one may have been given and is not finished, also while the connection is lost */
 	struct window_batch batch; /* the one that failed last */
 	int64_t batch_begun_ms;    /* when its volley did */
-	struct volleys volleys;
-	struct sizer first_pass; /* its pages are seldom touched before: each costs an image of it in the WAL */
-	struct sizer later_passes;
+	struct stride stride;
 	bool server_counts;
 	bool held;    /* what the task waits for is what the pace said */
 	int refusals; /* lock timeouts of this stretch in a row */
@@ -65,9 +62,6 @@ void filler_look_again(struct filler *filler);
 /* Batches go until the window is done, which filler_finish_window() is told. */
 void filler_fill(struct filler *filler);
 void filler_finish_window(struct filler *filler);
-
-/* The sizer of batches in that pass. */
-struct sizer *filler_sizer(struct filler *filler, int pass) MUST_USE;
 
 /* Pages that a batch may have at most now. */
 int64_t filler_pages_most(const struct filler *filler) MUST_USE;

@@ -241,7 +241,7 @@ static void look_at_fillers(void *owner, struct foreman_look *ret_look)
 	*ret_look = (struct foreman_look){
 		.fillers = team_working(&filling->team),
 		.pages = pages_done(filling),
-		.throttled_ms = pace_throttled_ms(filling->shared.share, clock_ms()),
+		.throttled_ms = pace_throttled_ms(filling->shared.share),
 	};
 }
 
@@ -259,7 +259,7 @@ void filling_read_progress(const struct filling *filling, struct filling_progres
 		.rows = filling->rows_before + filling->shared.rows_found,
 		.throttled = pace_held_by(filling->shared.share) != NULL,
 		.throttle_reason = pace_held_by(filling->shared.share),
-		.throttled_ms = pace_throttled_ms(filling->shared.share, clock_ms()),
+		.throttled_ms = pace_throttled_ms(filling->shared.share),
 		.batch_pages = team_batch_pages(&filling->team),
 	};
 	pace_read(filling->shared.share, &ret_progress->pace);

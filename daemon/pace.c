@@ -65,8 +65,11 @@ static void judge_gates(struct pace *pace, const struct signals *signals, int64_
 
 	for (struct pace_share *share = pace->shares; share; share = share->next) {
 		bool was_closed = share->gate.closed;
+		bool is_open = gate_may_go(&share->gate, signals, &share->table, share->wish.max_lag_ms, now_ms);
 
-		if (gate_may_go(&share->gate, signals, &share->table, share->wish.max_lag_ms, now_ms))
+		if (is_open || !was_closed)
+			share->shut_since_ms = is_open ? 0 : now_ms;
+		if (is_open)
 			all_closed = false;
 		else
 			one_closes = one_closes || (!was_closed && share->table.vacuum != SIGNALS_WRAPAROUND);
@@ -205,12 +208,15 @@ static void note_limited(struct pace_share *share, int64_t now_ms)
 
 static void note_held(struct pace_share *share, bool go, int64_t now_ms)
 {
-	if (!go && share->held_since_ms == 0)
+	if (go)
+		share->held_since_ms = 0;
+	else if (share->held_since_ms == 0)
 		share->held_since_ms = now_ms;
-	if (!go || share->held_since_ms == 0)
-		return;
-	share->throttled_ms += now_ms - share->held_since_ms;
-	share->held_since_ms = 0;
+}
+
+void pace_wait(struct pace_share *share, int64_t waited_ms)
+{
+	share->throttled_ms += (double)waited_ms / share->wish.fillers;
 }
 
 /* A batch takes what one usually takes when it starts, or those that start together would all be free. */
@@ -334,7 +340,7 @@ static void note_naps(struct pace_share *share, double napped_ms)
 		return;
 	share->accounts[PACE_TIME].held = true;
 	share->napped_ms += napped_ms;
-	share->throttled_ms += (int64_t)napped_ms;
+	share->throttled_ms += napped_ms;
 }
 
 void pace_spend(struct pace_share *share, const struct pace_batch *batch, int64_t now_ms)
@@ -391,9 +397,9 @@ const char *pace_held_by(const struct pace_share *share)
 	return share->reason.length > 0 ? text_is(&share->reason) : NULL;
 }
 
-int64_t pace_throttled_ms(const struct pace_share *share, int64_t now_ms)
+int64_t pace_throttled_ms(const struct pace_share *share)
 {
-	return share->throttled_ms + (share->held_since_ms != 0 ? now_ms - share->held_since_ms : 0);
+	return (int64_t)share->throttled_ms;
 }
 
 static double or_none(double value)

@@ -97,8 +97,12 @@ double pace_part(const struct pace *pace, bool looks, int64_t now_ms) MUST_USE;
 /* What holds the batches of this job back, as pace_ask() said last; NULL: nothing. */
 const char *pace_held_by(const struct pace_share *share) MUST_USE;
 
-/* Milliseconds that the job's batches were made to wait, ever. */
-int64_t pace_throttled_ms(const struct pace_share *share, int64_t now_ms) MUST_USE;
+/* One of its connections has been made to wait for so long since it asked last. */
+void pace_wait(struct pace_share *share, int64_t waited_ms);
+
+/* Milliseconds that the job's connections were made to wait, ever, on average of them: never more than have
+ * passed. */
+int64_t pace_throttled_ms(const struct pace_share *share) MUST_USE;
 
 /* For the job's forecast and for people: what the pace knows now. */
 struct pace_view {

@@ -55,6 +55,7 @@ struct pace_share {
 	char *opens_at;
 	struct signals_table table;
 	struct gate gate;
+	int64_t shut_since_ms; /* its gate, without a break; 0: it is open */
 	struct pace_account accounts[PACE_CURRENCIES];
 	double full_speed; /* of time, while no autovacuum was at the table */
 	int running;       /* batches that have not ended yet */
@@ -65,7 +66,7 @@ struct pace_share {
 	bool stopped;                 /* it waits for something else than its portion */
 	enum pace_currency waits_for; /* which of them it waited for last */
 	double napped_ms;             /* since it asked last */
-	int64_t throttled_ms;
+	double throttled_ms;
 };
 
 /* What there is, among the shares; batches are paid from their portions. */

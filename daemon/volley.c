@@ -1,7 +1,5 @@
 #include "daemon/volley.h"
 
-#include "common/clock.h"
-
 #include <assert.h>
 #include <math.h>
 
@@ -62,72 +60,40 @@ bool volley_plan(const struct volleys *volleys, const struct window *window, int
 	return volley.count > 0;
 }
 
-void volley_ask(struct volleys *volleys, const struct volley *volley, struct session *session,
-	const struct batch_order *order, session_answer *answer, void *owner)
+void volley_begin(struct volleys *volleys, const struct volley *volley, int64_t now_ms)
 {
-	struct script *script = script_new();
-	struct batch_order each = *order;
-	struct volley *asked;
-	int64_t deadline_ms = 0;
+	struct volley *begun = &volleys->under_way[volleys->count++];
 
-	for (int i = 0; i < volley->count; i++) {
-		each.stretch = &volley->batches[i];
-		each.number = ++volleys->asked;
-		each.follows = i > 0 || !volley->alone;
-		batch_add(script, &each);
-	}
-	asked = &volleys->under_way[volleys->count++];
-	*asked = *volley;
-	asked->asked_ms = asked->begun_ms = clock_ms();
-	for (int i = 0; i < volleys->count; i++)
-		deadline_ms += volleys->under_way[i].count * batch_deadline_ms(order);
-	if (volley->alone)
-		session_ask(session, script, deadline_ms, answer, owner);
-	else
-		session_ask_ahead(session, script, deadline_ms, answer, owner);
+	*begun = *volley;
+	begun->asked_ms = begun->begun_ms = now_ms;
+	volleys->asked += volley->count;
 }
 
-static void learn(struct volleys *volleys, const struct volley *volley, const struct batch_outcome *outcomes)
+struct volley volley_end(struct volleys *volleys, int64_t now_ms)
 {
-	double batches_ms = 0.0;
-	double trip_ms;
+	struct volley ended = volleys->under_way[0];
+
+	assert(volleys->count > 0);
+	volleys->count--;
+	for (int i = 0; i < volleys->count; i++)
+		volleys->under_way[i] = volleys->under_way[i + 1];
+	volleys->under_way[0].begun_ms = now_ms;
+	return ended;
+}
+
+void volley_learn(struct volleys *volleys, const struct volley *volley, double batches_ms, int64_t now_ms)
+{
+	double trip_ms = fmax((double)(now_ms - volley->begun_ms) - batches_ms, 0.0);
 
 	if (!volley->alone)
 		return;
-	for (int i = 0; i < volley->count; i++)
-		batches_ms += outcomes[i].active_ms + outcomes[i].napped_ms;
-	trip_ms = fmax((double)(clock_ms() - volley->begun_ms) - batches_ms, 0.0);
 	if (volleys->trip_ms <= 0.0 || trip_ms < volleys->trip_ms * FORGET)
 		volleys->trip_ms = trip_ms;
 	else
 		volleys->trip_ms *= FORGET;
 }
 
-static void take_first(struct volleys *volleys, struct volley *ret_volley)
+void volley_forget(struct volleys *volleys)
 {
-	assert(volleys->count > 0);
-	*ret_volley = volleys->under_way[0];
-	volleys->count--;
-	for (int i = 0; i < volleys->count; i++)
-		volleys->under_way[i] = volleys->under_way[i + 1];
-	volleys->under_way[0].begun_ms = clock_ms();
-}
-
-int volley_read(struct volleys *volleys, const struct reply *reply, const struct batch_order *order,
-	struct volley *ret_volley, struct batch_outcome *ret_outcomes)
-{
-	int statements = batch_statements(order);
-	int committed;
-
-	take_first(volleys, ret_volley);
-	committed = reply_fault(reply) ? (int)reply_fault_at(reply) / statements : ret_volley->count;
-	for (int i = 0; i < committed; i++) {
-		batch_read(reply, (size_t)(i * statements), &ret_outcomes[i]);
-		batch_bound_times(&ret_outcomes[i], (double)(clock_ms() - ret_volley->asked_ms), ret_volley->count);
-	}
-	if (committed == ret_volley->count)
-		learn(volleys, ret_volley, ret_outcomes);
-	else
-		volleys->count = 0;
-	return committed;
+	volleys->count = 0;
 }

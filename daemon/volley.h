@@ -7,13 +7,13 @@
  * batches near the server one is a volley; over a distance, or of small ones, as many as a round trip lasts.
  * Each batch is a transaction of its own, as short as any other. One that fails ends its volley and the one
  * behind it: nothing after it is kept, and those before it have committed.
+ *
+ * Pure: what is under way, and a clock. `delivery` sends them.
  */
 #ifndef BACKFILLD_DAEMON_VOLLEY_H
 #define BACKFILLD_DAEMON_VOLLEY_H
 
 #include "common/base.h"
-#include "common/session.h"
-#include "daemon/batch.h"
 #include "daemon/window.h"
 
 #define VOLLEY_MOST 16
@@ -52,16 +52,17 @@ int volley_pass(const struct volleys *volleys, const struct window *window) MUST
 bool volley_plan(const struct volleys *volleys, const struct window *window, int64_t pages, double page_ms,
 	double ms, struct volley *ret_volley) MUST_USE;
 
-/* It is under way from now on. `order`: of each batch; stretch and number are set here. */
-void volley_ask(struct volleys *volleys, const struct volley *volley, struct session *session,
-	const struct batch_order *order, session_answer *answer, void *owner);
+/* It is under way from now on. */
+void volley_begin(struct volleys *volleys, const struct volley *volley, int64_t now_ms);
 
-/*
- * The first that was under way is so no more; it comes back in *ret_volley. How many of its batches have
- * committed; their outcomes, in order, in ret_outcomes[VOLLEY_MOST]. If not all have, the one behind it fails
- * as well and is forgotten; its answer is not to be read.
- */
-int volley_read(struct volleys *volleys, const struct reply *reply, const struct batch_order *order,
-	struct volley *ret_volley, struct batch_outcome *ret_outcomes) MUST_USE;
+/* The first that was under way has been answered, and is so no more; the one behind it has begun. */
+struct volley volley_end(struct volleys *volleys, int64_t now_ms) MUST_USE;
+
+/* That one was answered just now, and all of its batches have committed: they took batches_ms together, by
+ * the server. */
+void volley_learn(struct volleys *volleys, const struct volley *volley, double batches_ms, int64_t now_ms);
+
+/* Nothing is under way any more: the connection was lost, or what was behind a failed one fails as well. */
+void volley_forget(struct volleys *volleys);
 
 #endif

@@ -5,8 +5,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define FIRST_BATCH_PAGES 64
 #define BATCH_NOISE 0.1
+#define ROWS_PER_PAGE 60
 /* A batch may begin so long after the reason against it arose: one pulse and what it takes to judge it. */
 #define LATE_MS (100 + 250)
 /* All that the server counts of a batch (impact.h). */
@@ -16,24 +16,34 @@
 /* Its own statement and bookmark. */
 #define BATCH_BYTES 300.0
 
+static int64_t pages_most(const struct filler *filler)
+{
+	return filler->plant->scenario->fill.window_pages / (4 * filler->job->plan->fillers);
+}
+
+static void begin_window(struct filler *filler)
+{
+	const struct fill_plan *fill = &filler->plant->scenario->fill;
+
+	window_start(
+		&filler->window, &(struct window_bookmark){.end_page = fill->window_pages, .passes = fill->passes});
+	for (int i = 0; i < fill->window_pages; i++)
+		filler->epochs[i] = -1;
+}
+
 void filler_start(struct filler *filler, struct sim_job *job, struct plant *plant,
 	struct application *application, struct rival *rival)
 {
-	const struct fill_plan *fill = &plant->scenario->fill;
-
 	*filler = (struct filler){
 		.job = job,
 		.plant = plant,
 		.application = application,
 		.rival = rival,
 		.dice.state = plant->scenario->seed + 100 + (uint64_t)(filler - job->fillers),
-		.epochs = memory_new((size_t)fill->window_pages * sizeof(filler->epochs[0])),
+		.epochs = memory_new((size_t)plant->scenario->fill.window_pages * sizeof(filler->epochs[0])),
 	};
-	for (int i = 0; i < fill->window_pages; i++)
-		filler->epochs[i] = -1;
-	sizer_start(&filler->first_pass, FIRST_BATCH_PAGES, fill->window_pages / (4 * job->plan->fillers),
-		FILLERS_BATCH_MS);
-	filler->later_passes = filler->first_pass;
+	stride_start(&filler->stride, pages_most(filler), FILLERS_BATCH_MS);
+	begin_window(filler);
 }
 
 void filler_end(struct filler *filler)
@@ -48,138 +58,213 @@ static double image_replay(const struct fill_plan *fill)
 
 double fill_speed(const struct fill_plan *fill)
 {
-	double images = fill->passes > 0 ? 1.0 / fill->passes : 1.0;
+	double images = 1.0 / fill->passes;
 
 	return 1e3 * (fill->page_bytes + images * image_replay(fill) * fill->image_bytes) /
 		   (fill->page_ms + images * fill->image_ms);
 }
 
-/* Pages whose image was not written since the checkpoint cost more. */
-static void cost_batch(struct filler *filler)
+static struct stride_ground ground_of(const struct filler *filler)
 {
-	const struct fill_plan *fill = &filler->plant->scenario->fill;
+	return (struct stride_ground){
+		.window = &filler->window,
+		.share = filler->job->share,
+		.batch_ms = FILLERS_BATCH_MS,
+		.pages_most = pages_most(filler),
+		.rows_per_page = ROWS_PER_PAGE,
+		.may_sleep = true,
+	};
+}
+
+/* Pages whose image was not written since the checkpoint cost more. */
+static int write_images(struct filler *filler, const struct window_batch *stretch)
+{
 	int images = 0;
 
-	for (int i = 0; i < filler->batch_pages; i++) {
-		int *epoch = &filler->epochs[filler->page + i];
-
-		images += *epoch != filler->plant->epoch;
-		*epoch = filler->plant->epoch;
+	for (int64_t page = stretch->from_page; page < stretch->end_page; page++) {
+		images += filler->epochs[page] != filler->plant->epoch;
+		filler->epochs[page] = filler->plant->epoch;
 	}
-	filler->batch_ms = (filler->batch_pages * fill->page_ms + images * fill->image_ms) *
-					   dice_factor(&filler->dice, BATCH_NOISE);
-	filler->batch_images = images * fill->image_bytes;
-	filler->batch_wal = BATCH_BYTES + filler->batch_images +
-						filler->batch_pages * (fill->page_bytes + plant_index_bytes(filler->plant));
+	return images;
 }
 
-static struct sizer *sizer_now(struct filler *filler)
+/* It sleeps each time that it has looked at so many rows. */
+static double naps_ms(const struct breath *breath, double rows)
 {
-	return filler->pass == 0 ? &filler->first_pass : &filler->later_passes;
+	return breath->rows > 0 ? floor(rows / (double)breath->rows) * breath->nap_ms : 0.0;
 }
 
-static void begin_batch(struct filler *filler, const struct pace_verdict *verdict, double ms)
+static void begin_batch(struct filler *filler, double ms)
 {
 	const struct fill_plan *fill = &filler->plant->scenario->fill;
+	const struct window_batch *stretch = &filler->stride.volleys.under_way[0].batches[filler->executing];
 	struct sim_job *job = filler->job;
-	double most_ms = sizer_batch_ms(FILLERS_BATCH_MS, verdict->part, fill->turnaround_ms);
-	int pages = (int)sizer_pages(sizer_now(filler), most_ms, verdict->batch_bytes);
+	double pages = (double)(stretch->end_page - stretch->from_page);
+	double rows = pages * ROWS_PER_PAGE / stretch->passes;
+	int images = write_images(filler, stretch);
+	struct sim_batch *batch = &filler->batches[filler->executing];
 
-	if (pages > fill->window_pages - filler->page)
-		pages = fill->window_pages - filler->page;
-	filler->batch_pages = pages;
-	filler->waits = false;
-	cost_batch(filler);
-	filler->left_ms = filler->batch_ms;
+	*batch = (struct sim_batch){
+		.ms = (pages * fill->page_ms + images * fill->image_ms) * dice_factor(&filler->dice, BATCH_NOISE),
+		.napped_ms = naps_ms(&filler->breaths[0], rows),
+		.images = images * fill->image_bytes,
+	};
+	batch->wal = BATCH_BYTES + batch->images + pages * (fill->page_bytes + plant_index_bytes(filler->plant));
+	filler->left_ms = batch->ms + batch->napped_ms;
+	filler->at = FILLER_EXECUTES;
 	job->batches++;
 	if (job->forbidden_ms >= 0 && ms - job->forbidden_ms > LATE_MS)
 		job->late_batches++;
 }
 
-static void look_ahead(struct filler *filler, const struct pace_verdict *verdict, int64_t now_ms)
+static void end_batch(struct filler *filler)
 {
-	filler->has_next = !filler->rival && !pace_limits(verdict) &&
-					   pace_ask_ahead(filler->job->share, now_ms, &filler->next) &&
-					   !pace_limits(&filler->next);
-}
-
-/* A pass over the window is followed by the next, the last by a new window. */
-static void move_on(struct filler *filler)
-{
-	const struct fill_plan *fill = &filler->plant->scenario->fill;
-
-	filler->page += filler->batch_pages;
-	if (filler->page < fill->window_pages)
-		return;
-	filler->page = 0;
-	if (++filler->pass < fill->passes)
-		return;
-	filler->pass = 0;
-	for (int i = 0; i < fill->window_pages; i++)
-		filler->epochs[i] = -1;
-}
-
-static void end_batch(struct filler *filler, int64_t now_ms)
-{
+	const struct window_batch *stretch = &filler->stride.volleys.under_way[0].batches[filler->executing];
 	struct plant *plant = filler->plant;
-	struct sim_job *job = filler->job;
-	struct pace_batch batch = {
-		.wal_bytes = (int64_t)filler->batch_wal,
-		.wal_records = (int64_t)((filler->batch_wal - filler->batch_images) / RECORD_BYTES),
-		.ms = filler->batch_ms,
-	};
+	double pages = (double)(stretch->end_page - stretch->from_page);
 
-	plant->pages_since += filler->batch_pages;
-	job->pages += filler->batch_pages;
+	plant->pages_since += pages;
+	filler->job->pages += pages;
 	if (!plant->scenario->fill.counted_late)
 		filler->session.told_ms = -INFINITY;
 	application_count(filler->application, &filler->session, plant->ms, 1, COMMIT_COUNTS_MS);
-	sizer_learn(sizer_now(filler), filler->batch_pages, filler->batch_ms, batch.wal_bytes, now_ms);
-	if (filler->rival)
-		rival_spend(filler->rival, filler->batch_wal);
-	else
-		pace_spend(job->share, &batch, now_ms);
-	move_on(filler);
-	filler->batch_pages = 0;
-	filler->left_ms = plant->scenario->fill.turnaround_ms;
 }
 
-static void begin_next(struct filler *filler, double ms, int64_t now_ms)
+static void send(struct filler *filler, const struct stride_order *order, int64_t now_ms)
 {
-	begin_batch(filler, &filler->next, ms);
-	look_ahead(filler, &filler->next, now_ms);
+	filler->breaths[filler->stride.volleys.count] = order->breath;
+	volley_begin(&filler->stride.volleys, &order->volley, now_ms);
 }
 
-static void ask(struct filler *filler, double ms, int64_t now_ms)
+static void begin_volley(struct filler *filler, double ms)
 {
-	struct pace_verdict verdict = {.part = 1, .batch_bytes = SIZER_MOST_BYTES};
+	filler->executing = 0;
+	begin_batch(filler, ms);
+}
 
-	if (filler->rival) {
-		verdict.wait_ms = rival_ask(filler->rival, now_ms);
-		verdict.go = verdict.wait_ms == 0;
-	} else {
-		pace_ask(filler->job->share, now_ms, &verdict);
-	}
-	if (verdict.go) {
-		begin_batch(filler, &verdict, ms);
-		look_ahead(filler, &verdict, now_ms);
+static void fill_ahead(struct filler *filler, int64_t now_ms)
+{
+	struct stride_ground ground = ground_of(filler);
+	struct stride_order order;
+
+	if (!filler->rival && stride_ahead(&filler->stride, &ground, now_ms, &order))
+		send(filler, &order, now_ms);
+}
+
+static enum stride_answer ask_rival(
+	struct filler *filler, const struct stride_ground *ground, int64_t now_ms, struct stride_order *order)
+{
+	order->verdict = (struct pace_verdict){.part = 1, .batch_bytes = SIZER_MOST_BYTES};
+	order->verdict.wait_ms = rival_ask(filler->rival, now_ms);
+	if (order->verdict.wait_ms > 0)
+		return STRIDE_WAIT;
+	return stride_plan(&filler->stride, ground, order) ? STRIDE_GO : STRIDE_DONE;
+}
+
+static void fill(struct filler *filler, double ms, int64_t now_ms)
+{
+	struct stride_ground ground = ground_of(filler);
+	struct stride_order order;
+	enum stride_answer answer = filler->rival ? ask_rival(filler, &ground, now_ms, &order)
+											  : stride_next(&filler->stride, &ground, now_ms, &order);
+
+	if (answer == STRIDE_DONE) {
+		begin_window(filler);
+		fill(filler, ms, now_ms);
 		return;
 	}
-	filler->waits = true;
-	filler->left_ms = verdict.wait_ms > 0 ? (double)verdict.wait_ms : 1;
+	if (answer == STRIDE_WAIT) {
+		filler->at = FILLER_WAITS;
+		filler->left_ms = order.verdict.wait_ms > 0 ? (double)order.verdict.wait_ms : 1;
+		return;
+	}
+	send(filler, &order, now_ms);
+	begin_volley(filler, ms);
+	if (!order.one_by_one)
+		fill_ahead(filler, now_ms);
+}
+
+static void learn(
+	struct filler *filler, const struct window_batch *stretch, const struct sim_batch *batch, int64_t now_ms)
+{
+	struct pace_batch spent = {
+		.wal_bytes = (int64_t)batch->wal,
+		.wal_records = (int64_t)((batch->wal - batch->images) / RECORD_BYTES),
+		.ms = batch->ms,
+		.napped_ms = batch->napped_ms,
+	};
+
+	if (filler->rival)
+		rival_spend(filler->rival, batch->wal);
+	else
+		pace_spend(filler->job->share, &spent, now_ms);
+	stride_learn(&filler->stride, stretch, batch->ms, spent.wal_bytes, now_ms);
+	window_done(&filler->window, stretch, ROWS_PER_PAGE, ROWS_PER_PAGE);
+}
+
+/* The first volley has been answered. */
+static void end_volley(struct filler *filler, double ms, int64_t now_ms)
+{
+	struct volley volley = volley_end(&filler->stride.volleys, now_ms);
+	double batches_ms = 0;
+
+	for (int i = 0; i < volley.count; i++) {
+		batches_ms += filler->batches[i].ms + filler->batches[i].napped_ms;
+		learn(filler, &volley.batches[i], &filler->batches[i], now_ms);
+	}
+	volley_learn(&filler->stride.volleys, &volley, batches_ms, now_ms);
+	filler->breaths[0] = filler->breaths[1];
+	if (filler->stride.volleys.count == 0) {
+		fill(filler, ms, now_ms);
+		return;
+	}
+	begin_volley(filler, ms);
+	fill_ahead(filler, now_ms);
 }
 
 static void execute(struct filler *filler, double spent_ms)
 {
-	double bytes = filler->batch_wal * spent_ms / filler->batch_ms;
-	double images = filler->batch_images * spent_ms / filler->batch_ms;
-	double work = bytes - images * (1 - image_replay(&filler->plant->scenario->fill));
+	const struct sim_batch *batch = &filler->batches[filler->executing];
+	double part = spent_ms / (batch->ms + batch->napped_ms);
+	double bytes = batch->wal * part;
+	double work = bytes - batch->images * part * (1 - image_replay(&filler->plant->scenario->fill));
 
 	plant_write(filler->plant, bytes, work, false);
 	filler->job->wal_bytes += bytes;
 	filler->job->work += work;
-	filler->job->executed_ms += spent_ms;
-	filler->executing_ms += spent_ms;
+	filler->job->executed_ms += batch->ms * part;
+	filler->job->waited_ms += batch->napped_ms * part;
+	filler->executing_ms += batch->ms * part;
+}
+
+static void spend(struct filler *filler, double spent_ms, double ms)
+{
+	filler->left_ms -= spent_ms;
+	if (filler->at == FILLER_EXECUTES) {
+		execute(filler, spent_ms);
+		filler->job->last_moved_ms = ms;
+	} else if (filler->at == FILLER_WAITS) {
+		filler->job->waited_ms += spent_ms;
+	} else {
+		filler->job->turned_ms += spent_ms;
+	}
+}
+
+/* The server has carried out a batch: the next of the volley follows, or the one that was sent ahead, or it
+ * waits for us. */
+static void follow(struct filler *filler, double ms, int64_t now_ms)
+{
+	const struct volleys *volleys = &filler->stride.volleys;
+
+	end_batch(filler);
+	if (++filler->executing < volleys->under_way[0].count) {
+		begin_batch(filler, ms);
+	} else if (volleys->count > 1) {
+		end_volley(filler, ms, now_ms);
+	} else {
+		filler->at = FILLER_TURNS;
+		filler->left_ms = filler->plant->scenario->fill.turnaround_ms;
+	}
 }
 
 void filler_step(struct filler *filler, int64_t origin_ms)
@@ -190,25 +275,18 @@ void filler_step(struct filler *filler, int64_t origin_ms)
 	filler->executing_ms = 0;
 	while (ms < end_ms) {
 		double spent_ms = fmin(filler->left_ms, end_ms - ms);
+		int64_t now_ms;
 
-		filler->left_ms -= spent_ms;
 		ms += spent_ms;
-		if (filler->batch_pages > 0) {
-			execute(filler, spent_ms);
-			filler->job->last_moved_ms = ms;
-		} else if (filler->waits) {
-			filler->job->waited_ms += spent_ms;
-		} else {
-			filler->job->turned_ms += spent_ms;
-		}
+		now_ms = origin_ms + (int64_t)ms;
+		spend(filler, spent_ms, ms);
 		if (filler->left_ms > 1e-6)
 			continue;
-		if (filler->batch_pages == 0) {
-			ask(filler, ms, origin_ms + (int64_t)ms);
-			continue;
-		}
-		end_batch(filler, origin_ms + (int64_t)ms);
-		if (filler->has_next)
-			begin_next(filler, ms, origin_ms + (int64_t)ms);
+		if (filler->at == FILLER_EXECUTES)
+			follow(filler, ms, now_ms);
+		else if (filler->at == FILLER_TURNS)
+			end_volley(filler, ms, now_ms);
+		else
+			fill(filler, ms, now_ms);
 	}
 }

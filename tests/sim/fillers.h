@@ -1,13 +1,13 @@
 /*
- * fillers: connections that fill, as daemon/filler does: ask the pace, take a batch, and one ahead while
- * nothing limits them, learn from it, tell what it cost. What a batch costs is the plant's: pages, page
- * images after checkpoints, and the pages of indexes.
+ * fillers: connections that fill, by the daemon's own stride and windows; what they send is carried out by
+ * the plant. What a batch costs is the plant's: pages, page images after checkpoints, and the pages of
+ * indexes.
  */
 #ifndef BACKFILLD_TESTS_SIM_FILLERS_H
 #define BACKFILLD_TESTS_SIM_FILLERS_H
 
 #include "daemon/pace.h"
-#include "daemon/sizer.h"
+#include "daemon/stride.h"
 #include "tests/sim/application.h"
 #include "tests/sim/plant.h"
 #include "tests/sim/rivals.h"
@@ -34,27 +34,30 @@ struct sim_job {
 	int64_t late_batches; /* that began though they had long been forbidden */
 };
 
+/* A batch that the server carries out, or has carried out. */
+struct sim_batch {
+	double ms;        /* of execution */
+	double napped_ms; /* that it sleeps meanwhile */
+	double wal;       /* bytes */
+	double images;    /* of these, of page images */
+};
+
 struct filler {
 	struct sim_job *job;
 	struct plant *plant;
 	struct application *application;
 	struct rival *rival; /* NULL: the pace is asked */
 	struct dice dice;
-	struct sizer first_pass; /* its pages are seldom touched before: each costs an image */
-	struct sizer later_passes;
+	struct stride stride;
+	struct window window;
 	struct application_session session;
-	int *epochs;         /* of each page of the window: checkpoint after which it was last touched */
-	int page;            /* of the window, that comes next */
-	int pass;            /* that comes next */
-	double left_ms;      /* of the batch, of the turn or of the wait */
-	double batch_ms;     /* of the batch that executes */
-	int batch_pages;     /* 0: none executes */
-	double batch_wal;    /* bytes */
-	double batch_images; /* of these, of page images */
-	bool waits;
-	bool has_next; /* sent ahead, to begin when the one that executes is done */
-	struct pace_verdict next;
-	double executing_ms; /* in this step */
+	int *epochs;    /* of each page of the window: checkpoint after which it was last touched */
+	double left_ms; /* of the batch, of the turn or of the wait */
+	enum { FILLER_WAITS, FILLER_EXECUTES, FILLER_TURNS } at;
+	struct breath breaths[VOLLEYS_MOST];   /* of the volleys under way */
+	struct sim_batch batches[VOLLEY_MOST]; /* of the first of them */
+	int executing;                         /* which of these does */
+	double executing_ms;                   /* in this step */
 };
 
 void filler_start(struct filler *filler, struct sim_job *job, struct plant *plant,

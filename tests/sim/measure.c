@@ -90,7 +90,6 @@ static double percentile_95(double *values, size_t count)
 void scene_sum_up(struct scene *scene)
 {
 	struct figures *figures = &scene->figures;
-	int64_t now_ms = scene->origin_ms + (int64_t)scene->plant.ms;
 	double busy_ms = 0;
 	double fillers_ms = 0;
 	double present_ms = 0;
@@ -107,10 +106,9 @@ void scene_sum_up(struct scene *scene)
 		if (!job->share)
 			continue;
 		present_ms += job->present_ms;
-		throttled_ms += (double)pace_throttled_ms(job->share, now_ms);
-		if (job->plan->fillers == 1)
-			figures->throttled_off = fmax(figures->throttled_off,
-				fabs((double)pace_throttled_ms(job->share, now_ms) - job->waited_ms) / 1e3);
+		throttled_ms += (double)pace_throttled_ms(job->share);
+		figures->throttled_off = fmax(figures->throttled_off,
+			fabs((double)pace_throttled_ms(job->share) - job->waited_ms / job->plan->fillers) / 1e3);
 	}
 	figures->lag_p99_ms = figures_lag_ms(&scene->lag, 0.99);
 	figures->lag_max_ms = scene->lag.most_ms;

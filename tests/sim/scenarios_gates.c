@@ -40,7 +40,7 @@ static const struct scenario table[] = {
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 1, JOB_USUAL}},
 		.pulse_lost = {.period_s = 40, .at = {{0, 0}, {10, 1}, {15, 0}, {25, 1}, {25.8, 0}}},
-		.bounds = {.headroom = 85, .lag_p99_ms = 1000, .lag_max_ms = 1800, .throttled_least = 8},
+		.bounds = {.headroom = 94, .lag_p99_ms = 550, .lag_max_ms = 850, .throttled_least = 68},
 	},
 	{
 		.name = "sparse_samples",
@@ -51,7 +51,7 @@ static const struct scenario table[] = {
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 1, JOB_USUAL}},
 		.pulse_lost = {.period_s = 0.7, .at = {{0, 0}, {0.3, 1}}},
-		.bounds = {.headroom = 90, .lag_p99_ms = 1300, .lag_max_ms = 2400},
+		.bounds = {.headroom = 95, .lag_p99_ms = 900, .lag_max_ms = 1400},
 	},
 	{
 		.name = "no_surveys",
@@ -60,7 +60,7 @@ static const struct scenario table[] = {
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 1, JOB_USUAL}},
 		.survey_lost = {.at = {{0, 0}, {40, 1}, {70, 0}}},
-		.bounds = {.throttled_least = 14, .throttled_most = 22},
+		.bounds = {.throttled_least = 16, .throttled_most = 20},
 	},
 	{
 		.name = "wall_clock",
@@ -74,6 +74,7 @@ static const struct scenario table[] = {
 		.application = {.per_s = STEADY(200), .base_ms = STEADY(1), .slope = STEADY(0.2)},
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 1, JOB_USUAL}},
+		.bounds = {.lag_p99_ms = 600, .lag_max_ms = 800, .headroom = 65},
 		.check = nothing_changes,
 	},
 	{
@@ -85,7 +86,7 @@ static const struct scenario table[] = {
 		.replicas = {{.name = "standby1", .replay = STEADY(20), REPLICA_NEAR}},
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 1, JOB_USUAL, .closed = {.at = {{0, 0}, {60, 1}, {5460, 0}}}}},
-		.bounds = {.headroom = 92, .lag_p99_ms = 500, .lag_max_ms = 1200, .throttled_least = 90},
+		.bounds = {.headroom = 95, .lag_p99_ms = 250, .lag_max_ms = 850, .throttled_least = 94},
 	},
 	{
 		.name = "veto",
@@ -96,7 +97,7 @@ static const struct scenario table[] = {
 		.veto = {.at = {{0, 0}, {20, 1}, {40, 0}}},
 		.archiver = {.at = {{0, 3}, {60, 60}, {80, 3}}},
 		.slot_ending = {.at = {{0, 0}, {100, 1}, {120, 0}}},
-		.bounds = {.headroom = 80, .throttled_least = 36, .throttled_most = 55},
+		.bounds = {.headroom = 93, .throttled_least = 36, .throttled_most = 43},
 	},
 	{
 		.name = "vacuum",
@@ -112,7 +113,7 @@ static const struct scenario table[] = {
 		.seconds = 120,
 		.fill = FILL_EVEN,
 		.jobs = {{.fillers = 1, JOB_USUAL, .vacuum = {.at = {{0, 0}, {40, 2}, {80, 0}}}}},
-		.bounds = {.headroom = 92, .throttled_least = 32, .throttled_most = 38},
+		.bounds = {.headroom = 95, .throttled_least = 32, .throttled_most = 37},
 	},
 };
 

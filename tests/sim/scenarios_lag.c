@@ -21,7 +21,7 @@ static const struct scenario table[] = {
 		.replicas = {{.name = "standby1", .replay = STEADY(200), REPLICA_NEAR}},
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 1, JOB_USUAL}},
-		.bounds = {.busy = 97, .throttled_most = 3, .lag_p99_ms = 500},
+		.bounds = {.busy = 97, .throttled_most = 3, .lag_p99_ms = 50},
 		.check = the_forecast_is_right,
 	},
 	{
@@ -41,7 +41,7 @@ static const struct scenario table[] = {
 		.replicas = {{.name = "standby1", .replay = {.at = {{0, 30}, {80, 10}, {160, 30}}}, REPLICA_NEAR}},
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 1, JOB_USUAL}},
-		.bounds = {.headroom = 92, .lag_p99_ms = 800, .lag_max_ms = 2000},
+		.bounds = {.headroom = 95, .lag_p99_ms = 500, .lag_max_ms = 1100},
 	},
 	{
 		.name = "images",
@@ -51,7 +51,7 @@ static const struct scenario table[] = {
 		.replicas = {{.name = "standby1", .replay = STEADY(14), REPLICA_NEAR}},
 		.fill = {FILL_PAGES, .image_replay = 1.0 / 6},
 		.jobs = {{.fillers = 1, JOB_USUAL}},
-		.bounds = {.headroom = 90, .lag_p99_ms = 500, .lag_max_ms = 1500},
+		.bounds = {.headroom = 95, .lag_p99_ms = 400, .lag_max_ms = 700},
 	},
 	{
 		.name = "images_slower",
@@ -63,7 +63,7 @@ static const struct scenario table[] = {
 			REPLICA_NEAR}},
 		.fill = {FILL_PAGES, .image_replay = 1.0 / 10},
 		.jobs = {{.fillers = 1, JOB_USUAL}},
-		.bounds = {.headroom = 88, .lag_p99_ms = 600, .lag_max_ms = 1500},
+		.bounds = {.headroom = 93, .lag_p99_ms = 400, .lag_max_ms = 1000},
 	},
 	{
 		.name = "stall",
@@ -73,7 +73,7 @@ static const struct scenario table[] = {
 		.replicas = {{.name = "standby1", .replay = {.at = {{0, 30}, {60, 0}, {90, 30}}}, REPLICA_NEAR}},
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 1, JOB_USUAL}},
-		.bounds = {.headroom = 90, .lag_p99_ms = 1000, .lag_max_ms = 1500, .throttled_least = 15},
+		.bounds = {.headroom = 95, .lag_p99_ms = 500, .lag_max_ms = 700, .throttled_least = 56},
 	},
 	{
 		.name = "slow_drain",
@@ -83,7 +83,7 @@ static const struct scenario table[] = {
 		.replicas = {{.name = "standby1", .replay = STEADY(10), REPLICA_NEAR}},
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 1, JOB_USUAL}},
-		.bounds = {.headroom = 90, .lag_p99_ms = 1000, .lag_max_ms = 2000},
+		.bounds = {.headroom = 96, .lag_p99_ms = 500, .lag_max_ms = 650},
 	},
 	{
 		.name = "noise",
@@ -95,7 +95,7 @@ static const struct scenario table[] = {
 		.replicas = {{.name = "standby1", .replay = STEADY(25), REPLICA_NEAR}},
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 1, JOB_USUAL}},
-		.bounds = {.headroom = 90, .lag_p99_ms = 1300, .lag_max_ms = 2000},
+		.bounds = {.headroom = 90, .lag_p99_ms = 750, .lag_max_ms = 1650},
 	},
 	{
 		.name = "hangs",
@@ -106,7 +106,7 @@ static const struct scenario table[] = {
 		.replicas = {{.name = "standby1", .replay = STEADY(30), REPLICA_NEAR}},
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 1, JOB_USUAL}},
-		.bounds = {.headroom = 90, .lag_p99_ms = 500, .lag_max_ms = 700},
+		.bounds = {.headroom = 90, .lag_p99_ms = 450, .lag_max_ms = 700},
 	},
 	{
 		.name = "hangs_long",
@@ -117,7 +117,7 @@ static const struct scenario table[] = {
 		.replicas = {{.name = "standby1", .replay = STEADY(30), REPLICA_NEAR}},
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 1, JOB_USUAL}},
-		.bounds = {.headroom = 85, .lag_p99_ms = 500, .lag_max_ms = 700},
+		.bounds = {.headroom = 87, .lag_p99_ms = 500, .lag_max_ms = 700},
 	},
 	{
 		.name = "checkpoints",
@@ -129,7 +129,7 @@ static const struct scenario table[] = {
 		.replicas = {{.name = "standby1", .replay = STEADY(30), REPLICA_NEAR}},
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 1, JOB_USUAL}},
-		.bounds = {.headroom = 92, .lag_p99_ms = 800, .lag_max_ms = 1500},
+		.bounds = {.headroom = 95, .lag_p99_ms = 500, .lag_max_ms = 800},
 	},
 	{
 		.name = "added_far_behind",
@@ -144,7 +144,7 @@ static const struct scenario table[] = {
 				REPLICA_NEAR}},
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 1, JOB_USUAL}},
-		.bounds = {.headroom = 88, .lag_p99_ms = 1000, .lag_max_ms = 2000},
+		.bounds = {.headroom = 91, .lag_p99_ms = 450, .lag_max_ms = 550},
 	},
 	{
 		.name = "vanish",
@@ -157,7 +157,7 @@ static const struct scenario table[] = {
 			REPLICA_NEAR}},
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 1, JOB_USUAL}},
-		.bounds = {.headroom = 90, .lag_p99_ms = 900, .lag_max_ms = 1500, .throttled_least = 16},
+		.bounds = {.headroom = 95, .lag_p99_ms = 450, .lag_max_ms = 700, .throttled_least = 57},
 	},
 	{
 		.name = "gone",
@@ -167,7 +167,7 @@ static const struct scenario table[] = {
 			{{.name = "standby1", .replay = STEADY(10), .absent = {.at = {{0, 0}, {60, 1}}}, REPLICA_NEAR}},
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 1, JOB_USUAL}},
-		.bounds = {.headroom = 88, .lag_p99_ms = 900, .lag_max_ms = 1500},
+		.bounds = {.headroom = 89, .lag_p99_ms = 300, .lag_max_ms = 450},
 	},
 	{
 		.name = "flapping",
@@ -180,7 +180,7 @@ static const struct scenario table[] = {
 			REPLICA_NEAR}},
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 1, JOB_USUAL}},
-		.bounds = {.headroom = 60, .lag_p99_ms = 1000, .lag_max_ms = 1500},
+		.bounds = {.headroom = 91, .lag_p99_ms = 400, .lag_max_ms = 700},
 	},
 	{
 		.name = "stutter",
@@ -190,7 +190,7 @@ static const struct scenario table[] = {
 		.replicas = {{.name = "standby1", .replay = {.period_s = 5, .at = {{0, 30}, {4, 0}}}, REPLICA_NEAR}},
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 1, JOB_USUAL}},
-		.bounds = {.headroom = 70, .lag_p99_ms = 1200, .lag_max_ms = 2000},
+		.bounds = {.headroom = 86, .lag_p99_ms = 400, .lag_max_ms = 700},
 	},
 	{
 		.name = "far_away",
@@ -200,7 +200,7 @@ static const struct scenario table[] = {
 		.replicas = {{.name = "standby1", .replay = STEADY(20), .transport_ms = 100, .report_ms = 500}},
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 1, JOB_USUAL}},
-		.bounds = {.headroom = 90, .lag_p99_ms = 900, .lag_max_ms = 1500},
+		.bounds = {.headroom = 93, .lag_p99_ms = 550, .lag_max_ms = 700},
 	},
 	{
 		.name = "foreground_alone",
@@ -210,7 +210,7 @@ static const struct scenario table[] = {
 		.replicas = {{.name = "standby1", .replay = STEADY(20), REPLICA_NEAR}},
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 1, JOB_USUAL}},
-		.bounds = {.headroom = 88, .lag_p99_ms = 1200, .lag_max_ms = 2000},
+		.bounds = {.headroom = 95, .lag_p99_ms = 400, .lag_max_ms = 550},
 	},
 	{
 		.name = "comes_and_goes",
@@ -220,7 +220,7 @@ static const struct scenario table[] = {
 		.replicas = {{.name = "standby1", .replay = STEADY(25), REPLICA_NEAR}},
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 1, JOB_USUAL}},
-		.bounds = {.headroom = 90, .lag_p99_ms = 800, .lag_max_ms = 1500},
+		.bounds = {.headroom = 95, .lag_p99_ms = 450, .lag_max_ms = 600},
 	},
 	{
 		.name = "three_replicas",
@@ -233,7 +233,7 @@ static const struct scenario table[] = {
 			{.name = "standby3", .replay = {.at = {{0, 40}, {90, 15}}}, REPLICA_NEAR}},
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 2, JOB_USUAL}},
-		.bounds = {.headroom = 90, .lag_p99_ms = 900, .lag_max_ms = 2000},
+		.bounds = {.headroom = 91, .lag_p99_ms = 500, .lag_max_ms = 750},
 	},
 	{
 		.name = "narrow_network",
@@ -243,7 +243,7 @@ static const struct scenario table[] = {
 		.replicas = {{.name = "standby1", .replay = STEADY(100), .feed_mb_per_s = 20, REPLICA_NEAR}},
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 1, JOB_USUAL}},
-		.bounds = {.headroom = 90, .lag_p99_ms = 900, .lag_max_ms = 1500},
+		.bounds = {.headroom = 95, .lag_p99_ms = 450, .lag_max_ms = 550},
 	},
 };
 

@@ -227,6 +227,7 @@ void scene_end(struct scene *scene)
 	for (size_t i = 0; i < PLAN_JOBS; i++)
 		end_fillers(&scene->jobs[i]);
 	pace_free(scene->pace);
+	watch_end(&scene->watch);
 	plant_free(&scene->plant);
 	for (size_t i = 0; i < scene->complaints_count; i++)
 		free(scene->complaints[i]);

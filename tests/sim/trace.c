@@ -61,8 +61,7 @@ static void line(struct scene *scene, double seconds)
 	if (job->share) {
 		pace_read(job->share, &view);
 		reason = pace_held_by(job->share);
-		throttled_s =
-			(double)pace_throttled_ms(job->share, scene->origin_ms + (int64_t)scene->plant.ms) / 1e3;
+		throttled_s = (double)pace_throttled_ms(job->share) / 1e3;
 	}
 	forecast_read(&scene->forecast, A_FEW_PAGES, &forecast);
 	fprintf(scene->trace,

@@ -1,5 +1,7 @@
 #include "tests/sim/watch.h"
 
+#include <stdlib.h>
+
 #define HEARTBEAT_BYTES 100
 /* What its own questions cost the server. */
 #define PULSE_COSTS_MS 0.3
@@ -7,43 +9,54 @@
 
 void watch_start(struct watch *watch, struct plant *plant, struct application *application, int64_t origin_ms)
 {
+	struct replicas_rules rules = {.all = true, .grace_ms = WATCH_GRACE_MS};
+
 	*watch = (struct watch){.plant = plant, .application = application, .origin_ms = origin_ms};
-	watch->signals =
-		(struct signals){.replicas = watch->told, .archiver_waiting = -1, .cores = 4, .slots = &watch->slot};
+	watch->replicas = replicas_new(&rules);
+	watch->signals = (struct signals){.archiver_waiting = -1, .cores = 4, .slots = &watch->slot};
+}
+
+void watch_end(struct watch *watch)
+{
+	replicas_free(watch->replicas);
 }
 
 static void look_at_replicas(struct watch *watch, int64_t now_ms)
 {
 	const struct plant *plant = watch->plant;
+	char *let_go;
 
-	watch->signals.replicas_count = 0;
+	replicas_begin(watch->replicas, REPLICAS_OF_PRIMARY, now_ms);
 	for (size_t i = 0; i < plant->replicas_count; i++) {
 		const struct plant_replica *replica = &plant->replicas[i];
+		struct replicas_seen seen = {
+			.name = replica->plan->name,
+			.replayed = (uint64_t)replica->told.replayed,
+			.received = (uint64_t)replica->received,
+		};
 
 		if (replica->connected)
-			watch->seen_ms[i] = now_ms;
-		if (watch->seen_ms[i] == 0 || now_ms - watch->seen_ms[i] > WATCH_GRACE_MS) {
-			watch->seen_ms[i] = 0;
-			continue;
-		}
-		watch->told[watch->signals.replicas_count++] = (struct signals_replica){
-			.name = replica->plan->name,
-			.lag_ms = lag_of(&watch->ring, now_ms, (uint64_t)replica->told.replayed),
-			.replayed = (uint64_t)replica->told.replayed,
-			.vanished_ago = now_ms - watch->seen_ms[i],
-		};
+			replicas_note(watch->replicas, REPLICAS_OF_PRIMARY, &seen, now_ms);
 	}
+	while ((let_go = replicas_let_go(watch->replicas, now_ms)))
+		free(let_go);
 }
 
 static void take_pulse(struct watch *watch, int64_t now_ms)
 {
 	const struct plant *plant = watch->plant;
+	struct signals *signals = &watch->signals;
 
-	lag_note(&watch->ring, now_ms, (uint64_t)plant->flushed);
+	if (signals->pulse_ms == 0)
+		replicas_restart(watch->replicas, now_ms);
+	else if (now_ms - signals->pulse_ms > SIGNALS_PULSE_STALE_MS)
+		replicas_resume(watch->replicas, now_ms);
+	replicas_note_primary(watch->replicas, now_ms, (uint64_t)plant->flushed);
 	look_at_replicas(watch, now_ms);
-	watch->signals.pulse_ms = now_ms;
-	watch->signals.written = (uint64_t)plant->written;
-	watch->signals.flushed = (uint64_t)plant->flushed;
+	signals->pulse_ms = now_ms;
+	signals->written = (uint64_t)plant->written;
+	signals->flushed = (uint64_t)plant->flushed;
+	signals->replicas = replicas_read(watch->replicas, now_ms, &signals->replicas_count);
 	watch->asked++;
 	application_count(watch->application, &watch->own, plant->ms, 1, PULSE_COSTS_MS);
 }

@@ -1,12 +1,13 @@
 /*
  * watch: samples the plant for the pace, as the monitor samples a server.
  *
- * A pulse ten times a second, a survey once a second, a heartbeat four times a second; lags by the same ring.
+ * A pulse ten times a second, a survey once a second, a heartbeat four times a second; who is a replica, and
+ * how far it is behind, by the daemon's own `replicas`.
  */
 #ifndef BACKFILLD_TESTS_SIM_WATCH_H
 #define BACKFILLD_TESTS_SIM_WATCH_H
 
-#include "daemon/lag.h"
+#include "daemon/replicas.h"
 #include "daemon/signals.h"
 #include "tests/sim/application.h"
 #include "tests/sim/plant.h"
@@ -24,18 +25,17 @@ struct watch {
 	struct application_session own; /* the monitor's transactions are counted too */
 	int64_t asked;                  /* transactions of it so far */
 	int64_t origin_ms;              /* the clock at the plant's 0 */
-	struct lag_ring ring;
+	struct replicas *replicas;
 	double next_pulse_ms;
 	double next_survey_ms;
 	double next_heartbeat_ms;
-	int64_t seen_ms[PLAN_REPLICAS]; /* 0: never, or no longer waited for */
-	struct signals_replica told[PLAN_REPLICAS];
 	struct signals_slot slot;
 	struct signals signals;
 };
 
 void watch_start(
 	struct watch *watch, struct plant *plant, struct application *application, int64_t origin_ms);
+void watch_end(struct watch *watch);
 
 /* True: something new was seen, and stands in `signals`. `ret_survey`: also a survey. */
 bool watch_step(struct watch *watch, bool *ret_survey) MUST_USE;
