@@ -82,6 +82,19 @@ build() {
 	fi
 }
 
+# Where the servers' folders go: into memory when there is plenty. Files are made by the thousand, which on a disk is a tenth
+# of what the tests cost.
+work_folder() {
+	local plenty=$((8 << 20)) free available
+	free=$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1) || free=0
+	available=$(sed -nE 's/^MemAvailable: +([0-9]+) kB/\1/p' /proc/meminfo)
+	if [[ -z ${TMPDIR:-} ]] && ((free > plenty && available > plenty)) && ! findmnt -no OPTIONS -T /dev/shm | grep -qw noexec; then
+		echo /dev/shm
+	else
+		echo "${TMPDIR:-/tmp}"
+	fi
+}
+
 # suite BUILD SUITE TIMES [LABEL [TEST…]]: TIMES multiplies the time limits; LABEL is what it is called instead of BUILD.
 suite() {
 	local build=$1 name=$2 times=$3 label=${4:-$1} folder begun=$SECONDS passed failed skipped complaint log
@@ -93,7 +106,7 @@ suite() {
 	fi
 	heading "$name, $label"
 	rm -f "$log"
-	meson test -C "$folder" --no-rebuild --suite "$name" --print-errorlogs -t "$times" --logbase "$(basename "$log" .json)" "$@" || true
+	TMPDIR=$(work_folder) meson test -C "$folder" --no-rebuild --suite "$name" --print-errorlogs -t "$times" --logbase "$(basename "$log" .json)" "$@" || true
 	{
 		read -r passed failed skipped
 		while read -r complaint; do
@@ -110,13 +123,18 @@ suite() {
 	fi
 }
 
+server_tests() {
+	meson introspect "$(build_folder build-gcc)" --tests |
+		python3 -c 'import json, sys; print("\n".join(t["name"] for t in json.load(sys.stdin) if "backfilld:server" in t["suite"]))'
+}
+
 # The server suite on the versions that are not installed: what it has of columns and tables, with --all everything.
 other_servers() {
 	local own=$1 version tests=()
 	if [[ -z $ALL ]]; then
-		mapfile -t tests < <(cd "$TOP/tests/server" && printf '%s\n' matrix_*.sh | grep -v _lib | sed 's/\.sh$//')
+		mapfile -t tests < <(server_tests | grep '^matrix_')
 	fi
-	local -x CRASH_EVERY=4
+	local -x CRASH_EVERY=4 BACKFILLD_CLUSTER=""
 	for version in "${VERSIONS[@]}"; do
 		if [[ $version == "$own" ]]; then
 			SERVERS+=("PostgreSQL $version: everything")
@@ -137,6 +155,10 @@ if CC=gcc build gcc; then
 	export BACKFILLD_MATRIX
 	rm -rf "$BACKFILLD_MATRIX" # or what does not run today would keep the tick of yesterday
 	export CRASH_EVERY=$((${#ALL} > 0 ? 1 : 4)) # all of them are some minutes of a processor more
+	if [[ " ${SUITES[*]} " == *" server "* ]]; then
+		cluster=$(build_folder build-gcc)/cluster
+		"$TOP/tests/lib/template.sh" "$cluster" && export BACKFILLD_CLUSTER=$cluster
+	fi
 	for name in "${SUITES[@]}"; do
 		suite gcc "$name" 1
 	done
@@ -150,13 +172,16 @@ if [[ -z $QUICK ]]; then
 		suite clang fuzz 1
 	fi
 	# Warnings were errors in the builds above; here the sanitizers' own instructions make gcc suspect what is not.
-	# Some of the many points and deadlocks are enough there.
+	# Some of the many points and deadlocks are enough there, and what asks only the server runs no code of ours.
 	export CRASH_EVERY=20 DEADLOCKS=40
 	if CC=gcc build sanitized -Db_sanitize=address,undefined -Dwerror=false; then
+		mapfile -t tests < <(server_tests | grep -vE '^(control_|library$|sql_)')
 		for name in "${SUITES[@]}"; do
-			if [[ $name != style ]]; then
-				suite sanitized "$name" 3
-			fi
+			case $name in
+			style) ;;
+			server) suite sanitized server 3 sanitized "${tests[@]}" ;;
+			*) suite sanitized "$name" 3 ;;
+			esac
 		done
 	fi
 fi

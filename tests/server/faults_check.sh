@@ -102,6 +102,7 @@ DAEMON_CONFIG=$(config_of "databases:" "  - name: shop" "    coninfo: \"dbname=s
 expect_exit "an unknown key" 2 "other.yaml:3:5: .*coninfo.*conninfo" daemon_run
 DAEMON_CONFIG=$(config_of "databases:" "  - name: shop" "    conninfo: \"dbname=shop\"" "poll_ms: soon")
 expect_exit "a wrong type" 2 "other.yaml:4:10: .*poll_ms" daemon_run --check
+# shellcheck disable=SC2034 # daemon_run reads it
 DAEMON_CONFIG=$WORK/nowhere.yaml
 expect_exit "no config" 2 "nowhere.yaml" daemon_run
 expect_exit "a bad option" 2 "unrecognized option '--nix'.*--help" daemon_run --nix

@@ -41,6 +41,7 @@ as_server tee "$WORK/two.yaml" >/dev/null <<-YAML
 	http: "off"
 	poll_ms: 200
 YAML
+# shellcheck disable=SC2034 # daemon_start reads it
 DAEMON_CONFIG=$WORK/two.yaml
 daemon_start
 numbers_job numbers

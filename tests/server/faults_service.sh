@@ -34,6 +34,7 @@ slow_fill main
 daemon_install
 numbers_table 12000
 config_with 200 ""
+# shellcheck disable=SC2034 # daemon_start reads it
 DAEMON_CONFIG=$WORK/service.yaml
 export WATCHDOG_USEC=1000000
 daemon_start

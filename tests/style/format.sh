@@ -75,11 +75,11 @@ check_shell() {
 		skip_one "shell files pass shellcheck" "no shellcheck here"
 		return
 	fi
-	# One at a time takes a minute: each reads all that it sources anew.
+	# Each by itself: with all that it sources, which is checked as well, each takes ten times as long.
 	said=$(mktemp -d)
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	printf '%s\0' "${scripts[@]}" |
-		SAID=$said xargs -0 -n 1 -P "$(nproc)" bash -c 'shellcheck -x "$0" >"$SAID/${0//\//+}" 2>&1' || true
+		SAID=$said xargs -0 -n 1 -P "$(nproc)" bash -c 'shellcheck -e SC1091 "$0" >"$SAID/${0//\//+}" 2>&1' || true
 	for file in "${scripts[@]}"; do
 		expect_equal "$file passes shellcheck" "" "$(cat "$said/${file//\//+}")"
 	done

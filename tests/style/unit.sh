@@ -6,7 +6,12 @@ cd "$(dirname "$0")/../.."
 # shellcheck source=tests/lib/tap.sh
 . tests/lib/tap.sh
 FOLDER=$(mktemp -d)
-trap 'status=$?; rm -rf "$FOLDER"; tap_end $status' EXIT
+end() {
+	local status=$?
+	rm -rf "$FOLDER"
+	tap_end "$status"
+}
+trap end EXIT
 
 # The most exposed that `systemd-analyze security` may find the service, in tenths (10.0 is no hardening at all).
 MOST_EXPOSED=15
