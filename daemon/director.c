@@ -123,7 +123,7 @@ static struct script *greeting(void)
 	script_add(script, "SET lock_timeout = '500ms'");
 	script_add(script, "SET search_path = pg_catalog, pg_temp");
 	script_add(script, "SET jit = off");
-	/* Or each question is planned anew the first five times, which takes longer than its answer. */
+	/* Or what is prepared is planned anew the first five times, which takes longer than its answer. */
 	script_add(script, "SET plan_cache_mode = force_generic_plan");
 	script_add(script, "LISTEN backfill");
 	return script;

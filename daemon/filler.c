@@ -13,6 +13,12 @@
 static void enlisted(void *owner, const struct fault *why);
 static void ask_window(struct filler *filler);
 
+static void keep_window(struct filler *filler, bool keeps)
+{
+	filler->shared->at_work += (int)keeps - (int)filler->has_window;
+	filler->has_window = keeps;
+}
+
 static void go_on(void *owner)
 {
 	struct filler *filler = owner;
@@ -32,7 +38,7 @@ static void opened(void *owner)
 {
 	struct filler *filler = owner;
 
-	filler->has_window = false;
+	keep_window(filler, false);
 	stride_forget(&filler->stride);
 	if (!filler->stopping)
 		filler->enlist = enlist_new(filler->task, filler->session, filler->number, enlisted, filler);
@@ -47,6 +53,7 @@ static void lost(void *owner, const struct fault *why)
 	session_forget(filler->task->control, filler);
 	enlist_free(filler->enlist);
 	filler->enlist = NULL;
+	keep_window(filler, false);
 	filler->at = filler->stopping ? AT_REST : AT_LINK;
 	task_wait_for(filler->task, sentence);
 	free(sentence);
@@ -74,6 +81,7 @@ void filler_free(struct filler *filler)
 {
 	if (!filler)
 		return;
+	keep_window(filler, false);
 	session_forget(filler->task->control, filler);
 	enlist_free(filler->enlist);
 	session_free(filler->session);
@@ -185,7 +193,7 @@ static void got_window(void *owner, const struct reply *reply)
 	filler->oid = window.oid;
 	memory_set_text(&filler->leaf, window.leaf);
 	window_start(&filler->window, &window.bookmark);
-	filler->has_window = true;
+	keep_window(filler, true);
 	filler->window_rows = 0;
 	filler->window_since_ms = clock_ms();
 	filler_fill(filler);
@@ -211,7 +219,7 @@ static void ask_window(struct filler *filler)
 
 void filler_look_again(struct filler *filler)
 {
-	filler->has_window = false;
+	keep_window(filler, false);
 	ask_window(filler);
 }
 
@@ -280,7 +288,8 @@ void filler_finish_window(struct filler *filler)
 	bool goes_on;
 
 	shared->pages_done += window_pages_done(&window->bookmark);
-	filler->has_window = filler->owes_window = false;
+	keep_window(filler, false);
+	filler->owes_window = false;
 	goes_on = !filler->stopping && is_wanted(filler);
 	/* The fill does not wait for what is told. */
 	if (goes_on)

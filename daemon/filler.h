@@ -21,7 +21,8 @@ struct filler_shared {
 	struct task *task;
 	struct window_course course;
 	struct pace_share *share;
-	int workers;        /* fillers that shall work now, at least 1 */
+	int workers; /* fillers that shall work now, at least 1 */
+	int at_work; /* that have a window; fewer at the end of a walk, more for a while when fewer are wanted */
 	int64_t rows_found; /* filled in this walk */
 	bool skipped;       /* rows were left because somebody had them locked */
 	bool handed_out;    /* somebody was told that no window of this walk is left */

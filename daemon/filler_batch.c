@@ -259,6 +259,7 @@ static void tell_pace(struct filler *filler)
 	struct pace_wish wish;
 
 	task_wish(task, filler->shared->workers, clock_ms(), &wish);
+	wish.at_work = filler->shared->at_work;
 	pace_change(share, &wish);
 	if (table)
 		pace_sample_table(share, table);

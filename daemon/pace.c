@@ -58,6 +58,22 @@ void pace_free(struct pace *pace)
 
 /* ---- samples ---- */
 
+/* Its gate is open, and nothing else of its own keeps it from going. */
+static bool may_go(const struct pace_share *share)
+{
+	return !share->gate.closed && !share->wish.opens_at;
+}
+
+static void note_patience(struct pace *pace, int64_t now_ms)
+{
+	int go = 0;
+
+	for (struct pace_share *share = pace->shares; share; share = share->next)
+		go += may_go(share);
+	for (struct pace_share *share = pace->shares; share; share = share->next)
+		patience_note(&share->patience, !share->gate.closed, go > may_go(share), now_ms);
+}
+
 static void judge_gates(struct pace *pace, const struct signals *signals, int64_t now_ms)
 {
 	bool one_closes = false;
@@ -65,15 +81,14 @@ static void judge_gates(struct pace *pace, const struct signals *signals, int64_
 
 	for (struct pace_share *share = pace->shares; share; share = share->next) {
 		bool was_closed = share->gate.closed;
-		bool is_open = gate_may_go(&share->gate, signals, &share->table, share->wish.max_lag_ms, now_ms);
 
-		if (is_open || !was_closed)
-			share->shut_since_ms = is_open ? 0 : now_ms;
-		if (is_open)
+		if (gate_may_go(&share->gate, signals, &share->table, share->wish.max_lag_ms, now_ms))
 			all_closed = false;
 		else
-			one_closes = one_closes || (!was_closed && share->table.vacuum != SIGNALS_WRAPAROUND);
+			one_closes = one_closes ||
+						 (!was_closed && share->table.vacuum != SIGNALS_WRAPAROUND && !share->patience.lost);
 	}
+	note_patience(pace, now_ms);
 	if (one_closes)
 		pacer_overloaded(&pace->pacer);
 	else if (all_closed)
@@ -214,9 +229,14 @@ static void note_held(struct pace_share *share, bool go, int64_t now_ms)
 		share->held_since_ms = now_ms;
 }
 
+static double mean_of_those_at_work(const struct pace_share *share, double ms)
+{
+	return ms / (share->wish.at_work > 0 ? share->wish.at_work : share->wish.fillers);
+}
+
 void pace_wait(struct pace_share *share, int64_t waited_ms)
 {
-	share->throttled_ms += (double)waited_ms / share->wish.fillers;
+	share->throttled_ms += mean_of_those_at_work(share, (double)waited_ms);
 }
 
 /* A batch takes what one usually takes when it starts, or those that start together would all be free. */
@@ -355,7 +375,7 @@ void pace_spend(struct pace_share *share, const struct pace_batch *batch, int64_
 	spend(share, PACE_BYTES, (double)batch->wal_bytes, now_ms);
 	spend(share, PACE_PLAIN, plain, now_ms);
 	spend(share, PACE_TIME, batch->ms, now_ms);
-	note_naps(share, batch->napped_ms / share->wish.fillers);
+	note_naps(share, mean_of_those_at_work(share, batch->napped_ms));
 	if (share->running > 0)
 		share->running--;
 	/* A pause is no speed: only batches change what is thought of it. */

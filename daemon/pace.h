@@ -24,7 +24,8 @@ struct pace_share; /* of one job in it */
 /* What a job asks of the pace; all of it may change while it runs. */
 struct pace_wish {
 	int priority;
-	int fillers; /* that work at one time, at least 1 */
+	int fillers; /* that shall work at one time, at least 1 */
+	int at_work; /* that have something to do now: what these wait is told as their mean; 0: as `fillers` */
 	int max_lag_ms;
 	int lag_target_ms;
 	int max_impact;       /* per cent; 0: does not look */
@@ -100,8 +101,8 @@ const char *pace_held_by(const struct pace_share *share) MUST_USE;
 /* One of its connections has been made to wait for so long since it asked last. */
 void pace_wait(struct pace_share *share, int64_t waited_ms);
 
-/* Milliseconds that the job's connections were made to wait, ever, on average of them: never more than have
- * passed. */
+/* Milliseconds that the job's connections were made to wait, ever: the mean of those at work, so never more
+ * than have passed. */
 int64_t pace_throttled_ms(const struct pace_share *share) MUST_USE;
 
 /* For the job's forecast and for people: what the pace knows now. */

@@ -9,8 +9,6 @@
 #define DEMAND 1.3
 #define SMOOTH_S 1.0
 #define STEADY_S 10.0
-#define TRIED_FOR_MS 10000
-#define TRIED_AFTER_MS 60000
 
 double pace_own_limit(const struct pace_share *share, enum pacer_count count)
 {
@@ -19,27 +17,10 @@ double pace_own_limit(const struct pace_share *share, enum pacer_count count)
 	return (double)share->wish.max_wal_rate;
 }
 
-/*
- * Its gate stays shut though all have kept to its limits for a while: a replica may be as far away as its
- * max_lag_ms, then nobody would ever go. They are tried again after a minute, and after as long again each
- * time: what is learnt of a replica by such limits is less than it takes.
- */
-static bool is_hopeless(const struct pace_share *share)
-{
-	int64_t shut_ms = share->pace->sampled_ms - share->shut_since_ms;
-	int64_t tried_ms = 0;
-
-	if (share->shut_since_ms == 0)
-		return false;
-	while (shut_ms >= 2 * tried_ms + TRIED_AFTER_MS)
-		tried_ms = 2 * tried_ms + TRIED_AFTER_MS;
-	return shut_ms - tried_ms > TRIED_FOR_MS;
-}
-
 /* Whether it fills nothing that its wishes would have to bind. */
 static bool is_away(const struct pace_share *share)
 {
-	return share->wish.opens_at || share->table.vacuum == SIGNALS_WRAPAROUND || is_hopeless(share);
+	return share->wish.opens_at || share->table.vacuum == SIGNALS_WRAPAROUND || share->patience.lost;
 }
 
 /* The strictest of the wishes that there are; 0: there is none. */

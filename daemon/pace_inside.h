@@ -13,6 +13,7 @@
 #include "daemon/impact.h"
 #include "daemon/pace.h"
 #include "daemon/pacer.h"
+#include "daemon/patience.h"
 
 /* Bytes of WAL a second, by either count, that every job may ask for. */
 #define PACE_LEAST_DEMAND (256.0 * 1024.0)
@@ -55,7 +56,7 @@ struct pace_share {
 	char *opens_at;
 	struct signals_table table;
 	struct gate gate;
-	int64_t shut_since_ms; /* its gate, without a break; 0: it is open */
+	struct patience patience;
 	struct pace_account accounts[PACE_CURRENCIES];
 	double full_speed; /* of time, while no autovacuum was at the table */
 	int running;       /* batches that have not ended yet */

@@ -35,10 +35,9 @@ static struct sizer *sizer_of(struct stride *stride, int pass)
 }
 
 /* Several at once, and the next ahead, only while nothing is in their way and none of them is long. */
-static bool goes_one_by_one(const struct stride_ground *ground, const struct pace_verdict *verdict)
+static bool must_go_alone(const struct stride_ground *ground)
 {
-	return pace_limits(verdict) || ground->batch_ms > VOLLEY_MOST_MS || ground->troubled ||
-		   ground->window->search.on;
+	return ground->batch_ms > VOLLEY_MOST_MS || ground->troubled || ground->window->search.on;
 }
 
 /* Of a page, how many rows a batch of that pass looks at. */
@@ -53,10 +52,10 @@ bool stride_plan(struct stride *stride, const struct stride_ground *ground, stru
 {
 	const struct pace_verdict *verdict = &order->verdict;
 	int pass = volley_pass(&stride->volleys, ground->window);
-	struct sizer *sizer = sizer_of(stride, pass);
 	double trip_ms = stride->volleys.trip_ms;
 	double ms = sizer_batch_ms(ground->batch_ms, verdict->part, trip_ms);
 	double rows = rows_per_page(ground, pass);
+	struct sizer *sizer = sizer_of(stride, pass);
 	double page_ms = sizer_page_ms(sizer);
 	int64_t pages;
 
@@ -68,7 +67,7 @@ bool stride_plan(struct stride *stride, const struct stride_ground *ground, stru
 	order->breath = (struct breath){0};
 	if (verdict->part < 1.0 && ground->may_sleep)
 		order->breath = breath_for(verdict->part, ms, trip_ms, rows * (double)pages, page_ms / rows);
-	order->one_by_one = goes_one_by_one(ground, verdict);
+	order->one_by_one = must_go_alone(ground) || pace_limits(verdict);
 	return volley_plan(&stride->volleys, ground->window, pages, page_ms,
 		order->one_by_one ? 0.0 : volley_ms(&stride->volleys), &order->volley);
 }
@@ -95,9 +94,9 @@ enum stride_answer stride_next(
 bool stride_ahead(
 	struct stride *stride, const struct stride_ground *ground, int64_t now_ms, struct stride_order *ret_order)
 {
-	return volley_pass(&stride->volleys, ground->window) >= 0 &&
-		   pace_ask_ahead(ground->share, now_ms, &ret_order->verdict) &&
-		   !goes_one_by_one(ground, &ret_order->verdict) && stride_plan(stride, ground, ret_order);
+	return volley_pass(&stride->volleys, ground->window) >= 0 && !must_go_alone(ground) &&
+		   pace_ask_ahead(ground->share, now_ms, &ret_order->verdict) && !pace_limits(&ret_order->verdict) &&
+		   stride_plan(stride, ground, ret_order);
 }
 
 void stride_learn(

@@ -71,9 +71,10 @@ void volley_begin(struct volleys *volleys, const struct volley *volley, int64_t 
 
 struct volley volley_end(struct volleys *volleys, int64_t now_ms)
 {
-	struct volley ended = volleys->under_way[0];
+	struct volley ended;
 
 	assert(volleys->count > 0);
+	ended = volleys->under_way[0];
 	volleys->count--;
 	for (int i = 0; i < volleys->count; i++)
 		volleys->under_way[i] = volleys->under_way[i + 1];

@@ -59,7 +59,7 @@ BEGIN
 			('COLUMN backfill.job.rows_per_s', 'Rows filled per second over the last minute, waiting included; 0 outside daily_window.'),
 			('COLUMN backfill.job.eta', 'When the walk over the table is expected to end, daily_window considered: the middle of the range in forecast; null while that is measured or nothing moves.'),
 			('COLUMN backfill.job.lag_ms', 'Milliseconds that the slowest replica is behind.'),
-			('COLUMN backfill.job.throttled_ms', 'Milliseconds for which the fill was held back by replicas and other limits so far; events throttle on and off tell when and why.'),
+			('COLUMN backfill.job.throttled_ms', 'Milliseconds for which the fill was held back by replicas and other limits so far, the mean of its connections; events throttle on and off tell when and why.'),
 			('COLUMN backfill.job.started_at', 'When a daemon first took the job.'),
 			('COLUMN backfill.job.updated_at', 'When the daemon last wrote to this row.'),
 			('COLUMN backfill.job.finished_at', 'When the job ended.'),

@@ -13,7 +13,7 @@ WITH RECURSIVE tree (oid, parent_oid, depth) AS (
 	  FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid AND NOT i.inhdetachpending
 ), member AS (
 	SELECT DISTINCT ON (t.oid) t.oid, t.parent_oid, t.depth FROM tree t ORDER BY t.oid, t.depth, t.parent_oid
-), said (id, kind, age, tail, name) AS (
+), said (id, kind, age, tail, name) AS MATERIALIZED ( -- once, however many indexes there are
 	SELECT e.id, e.kind, pg_catalog.age(e.xmin), CASE WHEN pg_catalog.starts_with(e.statement, 'CREATE INDEX') THEN 'idx' ELSE 'key' END,
 	       pg_catalog.replace(pg_catalog.substring(e.statement,
 	           '^(?:CREATE (?:UNIQUE )?INDEX (?:CONCURRENTLY )?|ALTER TABLE ONLY .* ADD CONSTRAINT )"((?:[^"]|"")+)" (?:ON ONLY|UNIQUE \()'), '""', '"')

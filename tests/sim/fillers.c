@@ -15,10 +15,20 @@
 #define RECORD_BYTES 100.0
 /* Its own statement and bookmark. */
 #define BATCH_BYTES 300.0
+/* Who waits for a batch that is as old has it cancelled, which is looked for as often; then it is tried
+ * again. */
+#define CANCEL_AFTER_MS 50
+#define CANCEL_EVERY_MS 50
+#define AGAIN_MS 20
 
 static int64_t pages_most(const struct filler *filler)
 {
 	return filler->plant->scenario->fill.window_pages / (4 * filler->job->plan->fillers);
+}
+
+static const struct volleys *under_way(const struct filler *filler)
+{
+	return &filler->stride.volleys;
 }
 
 static void begin_window(struct filler *filler)
@@ -44,6 +54,7 @@ void filler_start(struct filler *filler, struct sim_job *job, struct plant *plan
 	};
 	stride_start(&filler->stride, pages_most(filler), FILLERS_BATCH_MS);
 	begin_window(filler);
+	filler->held = true;
 }
 
 void filler_end(struct filler *filler)
@@ -73,6 +84,7 @@ static struct stride_ground ground_of(const struct filler *filler)
 		.pages_most = pages_most(filler),
 		.rows_per_page = ROWS_PER_PAGE,
 		.may_sleep = true,
+		.troubled = filler->troubled,
 	};
 }
 
@@ -88,67 +100,86 @@ static int write_images(struct filler *filler, const struct window_batch *stretc
 	return images;
 }
 
-/* It sleeps each time that it has looked at so many rows. */
-static double naps_ms(const struct breath *breath, double rows)
+/* The last pass looks at whatever is left. */
+static double rows_of(const struct window_batch *stretch)
 {
-	return breath->rows > 0 ? floor(rows / (double)breath->rows) * breath->nap_ms : 0.0;
+	double rows = (double)(stretch->end_page - stretch->from_page) * ROWS_PER_PAGE;
+
+	return stretch->pass < stretch->passes - 1 ? rows / stretch->passes : rows;
+}
+
+/* It sleeps each time that it has looked at so many rows. */
+static double naps_ms(struct filler *filler, const struct breath *breath, double rows)
+{
+	double naps;
+
+	if (breath->rows == 0)
+		return 0.0;
+	filler->rows_unslept += rows;
+	naps = floor(filler->rows_unslept / (double)breath->rows);
+	filler->rows_unslept -= naps * (double)breath->rows;
+	return naps * breath->nap_ms;
+}
+
+static const struct window_batch *stretch_now(const struct filler *filler)
+{
+	return &under_way(filler)->under_way[filler->volley].batches[filler->batch];
+}
+
+static struct sim_batch *batch_now(struct filler *filler)
+{
+	return &filler->volleys[filler->volley].batches[filler->batch];
 }
 
 static void begin_batch(struct filler *filler, double ms)
 {
 	const struct fill_plan *fill = &filler->plant->scenario->fill;
-	const struct window_batch *stretch = &filler->stride.volleys.under_way[0].batches[filler->executing];
+	const struct window_batch *stretch = stretch_now(filler);
+	struct sim_batch *batch = batch_now(filler);
 	struct sim_job *job = filler->job;
 	double pages = (double)(stretch->end_page - stretch->from_page);
-	double rows = pages * ROWS_PER_PAGE / stretch->passes;
 	int images = write_images(filler, stretch);
-	struct sim_batch *batch = &filler->batches[filler->executing];
 
 	*batch = (struct sim_batch){
 		.ms = (pages * fill->page_ms + images * fill->image_ms) * dice_factor(&filler->dice, BATCH_NOISE),
-		.napped_ms = naps_ms(&filler->breaths[0], rows),
+		.napped_ms = naps_ms(filler, &filler->volleys[filler->volley].breath, rows_of(stretch)),
 		.images = images * fill->image_bytes,
 	};
 	batch->wal = BATCH_BYTES + batch->images + pages * (fill->page_bytes + plant_index_bytes(filler->plant));
-	filler->left_ms = batch->ms + batch->napped_ms;
-	filler->at = FILLER_EXECUTES;
+	filler->batch_left_ms = batch->ms + batch->napped_ms;
+	filler->cancel_left_ms = curve_at(&filler->plant->scenario->wanted_rows, ms / 1e3) > 0
+								 ? CANCEL_AFTER_MS + CANCEL_EVERY_MS * dice_unit(&filler->dice)
+								 : INFINITY;
 	job->batches++;
 	if (job->forbidden_ms >= 0 && ms - job->forbidden_ms > LATE_MS)
 		job->late_batches++;
 }
 
-static void end_batch(struct filler *filler)
+static bool executes(const struct filler *filler)
 {
-	const struct window_batch *stretch = &filler->stride.volleys.under_way[0].batches[filler->executing];
-	struct plant *plant = filler->plant;
-	double pages = (double)(stretch->end_page - stretch->from_page);
-
-	plant->pages_since += pages;
-	filler->job->pages += pages;
-	if (!plant->scenario->fill.counted_late)
-		filler->session.told_ms = -INFINITY;
-	application_count(filler->application, &filler->session, plant->ms, 1, COMMIT_COUNTS_MS);
+	return filler->volley < under_way(filler)->count;
 }
 
-static void send(struct filler *filler, const struct stride_order *order, int64_t now_ms)
+static void send(struct filler *filler, const struct stride_order *order, double ms, int64_t now_ms)
 {
-	filler->breaths[filler->stride.volleys.count] = order->breath;
+	bool is_idle = !executes(filler);
+
+	filler->volleys[under_way(filler)->count] = (struct sim_volley){.breath = order->breath};
 	volley_begin(&filler->stride.volleys, &order->volley, now_ms);
+	filler->wait_left_ms = INFINITY;
+	filler->held = false;
+	filler->batch = is_idle ? 0 : filler->batch;
+	if (is_idle)
+		begin_batch(filler, ms);
 }
 
-static void begin_volley(struct filler *filler, double ms)
-{
-	filler->executing = 0;
-	begin_batch(filler, ms);
-}
-
-static void fill_ahead(struct filler *filler, int64_t now_ms)
+static void fill_ahead(struct filler *filler, double ms, int64_t now_ms)
 {
 	struct stride_ground ground = ground_of(filler);
 	struct stride_order order;
 
 	if (!filler->rival && stride_ahead(&filler->stride, &ground, now_ms, &order))
-		send(filler, &order, now_ms);
+		send(filler, &order, ms, now_ms);
 }
 
 static enum stride_answer ask_rival(
@@ -174,14 +205,13 @@ static void fill(struct filler *filler, double ms, int64_t now_ms)
 		return;
 	}
 	if (answer == STRIDE_WAIT) {
-		filler->at = FILLER_WAITS;
-		filler->left_ms = order.verdict.wait_ms > 0 ? (double)order.verdict.wait_ms : 1;
+		filler->held = true;
+		filler->wait_left_ms = order.verdict.wait_ms > 0 ? (double)order.verdict.wait_ms : 1;
 		return;
 	}
-	send(filler, &order, now_ms);
-	begin_volley(filler, ms);
+	send(filler, &order, ms, now_ms);
 	if (!order.one_by_one)
-		fill_ahead(filler, now_ms);
+		fill_ahead(filler, ms, now_ms);
 }
 
 static void learn(
@@ -194,6 +224,7 @@ static void learn(
 		.napped_ms = batch->napped_ms,
 	};
 
+	filler->troubled = false;
 	if (filler->rival)
 		rival_spend(filler->rival, batch->wal);
 	else
@@ -202,29 +233,79 @@ static void learn(
 	window_done(&filler->window, stretch, ROWS_PER_PAGE, ROWS_PER_PAGE);
 }
 
-/* The first volley has been answered. */
-static void end_volley(struct filler *filler, double ms, int64_t now_ms)
+/* The first volley is under way no more; `committed` of its batches are done. */
+static struct volley take_answer(struct filler *filler, int committed, int64_t now_ms)
 {
 	struct volley volley = volley_end(&filler->stride.volleys, now_ms);
-	double batches_ms = 0;
 
-	for (int i = 0; i < volley.count; i++) {
-		batches_ms += filler->batches[i].ms + filler->batches[i].napped_ms;
-		learn(filler, &volley.batches[i], &filler->batches[i], now_ms);
-	}
-	volley_learn(&filler->stride.volleys, &volley, batches_ms, now_ms);
-	filler->breaths[0] = filler->breaths[1];
-	if (filler->stride.volleys.count == 0) {
+	for (int i = 0; i < committed; i++)
+		learn(filler, &volley.batches[i], &filler->volleys[0].batches[i], now_ms);
+	filler->volleys[0] = filler->volleys[1];
+	filler->volley--;
+	return volley;
+}
+
+static double batches_ms(const struct sim_volley *volley, int count)
+{
+	double ms = 0;
+
+	for (int i = 0; i < count; i++)
+		ms += volley->batches[i].ms + volley->batches[i].napped_ms;
+	return ms;
+}
+
+static void answered(struct filler *filler, double ms, int64_t now_ms)
+{
+	double took_ms = batches_ms(&filler->volleys[0], under_way(filler)->under_way[0].count);
+	struct volley volley = take_answer(filler, under_way(filler)->under_way[0].count, now_ms);
+
+	volley_learn(&filler->stride.volleys, &volley, took_ms, now_ms);
+	if (under_way(filler)->count > 0)
+		fill_ahead(filler, ms, now_ms);
+	else
 		fill(filler, ms, now_ms);
-		return;
+}
+
+/* Somebody waits for a row of it. What it wrote is written, and what is behind it fails as well. */
+static void cancelled(struct filler *filler, int64_t now_ms)
+{
+	struct window_batch stretch = *stretch_now(filler);
+	int committed = filler->batch;
+
+	while (filler->volley > 0)
+		(void)take_answer(filler, under_way(filler)->under_way[0].count, now_ms);
+	(void)take_answer(filler, committed, now_ms);
+	volley_forget(&filler->stride.volleys);
+	filler->volley = 0;
+	stride_halve(&filler->stride, &stretch, now_ms);
+	filler->troubled = true;
+	filler->wait_left_ms = AGAIN_MS;
+	filler->job->cancelled++;
+}
+
+/* The server has carried out a batch: the next of the volley follows, or the volley behind it. */
+static void end_batch(struct filler *filler, double ms)
+{
+	const struct window_batch *stretch = stretch_now(filler);
+	struct plant *plant = filler->plant;
+	double pages = (double)(stretch->end_page - stretch->from_page);
+
+	plant->pages_since += pages;
+	filler->job->pages += pages;
+	if (!plant->scenario->fill.counted_late)
+		filler->session.told_ms = -INFINITY;
+	application_count(filler->application, &filler->session, plant->ms, 1, COMMIT_COUNTS_MS);
+	if (++filler->batch == under_way(filler)->under_way[filler->volley].count) {
+		filler->volleys[filler->volley++].answer_ms = plant->scenario->fill.turnaround_ms;
+		filler->batch = 0;
 	}
-	begin_volley(filler, ms);
-	fill_ahead(filler, now_ms);
+	if (executes(filler))
+		begin_batch(filler, ms);
 }
 
 static void execute(struct filler *filler, double spent_ms)
 {
-	const struct sim_batch *batch = &filler->batches[filler->executing];
+	const struct sim_batch *batch = batch_now(filler);
 	double part = spent_ms / (batch->ms + batch->napped_ms);
 	double bytes = batch->wal * part;
 	double work = bytes - batch->images * part * (1 - image_replay(&filler->plant->scenario->fill));
@@ -235,36 +316,50 @@ static void execute(struct filler *filler, double spent_ms)
 	filler->job->executed_ms += batch->ms * part;
 	filler->job->waited_ms += batch->napped_ms * part;
 	filler->executing_ms += batch->ms * part;
+	filler->batch_left_ms -= spent_ms;
+	filler->cancel_left_ms -= spent_ms;
+}
+
+static double answer_left_ms(const struct filler *filler)
+{
+	return filler->volley > 0 ? filler->volleys[0].answer_ms : INFINITY;
+}
+
+/* Until the next thing happens. */
+static double left_ms(const struct filler *filler)
+{
+	double left = fmin(filler->wait_left_ms, answer_left_ms(filler));
+
+	return executes(filler) ? fmin(left, fmin(filler->batch_left_ms, filler->cancel_left_ms)) : left;
 }
 
 static void spend(struct filler *filler, double spent_ms, double ms)
 {
-	filler->left_ms -= spent_ms;
-	if (filler->at == FILLER_EXECUTES) {
+	for (int i = 0; i < filler->volley; i++)
+		filler->volleys[i].answer_ms -= spent_ms;
+	filler->wait_left_ms -= spent_ms;
+	if (executes(filler)) {
 		execute(filler, spent_ms);
 		filler->job->last_moved_ms = ms;
-	} else if (filler->at == FILLER_WAITS) {
+	} else if (filler->held) {
 		filler->job->waited_ms += spent_ms;
 	} else {
 		filler->job->turned_ms += spent_ms;
 	}
 }
 
-/* The server has carried out a batch: the next of the volley follows, or the one that was sent ahead, or it
- * waits for us. */
-static void follow(struct filler *filler, double ms, int64_t now_ms)
+static void happens(struct filler *filler, double ms, int64_t now_ms)
 {
-	const struct volleys *volleys = &filler->stride.volleys;
+	const double now = 1e-6;
 
-	end_batch(filler);
-	if (++filler->executing < volleys->under_way[0].count) {
-		begin_batch(filler, ms);
-	} else if (volleys->count > 1) {
-		end_volley(filler, ms, now_ms);
-	} else {
-		filler->at = FILLER_TURNS;
-		filler->left_ms = filler->plant->scenario->fill.turnaround_ms;
-	}
+	if (executes(filler) && filler->batch_left_ms <= now)
+		end_batch(filler, ms);
+	else if (executes(filler) && filler->cancel_left_ms <= now)
+		cancelled(filler, now_ms);
+	else if (answer_left_ms(filler) <= now)
+		answered(filler, ms, now_ms);
+	else if (filler->wait_left_ms <= now)
+		fill(filler, ms, now_ms);
 }
 
 void filler_step(struct filler *filler, int64_t origin_ms)
@@ -274,19 +369,10 @@ void filler_step(struct filler *filler, int64_t origin_ms)
 
 	filler->executing_ms = 0;
 	while (ms < end_ms) {
-		double spent_ms = fmin(filler->left_ms, end_ms - ms);
-		int64_t now_ms;
+		double spent_ms = fmin(fmax(left_ms(filler), 0), end_ms - ms);
 
 		ms += spent_ms;
-		now_ms = origin_ms + (int64_t)ms;
 		spend(filler, spent_ms, ms);
-		if (filler->left_ms > 1e-6)
-			continue;
-		if (filler->at == FILLER_EXECUTES)
-			follow(filler, ms, now_ms);
-		else if (filler->at == FILLER_TURNS)
-			end_volley(filler, ms, now_ms);
-		else
-			fill(filler, ms, now_ms);
+		happens(filler, ms, origin_ms + (int64_t)ms);
 	}
 }

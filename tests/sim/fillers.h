@@ -31,6 +31,7 @@ struct sim_job {
 	double forbidden_ms;  /* plant's time since when no batch may go; -1: it may */
 	bool stopped;         /* by something else than lag */
 	int64_t batches;
+	int64_t cancelled;
 	int64_t late_batches; /* that began though they had long been forbidden */
 };
 
@@ -42,6 +43,13 @@ struct sim_batch {
 	double images;    /* of these, of page images */
 };
 
+/* What the plant knows of a volley that is under way. */
+struct sim_volley {
+	struct breath breath;
+	struct sim_batch batches[VOLLEY_MOST];
+	double answer_ms; /* until that arrives, once it has been carried out */
+};
+
 struct filler {
 	struct sim_job *job;
 	struct plant *plant;
@@ -51,13 +59,17 @@ struct filler {
 	struct stride stride;
 	struct window window;
 	struct application_session session;
-	int *epochs;    /* of each page of the window: checkpoint after which it was last touched */
-	double left_ms; /* of the batch, of the turn or of the wait */
-	enum { FILLER_WAITS, FILLER_EXECUTES, FILLER_TURNS } at;
-	struct breath breaths[VOLLEYS_MOST];   /* of the volleys under way */
-	struct sim_batch batches[VOLLEY_MOST]; /* of the first of them */
-	int executing;                         /* which of these does */
-	double executing_ms;                   /* in this step */
+	int *epochs; /* of each page of the window: checkpoint after which it was last touched */
+	struct sim_volley volleys[VOLLEYS_MOST]; /* as stride.volleys.under_way */
+	int volley;                              /* that the server is at; as many as are under way: none */
+	int batch;                               /* of that */
+	double batch_left_ms;                    /* until it is done */
+	double cancel_left_ms;                   /* until somebody who waits for it has it cancelled */
+	double wait_left_ms; /* until the filler goes on by itself; INFINITY: when an answer comes */
+	bool held;           /* by the pace, or the rival */
+	bool troubled;       /* the last batch was cancelled */
+	double rows_unslept; /* looked at since the last nap */
+	double executing_ms; /* in this step */
 };
 
 void filler_start(struct filler *filler, struct sim_job *job, struct plant *plant,

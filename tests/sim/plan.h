@@ -94,11 +94,12 @@ struct scenario {
 	double step_ms; /* 0: 5 */
 	double noise;   /* of foreground and replay: standard deviation as a share of the rate */
 	uint64_t seed;
-	struct curve foreground; /* MB/s */
-	double image_factor;     /* times that the foreground's WAL grows right after a checkpoint; 0: not */
-	double checkpoint_s;     /* 0: never by time */
-	double max_wal_mb;       /* a checkpoint is asked for after that much; 0: never */
-	struct curve hangs;      /* 1: the primary's disk, no commit of the foreground's ends */
+	struct curve foreground;  /* MB/s */
+	double image_factor;      /* times that the foreground's WAL grows right after a checkpoint; 0: not */
+	double checkpoint_s;      /* 0: never by time */
+	double max_wal_mb;        /* a checkpoint is asked for after that much; 0: never */
+	struct curve wanted_rows; /* 1: somebody waits for a row of every batch */
+	struct curve hangs;       /* 1: the primary's disk, no commit of the foreground's ends */
 	struct replica_plan replicas[PLAN_REPLICAS];
 	struct application_plan application;
 	struct fill_plan fill;

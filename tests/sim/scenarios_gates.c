@@ -30,6 +30,19 @@ static void half_speed(struct scene *scene)
 		scene_complain(scene, "it worked %.1f %% of the time, not some 67 %%", busy);
 }
 
+/* For half of the time: batches become shorter than 50 ms, and what is lost by that is little. */
+static void batches_get_shorter(struct scene *scene)
+{
+	const struct sim_job *job = &scene->jobs[0];
+	const struct fill_plan *fill = &scene->scenario->fill;
+	double most = 1e3 * scene->scenario->seconds / (fill->page_ms + fill->image_ms / fill->passes);
+
+	if (job->pages < 0.85 * most)
+		scene_complain(scene, "%.0f %% of the pages were filled that could be", 100 * job->pages / most);
+	if (job->cancelled < 2 || job->cancelled > 40)
+		scene_complain(scene, "%lld batches were cancelled", (long long)job->cancelled);
+}
+
 static const struct scenario table[] = {
 	{
 		.name = "lost_samples",
@@ -106,6 +119,16 @@ static const struct scenario table[] = {
 		.fill = FILL_EVEN,
 		.jobs = {{.fillers = 1, JOB_USUAL, .vacuum = {.at = {{0, 0}, {60, 1}}}}},
 		.check = half_speed,
+	},
+	{
+		.name = "wanted_rows",
+		.what =
+			"somebody waits for a row of every batch: after 50 ms it is cancelled, and comes back smaller",
+		.seconds = 120,
+		.fill = {.page_ms = 0.2, .page_bytes = 1800, .passes = 1, .window_pages = 4096, .turnaround_ms = 0.5},
+		.jobs = {{.fillers = 1, JOB_USUAL}},
+		.wanted_rows = {.at = {{0, 0}, {30, 1}, {90, 0}}},
+		.check = batches_get_shorter,
 	},
 	{
 		.name = "wraparound",

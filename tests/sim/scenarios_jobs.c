@@ -48,6 +48,11 @@ static void the_second_has_a_sixth(struct scene *scene)
 	hold_share(scene, 1, 14.5, 19);
 }
 
+static void the_second_gets_there(struct scene *scene)
+{
+	hold_share(scene, 1, 50, 100);
+}
+
 static void at_its_limit(struct scene *scene)
 {
 	double rate = scene->figures.wal_bytes / PLAN_MB / scene->scenario->seconds;
@@ -144,8 +149,20 @@ static const struct scenario table[] = {
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 1, .max_lag_ms = 150, .lag_target_ms = 75, .max_impact = 10},
 			{.fillers = 1, JOB_USUAL}},
-		.bounds = {.headroom = 72, .lag_p99_ms = 300, .lag_max_ms = 500},
+		.bounds = {.headroom = 68, .lag_p99_ms = 300, .lag_max_ms = 500},
 		.check = the_second_first,
+	},
+	{
+		.name = "limit_that_takes_long_to_keep",
+		.what = "a job with a low max_lag_ms comes to one that has let the replica fall behind",
+		.seconds = 600,
+		.foreground = STEADY(9),
+		.replicas = {{.name = "standby1", .replay = STEADY(10), REPLICA_NEAR}},
+		.fill = FILL_USUAL,
+		.jobs = {{.fillers = 1, .max_lag_ms = 30000, .lag_target_ms = 5000},
+			{.fillers = 1, JOB_USUAL, .priority = 10, .from_s = 60}},
+		.bounds = {.headroom = 95},
+		.check = the_second_gets_there,
 	},
 	{
 		.name = "workers",

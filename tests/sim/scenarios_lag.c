@@ -13,6 +13,16 @@ static void the_forecast_is_right(struct scene *scene)
 			view.latest_s, right_s);
 }
 
+/* Time between batches is no work of the server's. */
+static void hidden_turns(struct scene *scene)
+{
+	const struct sim_job *job = &scene->jobs[0];
+	double part = job->executed_ms / job->present_ms;
+
+	if (part < 0.97)
+		scene_complain(scene, "batches executed for %.1f %% of the time", 100 * part);
+}
+
 static const struct scenario table[] = {
 	{
 		.name = "idle",
@@ -32,6 +42,16 @@ static const struct scenario table[] = {
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 2, JOB_USUAL}},
 		.bounds = {.busy = 97, .throttled_most = 3},
+	},
+	{
+		.name = "far_server",
+		.what = "the daemon is 20 ms away from the server: volleys hide it",
+		.seconds = 60,
+		.foreground = STEADY(3),
+		.fill = {FILL_PAGES_BUT_TURN, .turnaround_ms = 20},
+		.jobs = {{.fillers = 1, JOB_USUAL}},
+		.bounds = {.busy = 97, .throttled_most = 3},
+		.check = hidden_turns,
 	},
 	{
 		.name = "step",

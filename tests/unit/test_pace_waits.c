@@ -150,6 +150,17 @@ static void what_connections_wait_is_added_up_as_their_mean(void **state)
 	assert_int_equal(pace_throttled_ms(share), 2250);
 	pace_spend(share, &(struct pace_batch){.ms = 1, .napped_ms = 35}, scene.now_ms);
 	assert_int_equal(pace_throttled_ms(share), 2267);
+	/* Fewer are wanted, and both are at work yet; or one has nothing left to do. */
+	wish.fillers = 1;
+	wish.at_work = 2;
+	pace_change(share, &wish);
+	pace_wait(share, 100);
+	assert_int_equal(pace_throttled_ms(share), 2317);
+	wish.fillers = 2;
+	wish.at_work = 1;
+	pace_change(share, &wish);
+	pace_wait(share, 100);
+	assert_int_equal(pace_throttled_ms(share), 2417);
 	scene_end(&scene);
 }
 
