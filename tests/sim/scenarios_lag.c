@@ -223,6 +223,16 @@ static const struct scenario table[] = {
 		.bounds = {.headroom = 93, .lag_p99_ms = 550, .lag_max_ms = 700},
 	},
 	{
+		.name = "other_side",
+		.what = "the replica is 0.2 s away, and 0.4 s behind because of that alone",
+		.seconds = 240,
+		.foreground = STEADY(3),
+		.replicas = {{.name = "standby1", .replay = STEADY(20), .transport_ms = 200, .report_ms = 20}},
+		.fill = FILL_USUAL,
+		.jobs = {{.fillers = 1, JOB_USUAL}},
+		.bounds = {.headroom = 81, .lag_p99_ms = 250, .lag_max_ms = 500},
+	},
+	{
 		.name = "foreground_alone",
 		.what = "the lag that the foreground causes alone is waited for",
 		.seconds = 300,
