@@ -12,6 +12,15 @@ static bool lag_forbids(const struct signals_replica *replica, int64_t limit_ms,
 	return reason->length > 0;
 }
 
+static bool one_lags(const struct signals *signals, int64_t limit_ms)
+{
+	for (size_t i = 0; i < signals->replicas_count; i++) {
+		if (signals->replicas[i].vanished_ago == 0 && signals->replicas[i].lag_ms > limit_ms)
+			return true;
+	}
+	return false;
+}
+
 static bool pulse_forbids(
 	const struct signals *signals, int64_t limit_ms, int64_t now_ms, struct text *reason)
 {
@@ -94,8 +103,8 @@ bool gate_may_go(struct gate *gate, const struct signals *signals, const struct 
 {
 	struct text reason = {0};
 	bool fresh = signals->pulse_ms != gate->judged_ms;
-	/* Hysteresis: an open gate bears the whole limit, a closed one opens below half of it. */
-	int64_t limit_ms = gate->closed ? max_lag_ms / 2 : max_lag_ms;
+	/* Hysteresis: who was too far behind has to come closer than others may be. */
+	int64_t limit_ms = gate->lagged ? max_lag_ms / 2 : max_lag_ms;
 
 	gate->judged_ms = signals->pulse_ms;
 	if (ignorance_forbids(signals, &reason) || pulse_forbids(signals, limit_ms, now_ms, &reason) ||
@@ -105,6 +114,7 @@ bool gate_may_go(struct gate *gate, const struct signals *signals, const struct 
 		gate->reason = reason;
 		gate->good_samples = 0;
 		gate->closed = true;
+		gate->lagged = gate->lagged || one_lags(signals, max_lag_ms);
 		return false;
 	}
 	text_free(&reason);
@@ -112,7 +122,7 @@ bool gate_may_go(struct gate *gate, const struct signals *signals, const struct 
 		gate->good_samples++;
 	if (gate->closed && gate->good_samples < 2)
 		return false;
-	gate->closed = false;
+	gate->closed = gate->lagged = false;
 	text_clear(&gate->reason);
 	return true;
 }

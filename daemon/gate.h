@@ -3,7 +3,8 @@
  *
  * Judged on the cluster's signals and on those of the job's table. What cannot be observed is not assumed
  * healthy: a stale or unreadable signal closes the gate too. It is opened again by two fresh samples that are
- * good: of lag, below half of the limit. It never fails a job: overload means waiting.
+ * good; when lag has closed it, that is below half of the limit. It never fails a job: overload means
+ * waiting.
  */
 #ifndef BACKFILLD_DAEMON_GATE_H
 #define BACKFILLD_DAEMON_GATE_H
@@ -18,6 +19,7 @@
 
 struct gate {
 	bool closed;
+	bool lagged;        /* a replica's lag closed it, or kept it closed */
 	int64_t judged_ms;  /* pulse that it was last judged by */
 	int good_samples;   /* fresh ones in a row, while closed */
 	struct text reason; /* a sentence; empty while open */

@@ -166,6 +166,24 @@ static void it_opens_again_after_two_fresh_samples_of_at_most_half(void **state)
 	gate_free(&gate);
 }
 
+/* Or it would never open for a replica that is always between half and the whole of it. */
+static void what_something_else_has_closed_bears_the_whole_limit(void **state)
+{
+	struct gate gate = {0};
+
+	(void)state;
+	assert_false(sample(&gate, -1, 1000)); /* not known yet */
+	assert_false(sample(&gate, 900, 1250));
+	assert_true(sample(&gate, 900, 1500));
+	assert_false(sample(&gate, -1, 1750));
+	assert_false(sample(&gate, 1001, 2000)); /* now it has lagged */
+	assert_false(sample(&gate, 900, 2250));
+	assert_false(sample(&gate, 900, 2500));
+	assert_false(sample(&gate, 400, 2750));
+	assert_true(sample(&gate, 400, 3000));
+	gate_free(&gate);
+}
+
 static void lag_that_swings_between_half_and_the_limit_moves_it_once(void **state)
 {
 	struct gate gate = {0};
@@ -204,6 +222,7 @@ int main(void)
 		cmocka_unit_test(what_closes_the_gate),
 		cmocka_unit_test(what_else_closes_the_gate),
 		cmocka_unit_test(it_opens_again_after_two_fresh_samples_of_at_most_half),
+		cmocka_unit_test(what_something_else_has_closed_bears_the_whole_limit),
 		cmocka_unit_test(lag_that_swings_between_half_and_the_limit_moves_it_once),
 		cmocka_unit_test(a_closed_gate_always_says_why),
 	};
