@@ -22,6 +22,8 @@
 /* So many more or fewer of them make a try worthless as evidence. */
 #define OTHERS_CHANGED 1.0
 #define CORES_TOO_FEW 0.5
+/* Of others, smoothed. */
+#define OTHERS_NOBODY 0.1
 
 static int least(int a, int b)
 {
@@ -143,8 +145,10 @@ static void end_try(struct crew *crew, const struct crew_step *step, const char 
 
 static bool may_add(const struct crew *crew, const struct crew_step *step)
 {
+	double others = crew->others < OTHERS_NOBODY ? 0.0 : crew->others;
+
 	return step->now_ms >= crew->not_before_ms && crew->samples >= STEPS_TO_ADD &&
-		   step->throttled <= HELD_BACK_HARDLY && crew->fillers + 1 + crew->others <= cores_of(step);
+		   step->throttled <= HELD_BACK_HARDLY && crew->fillers + 1 + others <= cores_of(step);
 }
 
 int crew_size(struct crew *crew, const struct crew_step *step, const char **ret_why)

@@ -16,7 +16,8 @@
  * Why it does not flap: to add, the pace may hold back no more than a tenth of a step, and to take away it is
  * more than a half; one filler fewer than `half held back` still has all that is allowed. A core must be idle
  * to add, and half a session too many there to take away; the sessions of others are one look each step, so
- * they are smoothed over some 3 steps.
+ * they are smoothed over some 3 steps. Less than a tenth of one is nobody: what is left of one that was met
+ * once would otherwise keep the last core for minutes.
  *
  * Why noise does not fool it: a rate is the mean of up to 16 steps, before (5 at least) and during a try.
  * Rates that scatter by 10 % (standard deviation) then leave 3.5 % for the comparison, against a threshold of
