@@ -107,6 +107,8 @@ int64_t sizer_pages(struct sizer *sizer, double ms, int64_t bytes)
 		by_time = ms < sizer->target_ms ? ceil(fmax(ms - OWN_MS, ms / 4.0) / sizer_page_ms(sizer))
 										: ms / percentile(sizer, sizer->page_ms, 90);
 		pages = fmin(pages, fmin(by_time, (double)bytes / percentile(sizer, sizer->page_bytes, 90)));
+	} else if (ms < sizer->target_ms) {
+		pages *= ms / sizer->target_ms;
 	}
 	sizer->asked = pages < 1.0 ? 1 : (int64_t)pages;
 	return sizer->asked;

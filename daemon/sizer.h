@@ -47,7 +47,8 @@ double sizer_batch_ms(double most_ms, double part, double trip_ms) MUST_USE;
 
 /* Pages of a batch that is to execute `ms` at most and to write `bytes` at most, by what the last ones cost:
  * so that a limit that has just fallen counts at once. Never more than sizer->pages. Less time than the
- * sizer's target is that of a batch that breathes: by what pages usually cost. */
+ * sizer's target is that of a batch that breathes: by what pages usually cost. Until that is known so much
+ * fewer than sizer->pages: one that takes far more than its time has to be paid for, by waiting. */
 int64_t sizer_pages(struct sizer *sizer, double ms, int64_t bytes) MUST_USE;
 
 /* What a page usually cost in the last batches, without what a batch costs by itself; 0: not known yet. */

@@ -113,6 +113,18 @@ static void a_first_batch_is_within_the_most(void **state)
 	assert_int_equal(sizer.pages, 8);
 }
 
+/* Of pages nobody knows yet what they cost: full batches would be far too long. */
+static void a_first_batch_is_small_where_little_is_allowed(void **state)
+{
+	struct sizer sizer;
+
+	(void)state;
+	sizer_start(&sizer, 64, 1000, 100);
+	assert_int_equal(sizer_pages(&sizer, 3, SIZER_MOST_BYTES), 1);
+	assert_int_equal(sizer_pages(&sizer, 50, SIZER_MOST_BYTES), 32);
+	assert_int_equal(sizer_pages(&sizer, 100, SIZER_MOST_BYTES), 64);
+}
+
 static void one_quick_batch_among_slow_ones_changes_nothing(void **state)
 {
 	struct sizer sizer;
@@ -214,6 +226,7 @@ int main(void)
 		cmocka_unit_test(how_long_a_batch_should_execute),
 		cmocka_unit_test(a_limit_does_not_keep_it_from_learning),
 		cmocka_unit_test(a_first_batch_is_within_the_most),
+		cmocka_unit_test(a_first_batch_is_small_where_little_is_allowed),
 		cmocka_unit_test(one_quick_batch_among_slow_ones_changes_nothing),
 		cmocka_unit_test(after_a_refusal_it_is_half_and_grows_no_sooner_than_ten_seconds_later),
 		cmocka_unit_test(it_is_half_of_the_batch_that_was_refused),
