@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # What the tests of signals share. Sourced after faults_lib.sh.
 #
-#	slow_numbers               public.numbers, and a value that takes a millisecond a row: the fill lasts as long as a test needs
+#	slow_numbers               public.numbers, and a value that takes a millisecond a row: the fill lasts as long as a test needs;
+#	                           public.touched also tells when each row was filled; no autovacuum comes, which would slow it down
 #	moves_on WHAT              more rows are filled than before
 #	waits WHAT REGEX [SECONDS] the job says what it waits for
 #	throttle BODY              what the operator's query answers from now on: the body of a PL/pgSQL function
@@ -11,6 +12,8 @@
 
 slow_numbers() {
 	numbers_table 60000
+	sql -U shop_owner main "ALTER TABLE public.touched ADD at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp();
+		ALTER TABLE public.numbers SET (autovacuum_enabled = off)"
 	sql -U shop_owner main "CREATE OR REPLACE FUNCTION public.draw() RETURNS bigint LANGUAGE plpgsql AS
 		\$\$ BEGIN PERFORM pg_catalog.pg_sleep(0.001); RETURN pg_catalog.nextval('public.drawn'); END \$\$"
 	daemon_option defaults.batch_ms 20

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Standbys that replay late on purpose, and standbys of standbys.
+# Standbys that replay late on purpose, and standbys of standbys; how many must be there, and how late they may be; who only
+# receives is none of them; what a standby's slot does to the fill.
 # shellcheck disable=SC2119 # what the library may take, a test need not give
 # shellcheck source=tests/server/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -8,21 +9,98 @@
 # shellcheck source=tests/server/pace_lib.sh
 . "$(dirname "$0")/pace_lib.sh"
 
+# stops_by WHAT SET PERCENT, goes_by WHAT SET: what is told to the numbers job counts within a second, by the server's clock. In the half
+# second after that there are no more than so many per cent of the rows of the half second before it was told; or the first one is there.
+tell() {
+	sql -U shop_owner main "UPDATE backfill.job SET $1 WHERE name = 'numbers'"
+	TOLD=$(sql main "SELECT quote_literal(max(at)) || '::timestamptz' FROM backfill.event WHERE kind = 'knob'")
+}
+stops_by() {
+	local before after
+	tell "$2"
+	wait_until 10 "$2 has been there for a while" "SELECT clock_timestamp() > $TOLD + interval '1.6 s'"
+	IFS='|' read -r before after < <(sql main "SELECT count(*) FILTER (WHERE at BETWEEN $TOLD - interval '0.5 s' AND $TOLD),
+		count(*) FILTER (WHERE at BETWEEN $TOLD + interval '1 s' AND $TOLD + interval '1.5 s') FROM touched")
+	check "$1, within a second ($before rows in half a second, then $after)" test "$before" -gt 0 -a $((100 * after)) -le $(($3 * before))
+}
+goes_by() {
+	local ms
+	tell "$2"
+	wait_until 10 "$1" "SELECT count(*) > 0, (SELECT waiting_for FROM backfill.job) FROM touched WHERE at > $TOLD"
+	ms=$(sql main "SELECT round(1000 * extract(epoch FROM min(at) - $TOLD)) FROM touched WHERE at > $TOLD")
+	check "$1, within a second ($ms ms)" test "$ms" -lt 1000
+}
+
+# receiver_start: a client that takes the server's WAL and replays nothing.
+receiver_start() {
+	become_server setsid "$PG_BIN/pg_receivewal" -d "$(conninfo main postgres postgres)" -D "$WORK/received" -s 1 </dev/null >"$WORK/receiver.out" 2>&1 &
+	echo $! >"$WORK/pids/receiver"
+	disown $!
+	wait_until 10 "pg_receivewal streams" "SELECT count(*) = 1 FROM pg_stat_replication WHERE application_name = 'pg_receivewal' AND state = 'streaming'"
+}
+
+receiver_signal() {
+	if [[ -f $WORK/pids/receiver ]]; then
+		kill "-$1" "$(cat "$WORK/pids/receiver")"
+	fi
+}
+
 slow_fill main
+sql main "SELECT pg_create_physical_replication_slot('kept')" >/dev/null
 replica_start middle main
 replica_start leaf middle
-replica_start late main late recovery_min_apply_delay=1h
+replica_start late main late recovery_min_apply_delay=1h primary_slot_name=kept
 daemon_install
 slow_numbers
+daemon_option database.min_replicas 2
 daemon_option database.delayed_replicas '[late]'
 daemon_option database.cascades "[\"$(conninfo middle backfilld)\"]"
-daemon_option database.replica_grace_s 3
+daemon_option database.replica_grace_s 2
 daemon_option defaults.max_lag_ms 500
 replica_caught_up leaf main
 daemon_start
+# A standby that has a slot leaves its feedback there: for a while nothing is pruned.
+setting late hot_standby_feedback on
+holder_is "a slot that holds the horizon is named" "^replication slot kept\$"
+sql -U shop_owner main <<-'SQL'
+	CREATE TABLE wide (id int PRIMARY KEY, body text);
+	CREATE INDEX ON wide (body);
+	INSERT INTO wide SELECT g, repeat(md5(g::text), 4) FROM generate_series(1, 30000) g;
+	VACUUM ANALYZE wide;
+	CREATE FUNCTION slowly(what text) RETURNS text LANGUAGE plpgsql STABLE AS
+		$$ BEGIN IF what < '1' THEN PERFORM pg_catalog.pg_sleep(0.001); END IF; RETURN pg_catalog.left(what, 30); END $$;
+	INSERT INTO backfill.job (name, table_name, column_name, column_type, value) VALUES ('wide', 'wide', 'c', 'text', 'slowly(body)');
+SQL
+many="([2-9]|[1-9][0-9])"
+passes="FROM backfill.event WHERE name = 'wide' AND kind = 'passes' AND detail ~"
+wait_until 20 "the fill has turned to one pass" "SELECT count(*) = 1 $passes '^updates find no room'"
+expect_sql "where updates find no room it is told who holds the horizon" 1 "SELECT count(*) $passes 'something holds the xmin horizon .replication slot kept.; filling in one pass'"
+setting late hot_standby_feedback off
+wait_until 20 "the slot lets go" "SELECT count(*) = 1 $passes '^the xmin horizon moves again; filling in $many passes\$'"
+ok "it is told when that lets go"
+wait_until 20 "the passes are back" "SELECT bool_and(detail ~ 'in $many passes'), string_agg(detail, '; ') FROM backfill.event
+	WHERE name = 'wide' AND kind = 'window' AND id > (SELECT max(id) $passes 'moves again')"
+ok "and windows have their passes again"
+sql -U shop_owner main "UPDATE backfill.job SET wanted = 'cancel'"
+job_reaches wide cancelled 20
+sql -U shop_owner main "DELETE FROM backfill.job"
+
 numbers_job numbers
 wait_until 20 "some rows are filled" "SELECT sum(rows_filled) > 0 FROM backfill.bookmark"
 moves_on "rows are filled though a replica replays an hour late on purpose"
+
+# It stops taking what it is sent, and stays.
+only_receives="who only receives, and that no more, holds nothing up"
+if [[ -x $PG_BIN/pg_receivewal ]]; then
+	as_server mkdir "$WORK/received"
+	receiver_start
+	receiver_signal STOP
+	stopped=$(sql main "SELECT clock_timestamp()")
+	wait_until 10 "$only_receives" "SELECT max(at) > timestamptz '$stopped' + interval '1 second', (SELECT waiting_for FROM backfill.job) FROM touched"
+	ok "$only_receives"
+else
+	skip_one "$only_receives" "this server comes without pg_receivewal"
+fi
 
 sql leaf "SELECT pg_wal_replay_pause()"
 waits "a replica behind another standby must be close too" "replica leaf is .* behind"
@@ -32,18 +110,33 @@ cluster_stop leaf immediate
 waits "it is missed when it vanishes" "replica leaf vanished"
 moves_on "and let go after replica_grace_s"
 
-
 cluster_stop middle immediate
 waits "a standby that was to tell of its replicas is missed too" "replica (middle|cascades.0.) vanished"
-moves_on "for replica_grace_s"
+# Were pg_receivewal one of them, they would be two.
+waits "for replica_grace_s; then they are fewer than min_replicas" "^1 of the 2 replicas that must be there are connected\$" 10
 cluster_resume middle
+wait_until 20 "the standby is back" "SELECT count(*) = 2 FROM pg_stat_replication WHERE state = 'streaming' AND application_name IN ('middle', 'late')"
+moves_on "it goes on when they are enough again"
+receiver_signal KILL
 cluster_resume leaf
-wait_until 20 "the standbys are back" "SELECT count(*) = 2 FROM pg_stat_replication WHERE state = 'streaming'"
-wait_until -n middle 20 "and what is behind them" "SELECT count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming'"
+wait_until -n middle 20 "and what is behind it" "SELECT count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming'"
 sql leaf "SELECT pg_wal_replay_pause()"
 waits "back again it must be close again" "replica leaf is .* behind" 10
 sql leaf "SELECT pg_wal_replay_resume()"
 moves_on "and is"
+
+# It goes on replaying, but two seconds late.
+sql -U shop_owner main "UPDATE backfill.job SET max_lag_ms = 60000, lag_target_ms = 60000"
+setting leaf recovery_min_apply_delay 2s
+wait_until 20 "a replica lags" "SELECT lag_ms > 1500, lag_ms FROM backfill.job"
+stops_by "a smaller max_lag_ms stops the fill" "max_lag_ms = 1000" 0
+waits "which says so" "replica leaf is .* behind"
+goes_by "a larger one lets it go on" "max_lag_ms = 60000"
+stops_by "a smaller lag_target_ms leaves it hardly anything" "lag_target_ms = 100" 25
+waits "which says so too" "replica leaf takes no more WAL than this without falling behind"
+goes_by "a larger one gives it back" "lag_target_ms = 60000"
+setting leaf recovery_min_apply_delay 0
+sql -U shop_owner main "UPDATE backfill.job SET max_lag_ms = NULL, lag_target_ms = NULL"
 
 sql main "REVOKE pg_monitor FROM backfilld"
 waits "without pg_monitor nothing is filled" "GRANT pg_monitor TO .backfilld."
@@ -51,7 +144,7 @@ sql main "GRANT pg_monitor TO backfilld"
 moves_on "with it the fill goes on"
 expect_equal "no replica was given up for that" 3 "$(said replica 'no longer waited')"
 
-setting late hot_standby_feedback on
-holder_is "a standby's feedback is" "^standby late .hot_standby_feedback.\$"
-setting late hot_standby_feedback off
+setting middle hot_standby_feedback on
+holder_is "a standby's feedback is" "^standby middle .hot_standby_feedback.\$"
+setting middle hot_standby_feedback off
 daemon_stop
