@@ -21,8 +21,20 @@ wait_until 20 "some rows are filled" "SELECT sum(rows_filled) > 0 FROM backfill.
 # What impact.h builds on. A row takes a millisecond at least; whoever looks on, a tenth of the time at most.
 counted="(SELECT pg_stat_get_db_active_time(oid) FROM pg_database WHERE datname = 'shop')"
 IFS='|' read -r rows before < <(sql main "SELECT sum(rows_filled), $counted FROM backfill.bookmark")
-wait_until 20 "2000 more are" "SELECT sum(rows_filled) >= $rows + 2000 FROM backfill.bookmark"
+wait_until 20 "1000 more are" "SELECT sum(rows_filled) >= $rows + 1000 FROM backfill.bookmark"
 expect_sql "the server does not count batches among the time that sessions are active" t "SELECT $counted - $before < 0.2 * (SELECT sum(rows_filled) - $rows FROM backfill.bookmark)"
+
+# An autovacuum that is slow enough to be met, from the next row on.
+autovacuum="FROM pg_stat_progress_vacuum p JOIN pg_stat_activity a USING (pid) WHERE p.relid = 'public.numbers'::regclass AND a.backend_type = 'autovacuum worker'"
+full=$(sql main "SELECT count(*) FROM touched WHERE at BETWEEN now() - interval '1.1 s' AND now() - interval '0.1 s'")
+sql main "ALTER TABLE public.numbers SET (autovacuum_enabled = on, autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0,
+	autovacuum_analyze_threshold = 1000000, autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1)"
+wait_until 20 "an autovacuum is at the table" "SELECT count(*) = 1 $autovacuum"
+# A survey, once a second, meets it.
+wait_until 10 "it has been there for a while" "SELECT clock_timestamp() - min(a.xact_start) > interval '3 s' $autovacuum"
+part=$(sql main "SELECT round(100 * count(*) / 1.5 / $full) FROM touched WHERE at BETWEEN now() - interval '1.6 s' AND now() - interval '0.1 s'")
+check "beside an autovacuum of the table the fill goes at half speed ($part % of $full rows a second)" test "$part" -ge 30 -a "$part" -le 70
+sql main "SELECT pg_terminate_backend(pid, 5000) $autovacuum; ALTER TABLE public.numbers SET (autovacuum_enabled = off)" >/dev/null
 
 throttle "RETURN QUERY SELECT true, 'the books are being closed'::text;"
 waits "the operator's query holds the fill and says why" "throttle_query holds it: the books are being closed"
@@ -81,7 +93,7 @@ sql main "BEGIN; CREATE TABLE public.half (); PREPARE TRANSACTION 'two phases'"
 holder_is "a prepared transaction is" "^prepared transaction two phases .for [0-9]+ s.\$"
 sql main "ROLLBACK PREPARED 'two phases'"
 
-sql main "ALTER TABLE public.numbers SET (autovacuum_enabled = off, autovacuum_freeze_max_age = 100000, autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1)"
+sql main "ALTER TABLE public.numbers SET (autovacuum_freeze_max_age = 100000, autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1)"
 sql main "CREATE TEMPORARY TABLE x (i int); DO \$\$ BEGIN
 	FOR i IN 1..101000 LOOP
 		BEGIN INSERT INTO x VALUES (i); EXCEPTION WHEN OTHERS THEN NULL; END;
