@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # An application at work beside a job that looks at it: the job pauses to learn how fast the application is, takes no more of the
-# time than that allows and says so, and lets go when it need not look any more. tests/bench/foreground.sh measures what is kept.
+# time than that allows and says so, and lets go when it need not look any more. What is allowed is shared with other jobs by their
+# priority. tests/bench/foreground.sh measures what is kept.
 # shellcheck disable=SC2119 # our functions have their own arguments
 # shellcheck source=tests/server/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -13,6 +14,26 @@ sql -U shop_owner main "CREATE TABLE busy (id int PRIMARY KEY, name text, hits i
 	CREATE FUNCTION hard(t text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS
 		\$\$ BEGIN FOR i IN 1..50 LOOP t := md5(t); END LOOP; RETURN t; END \$\$; -- or it would be over before it is held back
 	INSERT INTO busy (id, name) SELECT g, 'n' || g FROM generate_series(1, 200000) g; ANALYZE busy; GRANT SELECT, UPDATE ON busy TO shop_app"
+# Two more, for jobs that share what there is; each batch is noted.
+sql -U shop_owner main "CREATE TABLE filled (job text NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp(), rows bigint NOT NULL);
+	CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
+		\$\$ BEGIN INSERT INTO filled (job, rows) SELECT TG_TABLE_NAME, count(*) FROM new; RETURN NULL; END \$\$"
+for name in one two; do
+	sql -U shop_owner main "CREATE TABLE $name AS SELECT id, name FROM busy; ANALYZE $name;
+		CREATE TRIGGER note AFTER UPDATE ON $name REFERENCING NEW TABLE AS new FOR EACH STATEMENT EXECUTE FUNCTION note()"
+done
+
+# shares WHAT SET ROWS PART MOST: job two is changed so; of the next rows, once a second is over, so many per cent at least and at
+# most are its own.
+shares() {
+	local since part
+	steer two "$2"
+	since=$(sql main "SELECT quote_literal(max(at) + interval '1 second') || '::timestamptz' FROM backfill.event WHERE kind = 'steer'")
+	wait_until 30 "rows are filled: $1" "SELECT sum(rows) >= $3, sum(rows), (SELECT string_agg(concat_ws(' ', name, stage, waiting_for), '; ') FROM backfill.job) FROM filled WHERE at > $since"
+	part=$(sql main "SELECT round(100 * coalesce(sum(rows) FILTER (WHERE job = 'two'), 0) / sum(rows)) FROM filled WHERE at > $since")
+	check "$1 ($part % of the rows)" test "${part:-0}" -ge "$4" -a "${part:-0}" -le "$5"
+}
+
 daemon_start
 traffic_start app 4 500 <<-'SQL'
 	\set id random(1, 200000)
@@ -24,10 +45,27 @@ wait_until 20 "it pauses" "SELECT count(*) > 0 FROM backfill.event WHERE kind = 
 wait_until 60 "it is held back" "SELECT count(*) > 0 FROM backfill.event WHERE kind = 'throttle on' AND detail ~ 'slowed by more than max_impact'"
 wait_until 20 "the row tells the impact, and what it may have" "SELECT forecast ? 'impact_percent' AND forecast->>'impact' = 'measured' AND (forecast->>'batches_at_once')::numeric < 1, forecast FROM backfill.job"
 ok "beside an application it goes no faster than max_impact allows, and says what it measures"
-steer careful "max_impact = 0"
-wait_until 5 "the limit is gone" "SELECT coalesce(NOT forecast ? 'batches_at_once', stage <> 'filling'), forecast FROM backfill.job"
+
+enqueue one table_name=one column_name=v column_type=text value='hard(name)' priority=5 max_impact=10
+enqueue two table_name=two column_name=v column_type=text value='hard(name)' priority=4 max_impact=10
+wait_until 20 "both are at it" "SELECT count(*) = 2 FROM backfill.job WHERE name IN ('one', 'two') AND stage = 'filling'"
+steer careful "wanted = 'pause'"
+wait_until 20 "the lower one says that it comes second" "SELECT waiting_for ~ '; jobs of higher priority come first\$', waiting_for FROM backfill.job WHERE name = 'two'"
+expect_sql "beside an application also the first batches are small" t "SELECT CASE WHEN max(first) < 500 THEN 't' ELSE max(first)::text END
+	FROM (SELECT DISTINCT ON (job) rows AS first FROM filled ORDER BY job, at) AS f"
+ok "of two jobs the one of lower priority says that the other comes first"
+shares "a job of higher priority is served first, from a second after it was given that" "priority = 6" 600 85 100
+shares "and one of lower priority last" "priority = 4" 600 0 15
+shares "equals get equal shares" "priority = 5" 1500 35 65
+for name in one two; do
+	steer $name "wanted = 'cancel'"
+done
+
+before=$(sql main "SELECT sum(rows_filled) FROM backfill.bookmark WHERE job_id = $(job_id careful)")
+steer careful "max_impact = 0, wanted = 'run'"
+wait_until 10 "the limit is gone" "SELECT coalesce(NOT forecast ? 'batches_at_once', stage <> 'filling'), forecast FROM backfill.job WHERE name = 'careful'"
 ok "with max_impact = 0 it does not look any more"
+wait_until 20 "it goes on" "SELECT sum(b.rows_filled) > $before + 2000 FROM backfill.bookmark b WHERE b.job_id = $(job_id careful)"
 expect_equal "the application had no errors" "" "$(traffic_stop app)"
-job_reaches careful "done" 120
-expect_sql "every row has its value" 0 "SELECT count(*) FROM busy WHERE v IS DISTINCT FROM hard(name)"
+expect_sql "what was filled is right" "t|0" "SELECT count(*) > 2000, count(*) FILTER (WHERE v <> hard(name)) FROM busy WHERE v IS NOT NULL"
 daemon_stop
