@@ -2,7 +2,8 @@
 # Transactions that lock rows in the opposite order to the batches, and the table after that: hundreds of deadlocks with
 # us, and the application is the victim of none, with the server's own deadlock_timeout and with a short one. Among
 # themselves its transactions cannot have any: each client has rows of its own, and one that locks the table has it, but
-# for us, to itself. Environment: DEADLOCKS is how many there have to be (200).
+# for us, to itself. An ALTER waits for its table while it holds nothing, so those are all of batches, but for a foreign key,
+# which needs another table as well: one deadlock with that. Environment: DEADLOCKS is how many there have to be (200).
 # shellcheck disable=SC2119 # our functions have their own arguments
 # shellcheck source=tests/server/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -61,7 +62,8 @@ transactions_start() {
 	SQL
 }
 
-# A line for each wait of ours for somebody who waits for us.
+# A line for each wait of ours for somebody who waits for us, and in which mode: a batch never asks for more than RowExclusiveLock on a
+# table.
 observer_start() {
 	psql_at main -Atq >"$WORK/circles" 2>&1 <<-SQL &
 		DO \$\$
@@ -70,11 +72,11 @@ observer_start() {
 		BEGIN
 			LOOP
 				FOR ours IN
-					SELECT l.pid, l.waitstart FROM pg_locks l
+					SELECT l.pid, l.waitstart, l.locktype || l.mode AS what FROM pg_locks l
 					 WHERE NOT l.granted AND l.pid IN (SELECT b.pid FROM backfill.backend b)
 					   AND EXISTS (SELECT FROM unnest(pg_blocking_pids(l.pid)) AS o (pid) WHERE l.pid = ANY (pg_blocking_pids(o.pid)))
 				LOOP
-					RAISE NOTICE 'circle % %', ours.pid, ours.waitstart;
+					RAISE NOTICE 'circle % % %', ours.pid, ours.waitstart, ours.what;
 				END LOOP;
 				PERFORM pg_sleep(0.003);
 			END LOOP;
@@ -84,8 +86,8 @@ observer_start() {
 	disown $!
 }
 
-observer_count() {
-	grep -o 'circle [0-9].*' "$WORK/circles" | sort -u | wc -l || true
+observer_count() { # [REGEX]
+	grep -o "circle [0-9].*${1:-}" "$WORK/circles" | sort -u | wc -l || true
 }
 
 observer_stop() {
@@ -120,12 +122,59 @@ round() {
 		sed -n 's/.*backfilld job .*ERROR:  //p' | sort | uniq -c | sort -rn | tr -s ' \n' ' ,')"
 }
 
+# referred NAME: while a job makes a foreign key somebody has a row of the other table, and wants the job's own again and again, giving
+# it back each time, until that has to wait: for an ALTER that has it, and waits for the other one.
+referred() {
+	local name=$1 from met=0 longest=0 tries
+	from=$(wc -l <"$(cluster_log main)")
+	observer_start
+	session_open "$name" main -U shop_app
+	session_do "$name" "BEGIN; UPDATE mails SET hits = hits + 1 WHERE email = 'x1'" >/dev/null
+	enqueue "$name" table_name=accounts1 column_name="$name" column_type=text value='right(email, 5)' foreign_key='public.mails(email)'
+	wait_until 30 "the other table is waited for" "SELECT count(*) > 0, (SELECT stage FROM backfill.job WHERE name = '$name') FROM backfill.event WHERE name = '$name' AND kind = 'refused'"
+	for ((tries = 0; tries < 20 && $(observer_count relationShareRowExclusiveLock) == 0; tries++)); do
+		met=$(session_do "$name" "SELECT wait_for_us()" 60)
+		longest=$((met > longest ? met : longest))
+	done
+	session_do "$name" "COMMIT" >/dev/null
+	session_close "$name"
+	job_reaches "$name" "done" 60
+	observer_stop
+	check "$name: an ALTER was in a deadlock" test "$(observer_count relationShareRowExclusiveLock)" -ge 1
+	check "$name: ... for which the application waited $longest ms" test "$longest" -lt 300
+	expect_equal "$name: ... and was not its victim" "" "$(tail -n "+$from" "$(cluster_log main)" | grep 'shop_app@.*ERROR' | head -n 3)"
+	expect_sql "$name: ... and the ALTER was done later" 1 "SELECT count(*) FROM backfill.event WHERE name = '$name' AND kind = 'statement' AND statement ~ 'FOREIGN KEY'"
+}
+
+sql -U shop_owner main <<-'SQL'
+	CREATE TABLE public.mails (email text PRIMARY KEY, hits int NOT NULL DEFAULT 0);
+	INSERT INTO public.mails SELECT DISTINCT pg_catalog.right(email, 5) FROM public.accounts1 UNION SELECT 'x1';
+	CREATE FUNCTION public.wait_for_us() RETURNS int LANGUAGE plpgsql AS $$
+		DECLARE
+			begun timestamptz;
+			ms int := 0;
+		BEGIN
+			WHILE ms < 10 LOOP
+				PERFORM pg_catalog.pg_sleep(0.002);
+				begun := pg_catalog.clock_timestamp();
+				BEGIN
+					LOCK TABLE public.accounts1 IN ROW EXCLUSIVE MODE;
+					RAISE EXCEPTION 'given back';
+				EXCEPTION WHEN raise_exception THEN
+					ms := 1000 * EXTRACT(epoch FROM pg_catalog.clock_timestamp() - begun);
+				END;
+			END LOOP;
+			RETURN ms;
+		END $$;
+SQL
 DEADLOCKS=${DEADLOCKS:-200}
 round default "$DEADLOCKS"
+referred referred
 sql main "ALTER SYSTEM SET deadlock_timeout = '100ms'"
 sql main "SELECT pg_reload_conf()" >/dev/null
 wait_until 10 "deadlock_timeout is short" "SELECT current_setting('deadlock_timeout') = '100ms'"
 round short 30
+referred referred_shortly
 check "at least $DEADLOCKS deadlocks were provoked ($circles)" test "$circles" -ge "$DEADLOCKS"
 expect_sql "nothing failed" "" "SELECT string_agg(detail, '; ') FROM backfill.event WHERE kind = 'error'"
 note "the longest waits in the history: $(sql main "SELECT string_agg(lock_wait_ms::text, ' ' ORDER BY lock_wait_ms DESC) FROM (SELECT lock_wait_ms FROM backfill.event WHERE kind = 'yield' ORDER BY 1 DESC LIMIT 10) e")"
