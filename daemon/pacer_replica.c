@@ -120,10 +120,10 @@ static void learn_base(const struct pacer *pacer, struct pacer_replica *replica,
 
 	if (is_calm(replica, lag_ms, writes, now) || lag_ms < replica->far_ms)
 		replica->far_ms = lag_ms;
-	if (lag_ms < replica->base_ms)
+	if (lag_ms < replica->base_ms || !writes)
 		replica->base_ms = lag_ms;
-	else if (!writes)
-		replica->base_ms = fmin(lag_ms, BASE_MOST * now->lag_target_ms);
+	/* By the target as it is now. */
+	replica->base_ms = fmin(replica->base_ms, BASE_MOST * now->lag_target_ms);
 	replica->base_ms = fmax(replica->base_ms, fmin(replica->far_ms, now->lag_target_ms));
 }
 

@@ -250,6 +250,33 @@ static void after_an_overload_it_climbs_from_half(void **state)
 }
 
 /* A failover: the new primary may count its WAL from less than the old one. */
+/* What was taken for the network's by a larger lag_target_ms is too much for a smaller one. */
+static void a_smaller_target_counts_at_once(void **state)
+{
+	enum { LATE = 20, STEPS = 100, THEN = 60 };
+	double written[STEPS + 1] = {1e9}, filled[PACER_COUNTS] = {0};
+	struct pacer pacer;
+
+	(void)state;
+	pacer_start(&pacer);
+	for (int i = 1; i <= STEPS; i++) {
+		double own = i < 40 ? 0.01 * MB : 0.1 * MB; /* hardly anything is filled, then a MB a second */
+		uint64_t replayed = (uint64_t)written[i > LATE ? i - LATE : 0];
+		struct signals_replica late = {.name = "a", .lag_ms = LATE * STEP_MS, .replayed = replayed};
+		struct signals signals = {.replicas = &late, .replicas_count = 1, .pulse_ms = 1000 + i * STEP_MS};
+
+		written[i] = written[i - 1] + own;
+		filled[PACER_BYTES] += own;
+		filled[PACER_PLAIN] += own;
+		signals.written = signals.flushed = (uint64_t)written[i];
+		pacer_sample(&pacer, &signals, filled, i < THEN ? 60000 : 500, signals.pulse_ms);
+		if (i == THEN - 1)
+			assert_true(pacer.flows[PACER_BYTES].allowance > MB);
+	}
+	assert_true(pacer.flows[PACER_BYTES].allowance < 0.1 * MB);
+	pacer_free(&pacer);
+}
+
 static void positions_that_go_back_are_no_rates(void **state)
 {
 	struct plant plant;
@@ -312,6 +339,7 @@ int main(void)
 		cmocka_unit_test(the_first_climb_is_steep_while_what_is_allowed_is_used),
 		cmocka_unit_test(a_climb_stops_where_lag_begins),
 		cmocka_unit_test(after_an_overload_it_climbs_from_half),
+		cmocka_unit_test(a_smaller_target_counts_at_once),
 		cmocka_unit_test(positions_that_go_back_are_no_rates),
 		cmocka_unit_test(the_rest_is_used_and_nobody_is_late),
 	};
