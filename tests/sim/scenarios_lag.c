@@ -210,7 +210,7 @@ static const struct scenario table[] = {
 		.replicas = {{.name = "standby1", .replay = {.period_s = 5, .at = {{0, 30}, {4, 0}}}, REPLICA_NEAR}},
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 1, JOB_USUAL}},
-		.bounds = {.headroom = 86, .lag_p99_ms = 400, .lag_max_ms = 700},
+		.bounds = {.headroom = 70, .lag_p99_ms = 400, .lag_max_ms = 700},
 	},
 	{
 		.name = "far_away",
