@@ -81,6 +81,7 @@ job_reaches auto_value "done" 60
 expect_sql "auto with a value and a default: NOT NULL in full traffic" 0 "SELECT count(*) FROM orders WHERE auto_value IS NULL"
 expect_equal "the application writes undisturbed to the end" "" "$(foreground_errors)"
 foreground_stop
+wait_until 10 "its last transactions are through, too" "SELECT count(*) = 0, count(*) FROM pg_stat_activity WHERE application_name = 'pgbench'"
 expect_sql "derived values follow to the end" 0 "SELECT count(*) FROM orders WHERE derive_1 IS DISTINCT FROM upper(email) OR derive_2 IS DISTINCT FROM upper(email)"
 expect_sql "the application has deleted, moved, and inserted rows meanwhile" t "SELECT count(*) > 20 AND (SELECT count(*) FROM orders WHERE id < 0) > 20
 	AND (SELECT max(id) > $first FROM orders) FROM log"
