@@ -1,15 +1,34 @@
 #include "daemon/gate.h"
 
-static bool lag_forbids(const struct signals_replica *replica, int64_t limit_ms, struct text *reason)
+#define WITHIN_MS 10000
+
+/* What a replica's lag may be. */
+struct limit {
+	int64_t ms;    /* now */
+	int64_t whole; /* max_lag_ms */
+};
+
+static bool lag_forbids(const struct signals_replica *replica, const struct limit *limit, struct text *reason)
 {
 	if (replica->vanished_ago > 0)
 		text_addf(
 			reason, "replica %s vanished %.0f s ago", replica->name, (double)replica->vanished_ago / 1e3);
 	else if (replica->lag_ms < 0)
 		text_addf(reason, "the lag of replica %s is not known yet", replica->name);
-	else if (replica->lag_ms > limit_ms)
+	else if (replica->lag_ms > limit->whole)
 		text_addf(reason, "replica %s is %.1f s behind", replica->name, (double)replica->lag_ms / 1e3);
+	else if (replica->lag_ms > limit->ms)
+		text_addf(reason,
+			"replica %s is %.1f s behind, and one was more than %.1f s: below %.1f s it goes on, or in some "
+			"seconds",
+			replica->name, (double)replica->lag_ms / 1e3, (double)limit->whole / 1e3,
+			(double)limit->ms / 1e3);
 	return reason->length > 0;
+}
+
+static bool is_stale(const struct signals *signals, int64_t now_ms)
+{
+	return signals->pulse_ms == 0 || now_ms - signals->pulse_ms > SIGNALS_PULSE_STALE_MS;
 }
 
 static bool one_lags(const struct signals *signals, int64_t limit_ms)
@@ -22,16 +41,16 @@ static bool one_lags(const struct signals *signals, int64_t limit_ms)
 }
 
 static bool pulse_forbids(
-	const struct signals *signals, int64_t limit_ms, int64_t now_ms, struct text *reason)
+	const struct signals *signals, const struct limit *limit, int64_t now_ms, struct text *reason)
 {
 	int present = 0;
 
-	if (signals->pulse_ms == 0 || now_ms - signals->pulse_ms > SIGNALS_PULSE_STALE_MS) {
+	if (is_stale(signals, now_ms)) {
 		text_add(reason, "the replica lag cannot be measured: no fresh sample from pg_stat_replication");
 		return true;
 	}
 	for (size_t i = 0; i < signals->replicas_count; i++) {
-		if (lag_forbids(&signals->replicas[i], limit_ms, reason))
+		if (lag_forbids(&signals->replicas[i], limit, reason))
 			return true;
 		present += 1 + signals->replicas[i].others;
 	}
@@ -98,23 +117,35 @@ static bool table_forbids(const struct signals_table *table, struct text *reason
 	return true;
 }
 
+/* Hysteresis, for ten seconds: a gate that lag has closed bears half of it. */
+static void note_lag(struct gate *gate, const struct signals *signals, int64_t limit_ms, int64_t now_ms)
+{
+	gate->lagged = gate->lagged || one_lags(signals, limit_ms);
+	if (one_lags(signals, limit_ms) || is_stale(signals, now_ms))
+		gate->within_ms = 0;
+	else if (gate->within_ms == 0)
+		gate->within_ms = now_ms;
+	if (gate->within_ms != 0 && now_ms - gate->within_ms >= WITHIN_MS)
+		gate->lagged = false;
+}
+
 bool gate_may_go(struct gate *gate, const struct signals *signals, const struct signals_table *table,
 	int max_lag_ms, int64_t now_ms)
 {
 	struct text reason = {0};
 	bool fresh = signals->pulse_ms != gate->judged_ms;
-	/* Hysteresis: who was too far behind has to come closer than others may be. */
-	int64_t limit_ms = gate->lagged ? max_lag_ms / 2 : max_lag_ms;
+	struct limit limit = {.whole = max_lag_ms};
 
 	gate->judged_ms = signals->pulse_ms;
-	if (ignorance_forbids(signals, &reason) || pulse_forbids(signals, limit_ms, now_ms, &reason) ||
+	note_lag(gate, signals, max_lag_ms, now_ms);
+	limit.ms = gate->lagged ? max_lag_ms / 2 : max_lag_ms;
+	if (ignorance_forbids(signals, &reason) || pulse_forbids(signals, &limit, now_ms, &reason) ||
 		survey_forbids(signals, now_ms, &reason) || operator_forbids(signals, &reason) ||
 		table_forbids(table, &reason)) {
 		text_free(&gate->reason);
 		gate->reason = reason;
 		gate->good_samples = 0;
 		gate->closed = true;
-		gate->lagged = gate->lagged || one_lags(signals, max_lag_ms);
 		return false;
 	}
 	text_free(&reason);

@@ -58,20 +58,31 @@ void pace_free(struct pace *pace)
 
 /* ---- samples ---- */
 
-/* Its gate is open, and nothing else of its own keeps it from going. */
-static bool may_go(const struct pace_share *share)
+/* It makes use of what it is given. */
+static bool goes(const struct pace_share *share, int64_t now_ms)
 {
-	return !share->gate.closed && !share->wish.opens_at;
+	return !share->gate.closed && !share->wish.opens_at && now_ms - share->asked_ms <= TOLD_FROM_MS;
+}
+
+/* It waits for its own window, or for a vacuum of its own table: its limits bind nobody anyway. */
+static bool waits_for_itself(const struct pace_share *share)
+{
+	return share->wish.opens_at || share->table.vacuum == SIGNALS_WRAPAROUND;
 }
 
 static void note_patience(struct pace *pace, int64_t now_ms)
 {
-	int go = 0;
+	int going = 0;
 
 	for (struct pace_share *share = pace->shares; share; share = share->next)
-		go += may_go(share);
-	for (struct pace_share *share = pace->shares; share; share = share->next)
-		patience_note(&share->patience, !share->gate.closed, go > may_go(share), now_ms);
+		going += goes(share, now_ms);
+	for (struct pace_share *share = pace->shares; share; share = share->next) {
+		share->another_goes = going > goes(share, now_ms);
+		if (waits_for_itself(share) || pace->shares_count == 1)
+			share->patience = (struct patience){0};
+		else
+			patience_note(&share->patience, !share->gate.closed, share->another_goes, now_ms);
+	}
 }
 
 static void judge_gates(struct pace *pace, const struct signals *signals, int64_t now_ms)
@@ -85,8 +96,8 @@ static void judge_gates(struct pace *pace, const struct signals *signals, int64_
 		if (gate_may_go(&share->gate, signals, &share->table, share->wish.max_lag_ms, now_ms))
 			all_closed = false;
 		else
-			one_closes = one_closes ||
-						 (!was_closed && share->table.vacuum != SIGNALS_WRAPAROUND && !share->patience.lost);
+			one_closes = one_closes || (!was_closed && share->table.vacuum != SIGNALS_WRAPAROUND &&
+										   !share->patience.gives_way);
 	}
 	note_patience(pace, now_ms);
 	if (one_closes)

@@ -101,8 +101,8 @@ const char *pace_held_by(const struct pace_share *share) MUST_USE;
 /* One of its connections has been made to wait for so long since it asked last. */
 void pace_wait(struct pace_share *share, int64_t waited_ms);
 
-/* Milliseconds that the job's connections were made to wait, ever: the mean of those at work, so never more
- * than have passed. */
+/* Milliseconds that the job's connections were made to wait, ever: the mean of those at work, as many as
+ * there are when they tell it. */
 int64_t pace_throttled_ms(const struct pace_share *share) MUST_USE;
 
 /* For the job's forecast and for people: what the pace knows now. */

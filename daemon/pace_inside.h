@@ -57,6 +57,7 @@ struct pace_share {
 	struct signals_table table;
 	struct gate gate;
 	struct patience patience;
+	bool another_goes; /* another job of the cluster fills */
 	struct pace_account accounts[PACE_CURRENCIES];
 	double full_speed; /* of time, while no autovacuum was at the table */
 	int running;       /* batches that have not ended yet */

@@ -20,7 +20,7 @@ bool pace_is_held(struct pace_share *share, int64_t now_ms)
 		say(share, text_is(&share->gate.reason));
 	} else if (share->gate.closed) {
 		say(share, text_is(&share->gate.reason));
-		if (share->patience.lost)
+		if (share->gate.lagged && share->patience.gives_way && share->another_goes)
 			text_add(&share->reason, "; the other jobs go by their own limits");
 	} else if (impact_pauses(&share->pace->impact) && pace_looks(share)) {
 		say(share, "a short pause, to learn how fast the application is without the fill (max_impact)");

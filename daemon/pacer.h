@@ -25,11 +25,11 @@
  * A replica's report is judged when it comes. Between two reports nothing new is known, until one is overdue:
  * then it stands still. What it is behind while next to nothing is written is the network's delay, not its
  * own, and does not count: up to 0.3 of the target, since it may also be what the application has left it to
- * do; all of it (up to the target) once it has been the same for 10 s, which such a backlog never is. Of a
- * replica 0.4 s away nothing would ever go otherwise.
+ * do; all of it once it has been the same for 15 s, which such a backlog hardly ever is. Of a replica 0.4 s
+ *away nothing would ever go otherwise.
  *
- * Source: simulated against a gate alone, sleep-and-recheck and AIMD: 99 % of the headroom used, and commits
- * 0.5 s later on the replica at most (p99), tests/sim.
+ * Source: simulated against a gate alone, sleep-and-recheck and AIMD: 99 % of the headroom used on its
+ *reference, and commits 0.5 s later on the replica at most (p99), tests/sim.
  */
 #ifndef BACKFILLD_DAEMON_PACER_H
 #define BACKFILLD_DAEMON_PACER_H
@@ -60,7 +60,8 @@ struct pacer_replica {
 	int64_t mark_ms;
 	double base_ms;        /* lag that is taken for the network's */
 	double far_ms;         /* of this, what it certainly is */
-	int64_t calm_since_ms; /* since when next to nothing is written, and the lag is the same; 0: not now */
+	int64_t calm_since_ms; /* since when hardly anything is written, and the lag is the same; 0: not now */
+	double calm_first_ms;  /* what it was then */
 	double calm_least_ms;  /* the same: from this */
 	double calm_most_ms;   /* to this */
 	bool behind;

@@ -18,8 +18,10 @@
 #define BASE_MOST 0.3
 #define MEASURE_S 0.4
 /* Lags come in steps of a pulse, and of what a replica takes to report. */
-#define CALM_MS 10000
+#define CALM_MS 15000
 #define SAME_MS 250.0
+#define DRIFT_MS 100.0
+#define HARDLY 0.1
 /* A report that is late by half again stands for a replica that stands still. */
 #define OVERDUE 1.5
 #define GAP_MOST_MS 600.0
@@ -93,38 +95,43 @@ static void measure_capacity(const struct pacer *pacer, struct pacer_replica *re
 	}
 }
 
-/* Whether the lag has been the same for a while though next to nothing is written. */
-static bool is_calm(
-	struct pacer_replica *replica, double lag_ms, bool writes, const struct pacer_judgement *now)
+/* Little besides what others write, or next to nothing. */
+static bool hardly_writes(const struct pacer_flow *bytes)
+{
+	return bytes->own < LITTLE && (bytes->own < HARDLY * bytes->all || bytes->own < 2.0 * LEAST_CAPACITY);
+}
+
+/* Whether the lag has been the same for a while though hardly anything is written. */
+static bool is_calm(const struct pacer *pacer, struct pacer_replica *replica, double lag_ms,
+	const struct pacer_judgement *now)
 {
 	double least_ms = fmin(replica->calm_least_ms, lag_ms);
 	double most_ms = fmax(replica->calm_most_ms, lag_ms);
 
-	if (writes) {
+	if (!hardly_writes(&pacer->flows[PACER_BYTES])) {
 		replica->calm_since_ms = 0;
 		return false;
 	}
 	if (replica->calm_since_ms == 0 || most_ms - least_ms > SAME_MS) {
 		replica->calm_since_ms = now->at_ms;
-		least_ms = most_ms = lag_ms;
+		replica->calm_first_ms = least_ms = most_ms = lag_ms;
 	}
 	replica->calm_least_ms = least_ms;
 	replica->calm_most_ms = most_ms;
-	return now->at_ms - replica->calm_since_ms >= CALM_MS;
+	return now->at_ms - replica->calm_since_ms >= CALM_MS &&
+		   fabs(lag_ms - replica->calm_first_ms) <= DRIFT_MS;
 }
 
 static void learn_base(const struct pacer *pacer, struct pacer_replica *replica, double lag_ms,
 	const struct pacer_judgement *now)
 {
-	bool writes = pacer->flows[PACER_BYTES].own >= LITTLE;
-
-	if (is_calm(replica, lag_ms, writes, now) || lag_ms < replica->far_ms)
+	if (is_calm(pacer, replica, lag_ms, now) || lag_ms < replica->far_ms)
 		replica->far_ms = lag_ms;
-	if (lag_ms < replica->base_ms || !writes)
+	if (lag_ms < replica->base_ms || pacer->flows[PACER_BYTES].own < LITTLE)
 		replica->base_ms = lag_ms;
 	/* By the target as it is now. */
 	replica->base_ms = fmin(replica->base_ms, BASE_MOST * now->lag_target_ms);
-	replica->base_ms = fmax(replica->base_ms, fmin(replica->far_ms, now->lag_target_ms));
+	replica->base_ms = fmax(replica->base_ms, replica->far_ms);
 }
 
 /* Whatever it has once replayed in a second it can. */

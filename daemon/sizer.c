@@ -92,6 +92,9 @@ double sizer_batch_ms(double most_ms, double part, double trip_ms)
 	return fmin(most_ms, fmax(fmin(BREATH_MOST_MS, most_ms) * part, trip_ms * part / (1.0 - part)));
 }
 
+/* What a page writes at first, by its image. */
+#define PAGE_BYTES 8192.0
+
 double sizer_page_ms(const struct sizer *sizer)
 {
 	return sizer->samples > 0 ? percentile(sizer, sizer->net_ms, 50) : 0.0;
@@ -107,8 +110,8 @@ int64_t sizer_pages(struct sizer *sizer, double ms, int64_t bytes)
 		by_time = ms < sizer->target_ms ? ceil(fmax(ms - OWN_MS, ms / 4.0) / sizer_page_ms(sizer))
 										: ms / percentile(sizer, sizer->page_ms, 90);
 		pages = fmin(pages, fmin(by_time, (double)bytes / percentile(sizer, sizer->page_bytes, 90)));
-	} else if (ms < sizer->target_ms) {
-		pages *= ms / sizer->target_ms;
+	} else {
+		pages = fmin(pages * fmin(ms / sizer->target_ms, 1.0), (double)bytes / PAGE_BYTES);
 	}
 	sizer->asked = pages < 1.0 ? 1 : (int64_t)pages;
 	return sizer->asked;

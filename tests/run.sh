@@ -84,11 +84,13 @@ build() {
 
 # Kilobytes of memory that there are left, also where a container may have less than the machine.
 memory_left() {
-	local left most
+	local left pair most used
 	left=$(sed -nE 's/^MemAvailable: +([0-9]+) kB/\1/p' /proc/meminfo)
-	for most in /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes; do
-		if most=$(cat "$most" 2>/dev/null) && [[ $most =~ ^[0-9]+$ ]] && ((most >> 10 < left)); then
-			left=$((most >> 10))
+	for pair in memory.max:memory.current memory/memory.limit_in_bytes:memory/memory.usage_in_bytes; do
+		most=$(cat "/sys/fs/cgroup/${pair%:*}" 2>/dev/null) || continue
+		used=$(cat "/sys/fs/cgroup/${pair#*:}" 2>/dev/null) || continue
+		if [[ $most =~ ^[0-9]+$ ]] && (((most - used) >> 10 < left)); then
+			left=$(((most - used) >> 10))
 		fi
 	done
 	echo "$left"

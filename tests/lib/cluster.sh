@@ -122,12 +122,8 @@ cluster_people() {
 
 # Its settings are initdb's: each copy gets its own.
 cluster_template() {
-	local settings=$WORK/template/data/postgresql.conf
-	cluster_start template
-	cluster_stop template
-	sed -i '/^listen_addresses/,$d' "$settings"
-	rm -rf "$1"
-	cp -a "$WORK/template/data" "$1"
+	local BACKFILLD_CLUSTER="" data=$WORK/template/data
+	cluster_start template && cluster_stop template && sed -i '/^listen_addresses/,$d' "$data/postgresql.conf" && mv "$data" "$1"
 }
 
 replica_start() {

@@ -54,9 +54,9 @@ wait_until 20 "the lower one says that it comes second" "SELECT waiting_for ~ ';
 expect_sql "beside an application also the first batches are small" t "SELECT CASE WHEN max(first) < 500 THEN 't' ELSE max(first)::text END
 	FROM (SELECT DISTINCT ON (job) rows AS first FROM filled ORDER BY job, at) AS f"
 ok "of two jobs the one of lower priority says that the other comes first"
-shares "a job of higher priority is served first, from a second after it was given that" "priority = 6" 600 85 100
-shares "and one of lower priority last" "priority = 4" 600 0 15
-shares "equals get equal shares" "priority = 5" 1500 35 65
+shares "a job of higher priority is served first, from a second after it was given that" "priority = 6" 2000 85 100
+shares "and one of lower priority last" "priority = 4" 2000 0 15
+shares "equals get equal shares" "priority = 5" 2000 35 65
 for name in one two; do
 	steer $name "wanted = 'cancel'"
 done

@@ -39,7 +39,7 @@ static void batches_get_shorter(struct scene *scene)
 
 	if (job->pages < 0.85 * most)
 		scene_complain(scene, "%.0f %% of the pages were filled that could be", 100 * job->pages / most);
-	if (job->cancelled < 2 || job->cancelled > 40)
+	if (job->cancelled < 2 || job->cancelled > 15)
 		scene_complain(scene, "%lld batches were cancelled", (long long)job->cancelled);
 }
 

@@ -223,7 +223,7 @@ static const struct scenario table[] = {
 		.application = APPLICATION(400, 0.5),
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 2, JOB_USUAL}},
-		.bounds = {.impact_most = 15, .lag_p99_ms = 450, .lag_max_ms = 1150},
+		.bounds = {.impact_most = 15, .lag_p99_ms = 450, .lag_max_ms = 1000},
 	},
 };
 

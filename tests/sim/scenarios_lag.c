@@ -224,13 +224,17 @@ static const struct scenario table[] = {
 	},
 	{
 		.name = "other_side",
-		.what = "the replica is 0.25 s away, and 0.5 s behind because of that alone",
+		.what =
+			"the replica is 0.3 s away, and 0.6 s behind because of that alone; once it stands still for 2 s",
 		.seconds = 240,
 		.foreground = STEADY(3),
-		.replicas = {{.name = "standby1", .replay = STEADY(20), .transport_ms = 250, .report_ms = 20}},
+		.replicas = {{.name = "standby1",
+			.replay = {.at = {{0, 20}, {100, 0}, {102, 20}}},
+			.transport_ms = 300,
+			.report_ms = 20}},
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 1, JOB_USUAL}},
-		.bounds = {.headroom = 82, .lag_p99_ms = 350, .lag_max_ms = 500},
+		.bounds = {.headroom = 74, .lag_p99_ms = 500, .lag_max_ms = 900},
 	},
 	{
 		.name = "foreground_alone",

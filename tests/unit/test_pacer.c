@@ -249,7 +249,6 @@ static void after_an_overload_it_climbs_from_half(void **state)
 	pacer_free(&plant.pacer);
 }
 
-/* A failover: the new primary may count its WAL from less than the old one. */
 /* What was taken for the network's by a larger lag_target_ms is too much for a smaller one. */
 static void a_smaller_target_counts_at_once(void **state)
 {
@@ -277,6 +276,7 @@ static void a_smaller_target_counts_at_once(void **state)
 	pacer_free(&pacer);
 }
 
+/* A failover: the new primary may count its WAL from less than the old one. */
 static void positions_that_go_back_are_no_rates(void **state)
 {
 	struct plant plant;

@@ -34,7 +34,7 @@ static void when_it_binds_nobody(void **state)
 	static const struct {
 		const char *what;
 		struct stretch stretches[8]; /* up to one of no time */
-		bool lost;
+		bool gives_way;
 	} cases[] = {
 		{"its gate is open", {{3600, true, true}}, false},
 		{"it waits for a short while", {{9, false, true}}, false},
@@ -62,9 +62,37 @@ static void when_it_binds_nobody(void **state)
 
 		for (const struct stretch *stretch = cases[i].stretches; stretch->s > 0; stretch++)
 			now_ms = run(&patience, now_ms, stretch);
-		if (patience.lost != cases[i].lost)
+		if (patience.gives_way != cases[i].gives_way)
 			fail_msg("%s", cases[i].what);
 	}
+}
+
+/* A foreground that shuts its gate for half a second each five. */
+static void a_gate_that_is_shut_for_moments_keeps_its_limits(void **state)
+{
+	struct patience patience = {0};
+	int64_t now_ms = 5000;
+
+	(void)state;
+	for (int i = 0; i < 120; i++) {
+		now_ms = run(&patience, now_ms, &(struct stretch){4.5, true, true});
+		now_ms = run(&patience, now_ms, &(struct stretch){0.5, false, true});
+		assert_false(patience.gives_way);
+	}
+}
+
+static void it_is_tried_again_every_ten_minutes_at_least(void **state)
+{
+	struct patience patience = {0};
+	int64_t now_ms = run(&patience, 5000, &(struct stretch){10 * 3600, false, true});
+	int tried = 0;
+
+	(void)state;
+	for (int i = 0; i < 720; i++) {
+		now_ms = run(&patience, now_ms, &(struct stretch){1, false, true});
+		tried += !patience.gives_way;
+	}
+	assert_in_range(tried, 100, 125); /* of 712 s: a try and its pause */
 }
 
 static void time_in_which_nobody_looks_is_not_known(void **state)
@@ -74,13 +102,15 @@ static void time_in_which_nobody_looks_is_not_known(void **state)
 	(void)state;
 	patience_note(&patience, false, true, 1000);
 	patience_note(&patience, false, true, 1000000);
-	assert_false(patience.lost);
+	assert_false(patience.gives_way);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(when_it_binds_nobody),
+		cmocka_unit_test(a_gate_that_is_shut_for_moments_keeps_its_limits),
+		cmocka_unit_test(it_is_tried_again_every_ten_minutes_at_least),
 		cmocka_unit_test(time_in_which_nobody_looks_is_not_known),
 	};
 

@@ -123,6 +123,7 @@ static void a_first_batch_is_small_where_little_is_allowed(void **state)
 	assert_int_equal(sizer_pages(&sizer, 3, SIZER_MOST_BYTES), 1);
 	assert_int_equal(sizer_pages(&sizer, 50, SIZER_MOST_BYTES), 32);
 	assert_int_equal(sizer_pages(&sizer, 100, SIZER_MOST_BYTES), 64);
+	assert_int_equal(sizer_pages(&sizer, 100, 65536), 8);
 }
 
 static void one_quick_batch_among_slow_ones_changes_nothing(void **state)
