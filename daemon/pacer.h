@@ -25,11 +25,11 @@
  * A replica's report is judged when it comes. Between two reports nothing new is known, until one is overdue:
  * then it stands still. What it is behind while next to nothing is written is the network's delay, not its
  * own, and does not count: up to 0.3 of the target, since it may also be what the application has left it to
- * do; all of it once it has been the same for 15 s, which such a backlog hardly ever is. Of a replica 0.4 s
- *away nothing would ever go otherwise.
+ * do; all of it once it has been the same for 15 s, which such a backlog hardly ever is. Else nothing would
+ * ever go beside a replica 0.4 s away.
  *
- * Source: simulated against a gate alone, sleep-and-recheck and AIMD: 99 % of the headroom used on its
- *reference, and commits 0.5 s later on the replica at most (p99), tests/sim.
+ * Source: simulated against a gate alone, sleep-and-recheck and AIMD: 99 % of the headroom used in the
+ * reference of tests/sim, and commits 0.5 s later on the replica at most (p99).
  */
 #ifndef BACKFILLD_DAEMON_PACER_H
 #define BACKFILLD_DAEMON_PACER_H
