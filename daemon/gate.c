@@ -120,8 +120,10 @@ static bool table_forbids(const struct signals_table *table, struct text *reason
 /* Hysteresis, for ten seconds: a gate that lag has closed bears half of it. */
 static void note_lag(struct gate *gate, const struct signals *signals, int64_t limit_ms, int64_t now_ms)
 {
-	gate->lagged = gate->lagged || one_lags(signals, limit_ms);
-	if (one_lags(signals, limit_ms) || is_stale(signals, now_ms))
+	bool lags = one_lags(signals, limit_ms);
+
+	gate->lagged = gate->lagged || lags;
+	if (lags || is_stale(signals, now_ms))
 		gate->within_ms = 0;
 	else if (gate->within_ms == 0)
 		gate->within_ms = now_ms;

@@ -64,12 +64,6 @@ static bool goes(const struct pace_share *share, int64_t now_ms)
 	return !share->gate.closed && !share->wish.opens_at && now_ms - share->asked_ms <= TOLD_FROM_MS;
 }
 
-/* It waits for its own window, or for a vacuum of its own table: its limits bind nobody anyway. */
-static bool waits_for_itself(const struct pace_share *share)
-{
-	return share->wish.opens_at || share->table.vacuum == SIGNALS_WRAPAROUND;
-}
-
 static void note_patience(struct pace *pace, int64_t now_ms)
 {
 	int going = 0;
@@ -78,7 +72,7 @@ static void note_patience(struct pace *pace, int64_t now_ms)
 		going += goes(share, now_ms);
 	for (struct pace_share *share = pace->shares; share; share = share->next) {
 		share->another_goes = going > goes(share, now_ms);
-		if (waits_for_itself(share) || pace->shares_count == 1)
+		if (pace_waits_for_itself(share) || pace->shares_count == 1)
 			share->patience = (struct patience){0};
 		else
 			patience_note(&share->patience, !share->gate.closed, share->another_goes, now_ms);

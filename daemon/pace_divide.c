@@ -17,10 +17,15 @@ double pace_own_limit(const struct pace_share *share, enum pacer_count count)
 	return (double)share->wish.max_wal_rate;
 }
 
+bool pace_waits_for_itself(const struct pace_share *share)
+{
+	return share->wish.opens_at || share->table.vacuum == SIGNALS_WRAPAROUND;
+}
+
 /* Whether it fills nothing that its wishes would have to bind. */
 static bool is_away(const struct pace_share *share)
 {
-	return share->wish.opens_at || share->table.vacuum == SIGNALS_WRAPAROUND || share->patience.gives_way;
+	return pace_waits_for_itself(share) || share->patience.gives_way;
 }
 
 /* The strictest of the wishes that there are; 0: there is none. */

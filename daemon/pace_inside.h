@@ -93,6 +93,9 @@ void pace_say_limit(struct pace_share *share);
 /* Is it, and is that one what a replica takes? */
 bool pace_replica_limits(const struct pace_share *share) MUST_USE;
 
+/* For its own window, or for a vacuum of its own table: its limits bind nobody then. */
+bool pace_waits_for_itself(const struct pace_share *share) MUST_USE;
+
 /* Does the job look at the application? */
 bool pace_looks(const struct pace_share *share) MUST_USE;
 

@@ -122,7 +122,8 @@ prepare_cluster() {
 
 # suite BUILD SUITE TIMES [LABEL [TEST…]]: TIMES multiplies the time limits; LABEL is what it is called instead of BUILD.
 suite() {
-	local build=$1 name=$2 times=$3 label=${4:-$1} folder begun=$SECONDS passed failed skipped complaint log
+	local build=$1 name=$2 times=$3 label=${4:-$1} folder begun=$SECONDS passed failed skipped complaint log processes
+	processes=$(nproc)
 	shift $(($# < 4 ? $# : 4))
 	folder=$(build_folder "build-$build")
 	log=$folder/meson-logs/testlog-$name-${label//[^a-z0-9]/}.json
@@ -131,9 +132,11 @@ suite() {
 	fi
 	heading "$name, $label"
 	rm -f "$log"
-	# Tests of servers wait for half of their time.
+	if [[ $name == server ]]; then
+		processes=$((processes + 1)) # they wait for half of their time
+	fi
 	TMPDIR=$(work_folder) meson test -C "$folder" --no-rebuild --suite "$name" --print-errorlogs -t "$times" \
-		--num-processes $(($(nproc) + ($([[ $name == server ]] && echo 1 || echo 0)))) --logbase "$(basename "$log" .json)" "$@" || true
+		--num-processes "$processes" --logbase "$(basename "$log" .json)" "$@" || true
 	{
 		read -r passed failed skipped
 		while read -r complaint; do
