@@ -137,9 +137,10 @@ static bool remembers(const struct pace *pace, int64_t now_ms)
 	return pace->left_ms != 0 && now_ms - pace->left_ms <= FORGET_AFTER_MS;
 }
 
+/* But where there was no application one may have come: that is looked at anew. */
 static void begin(struct pace *pace, int64_t now_ms)
 {
-	if (remembers(pace, now_ms))
+	if (remembers(pace, now_ms) && pace->impact.phase != IMPACT_QUIET)
 		impact_disturb(&pace->impact, now_ms);
 	else
 		impact_start(&pace->impact, now_ms);

@@ -53,6 +53,7 @@ static void scene_survey(struct scene *scene)
 	traffic->counted_ms = scene->now_ms;
 	traffic->transactions = (int64_t)scene->transactions + scene->batches;
 	traffic->active_ms = scene->active_ms;
+	traffic->busy_sessions = scene->per_s > 0 ? 1 : 0;
 	for (size_t i = 0; i < JOBS; i++)
 		traffic->active_ms += scene->jobs[i].ms;
 }

@@ -238,6 +238,43 @@ static void a_job_that_does_not_look_at_the_application_is_not_held_for_it(void 
 	scene_end(&scene);
 }
 
+/* What was learnt beside one job is true for the next, but that nobody was there. */
+static void an_application_that_comes_between_two_jobs_is_noticed(void **state)
+{
+	static const struct {
+		const char *what;
+		double before, then; /* transactions a second */
+		double least, most;  /* seconds of batches in the second job's first */
+	} cases[] = {
+		{"nobody", 0, 0, 0.9, 1},
+		{"nobody, then an application", 0, 200, 0.03, 0.2},
+		{"an application", 200, 200, 0.05, 0.5},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct scene scene;
+		struct pace_wish wish = usual;
+		struct rate rates[JOBS];
+
+		scene_begin(&scene);
+		wish.max_impact = 10;
+		scene.per_s = cases[i].before;
+		scene_run(&scene, 3); /* the surveys of the time in which it is planned */
+		scene_join(&scene, 0, &wish);
+		scene_run(&scene, 20);
+		pace_leave(scene.jobs[0].share);
+		scene.jobs[0].share = NULL;
+		scene.per_s = cases[i].then;
+		scene_run(&scene, 3);
+		scene_join(&scene, 1, &wish);
+		scene_measure(&scene, 1, rates);
+		if (rates[1].busy < cases[i].least || rates[1].busy > cases[i].most)
+			fail_msg("%s: %g of a connection at once", cases[i].what, rates[1].busy);
+		scene_end(&scene);
+	}
+}
+
 /* They come to little by the other count; a limit in that is so many bytes the more. */
 static void page_images_are_as_many_bytes_as_the_replica_takes(void **state)
 {
@@ -349,6 +386,7 @@ int main(void)
 		cmocka_unit_test(the_limits_of_a_job_outside_its_window_bind_nobody_else),
 		cmocka_unit_test(beside_an_autovacuum_a_job_has_half_its_speed),
 		cmocka_unit_test(a_job_that_does_not_look_at_the_application_is_not_held_for_it),
+		cmocka_unit_test(an_application_that_comes_between_two_jobs_is_noticed),
 		cmocka_unit_test(page_images_are_as_many_bytes_as_the_replica_takes),
 		cmocka_unit_test(a_limit_of_its_own_is_no_replica),
 		cmocka_unit_test(the_application_is_told_of_when_it_is_why),
