@@ -89,15 +89,21 @@ static struct stride_ground ground_of(const struct filler *filler)
 }
 
 /* Pages whose image was not written since the checkpoint cost more. */
-static int write_images(struct filler *filler, const struct window_batch *stretch)
+static int count_images(const struct filler *filler, const struct window_batch *stretch)
 {
 	int images = 0;
 
-	for (int64_t page = stretch->from_page; page < stretch->end_page; page++) {
+	for (int64_t page = stretch->from_page; page < stretch->end_page; page++)
 		images += filler->epochs[page] != filler->plant->epoch;
-		filler->epochs[page] = filler->plant->epoch;
-	}
 	return images;
+}
+
+static void note_images(struct filler *filler, const struct window_batch *stretch, double part)
+{
+	int64_t pages = (int64_t)(part * (double)(stretch->end_page - stretch->from_page));
+
+	for (int64_t i = 0; i < pages; i++)
+		filler->epochs[stretch->from_page + i] = filler->plant->epoch;
 }
 
 /* The last pass looks at whatever is left. */
@@ -138,7 +144,7 @@ static void begin_batch(struct filler *filler, double ms)
 	struct sim_batch *batch = batch_now(filler);
 	struct sim_job *job = filler->job;
 	double pages = (double)(stretch->end_page - stretch->from_page);
-	int images = write_images(filler, stretch);
+	int images = count_images(filler, stretch);
 
 	*batch = (struct sim_batch){
 		.ms = (pages * fill->page_ms + images * fill->image_ms) * dice_factor(&filler->dice, BATCH_NOISE),
@@ -157,12 +163,12 @@ static void begin_batch(struct filler *filler, double ms)
 
 static bool executes(const struct filler *filler)
 {
-	return filler->volley < under_way(filler)->count;
+	return !filler->refused && filler->volley < under_way(filler)->count;
 }
 
 static void send(struct filler *filler, const struct stride_order *order, double ms, int64_t now_ms)
 {
-	bool is_idle = !executes(filler);
+	bool is_idle = under_way(filler)->count == filler->volley;
 
 	filler->volleys[under_way(filler)->count] = (struct sim_volley){.breath = order->breath};
 	volley_begin(&filler->stride.volleys, &order->volley, now_ms);
@@ -267,16 +273,24 @@ static void answered(struct filler *filler, double ms, int64_t now_ms)
 }
 
 /* Somebody waits for a row of it. What it wrote is written, and what is behind it fails as well. */
+static void cancel(struct filler *filler)
+{
+	const struct sim_batch *batch = batch_now(filler);
+
+	note_images(filler, stretch_now(filler), 1 - filler->batch_left_ms / (batch->ms + batch->napped_ms));
+	filler->volleys[filler->volley].answer_ms = filler->plant->scenario->fill.turnaround_ms;
+	filler->refused = true;
+}
+
+/* The answer to what was cancelled; those to what was before it have come. */
 static void cancelled(struct filler *filler, int64_t now_ms)
 {
 	struct window_batch stretch = *stretch_now(filler);
-	int committed = filler->batch;
 
-	while (filler->volley > 0)
-		(void)take_answer(filler, under_way(filler)->under_way[0].count, now_ms);
-	(void)take_answer(filler, committed, now_ms);
+	(void)take_answer(filler, filler->batch, now_ms);
 	volley_forget(&filler->stride.volleys);
 	filler->volley = 0;
+	filler->refused = false;
 	stride_halve(&filler->stride, &stretch, now_ms);
 	filler->troubled = true;
 	filler->wait_left_ms = AGAIN_MS;
@@ -290,6 +304,7 @@ static void end_batch(struct filler *filler, double ms)
 	struct plant *plant = filler->plant;
 	double pages = (double)(stretch->end_page - stretch->from_page);
 
+	note_images(filler, stretch, 1);
 	plant->pages_since += pages;
 	filler->job->pages += pages;
 	if (!plant->scenario->fill.counted_late)
@@ -320,9 +335,15 @@ static void execute(struct filler *filler, double spent_ms)
 	filler->cancel_left_ms -= spent_ms;
 }
 
+/* Volleys whose answers are on their way. */
+static int answers(const struct filler *filler)
+{
+	return filler->volley + filler->refused;
+}
+
 static double answer_left_ms(const struct filler *filler)
 {
-	return filler->volley > 0 ? filler->volleys[0].answer_ms : INFINITY;
+	return answers(filler) > 0 ? filler->volleys[0].answer_ms : INFINITY;
 }
 
 /* Until the next thing happens. */
@@ -335,7 +356,7 @@ static double left_ms(const struct filler *filler)
 
 static void spend(struct filler *filler, double spent_ms, double ms)
 {
-	for (int i = 0; i < filler->volley; i++)
+	for (int i = 0; i < answers(filler); i++)
 		filler->volleys[i].answer_ms -= spent_ms;
 	filler->wait_left_ms -= spent_ms;
 	if (executes(filler)) {
@@ -355,6 +376,8 @@ static void happens(struct filler *filler, double ms, int64_t now_ms)
 	if (executes(filler) && filler->batch_left_ms <= now)
 		end_batch(filler, ms);
 	else if (executes(filler) && filler->cancel_left_ms <= now)
+		cancel(filler);
+	else if (answer_left_ms(filler) <= now && filler->volley == 0)
 		cancelled(filler, now_ms);
 	else if (answer_left_ms(filler) <= now)
 		answered(filler, ms, now_ms);

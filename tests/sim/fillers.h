@@ -67,7 +67,8 @@ struct filler {
 	double cancel_left_ms;                   /* until somebody who waits for it has it cancelled */
 	double wait_left_ms; /* until the filler goes on by itself; INFINITY: when an answer comes */
 	bool held;           /* by the pace, or the rival */
-	bool troubled;       /* the last batch was cancelled */
+	bool refused;        /* the batch it was at has been cancelled, which the filler does not know yet */
+	bool troubled;       /* it knows */
 	double rows_unslept; /* looked at since the last nap */
 	double executing_ms; /* in this step */
 };

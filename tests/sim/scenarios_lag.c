@@ -203,8 +203,21 @@ static const struct scenario table[] = {
 		.bounds = {.headroom = 91, .lag_p99_ms = 400, .lag_max_ms = 700},
 	},
 	{
+		.name = "hiccup",
+		.what = "the replica stops for 0.7 s, every 5 s: the gate stays open",
+		.seconds = 240,
+		.foreground = STEADY(3),
+		.replicas = {{.name = "standby1",
+			.replay = {.period_s = 5, .at = {{0, 30}, {4.3, 0}}},
+			REPLICA_NEAR}},
+		.fill = FILL_USUAL,
+		.jobs = {{.fillers = 1, JOB_USUAL}},
+		.bounds = {.headroom = 81, .lag_p99_ms = 500, .lag_max_ms = 700},
+	},
+	{
 		.name = "stutter",
-		.what = "the replica stops for a second, every 5 s",
+		.what = "the replica stops for a second, every 5 s: the gate closes each time, and after that the "
+				"start is at half",
 		.seconds = 240,
 		.foreground = STEADY(3),
 		.replicas = {{.name = "standby1", .replay = {.period_s = 5, .at = {{0, 30}, {4, 0}}}, REPLICA_NEAR}},
