@@ -90,7 +90,7 @@ cluster_start() {
 	fi
 	settings_write "$home/data/postgresql.conf" \
 		listen_addresses= "unix_socket_directories=$home" unix_socket_permissions=0700 port=5432 \
-		fsync=off shared_buffers=64MB max_connections=60 max_wal_senders=10 wal_receiver_status_interval=1s wal_retrieve_retry_interval=200ms \
+		fsync=off shared_buffers=64MB dynamic_shared_memory_type=mmap max_connections=60 max_wal_senders=10 wal_receiver_status_interval=1s wal_retrieve_retry_interval=200ms \
 		"log_line_prefix=%m [%p] %q%u@%d %a " log_checkpoints=off timezone=UTC jit=off "${tcp[@]}" "$@"
 	cluster_resume "$name"
 	if [[ -z ${BACKFILLD_CLUSTER:-} ]]; then
