@@ -13,14 +13,18 @@
 /* One may have come before the vacuum began. */
 #define CANCEL_AGAIN_MS 1000
 /* One that may have so many times the part that it has begins anew: what was slow for a replica's sake would
- * be overtaken by a fill that nothing limits any more, and the indexes would split. */
+ * be overtaken by a fill that nothing limits any more, and the indexes would split. And one that has so many
+ * times the part that it may have, or may have none. */
 #define ANEW_FROM 3.0
+/* Less long a gate may be closed by a stall, and an index that was half through be read again for nothing. */
+#define ANEW_AFTER_MS 10000
 
 struct cleaner {
 	struct task *task;
 	bool busy;
 	double part;        /* of the time that the one under way has */
-	bool anew;          /* it was told to end because it may have more */
+	int64_t wrong_ms;   /* since when that is far from what it may have; 0: it is not */
+	const char *anew;   /* why it was told to end, to begin anew; NULL: it was not */
 	int64_t stopped_ms; /* when the one under way was told to end; 0: it was not */
 	int64_t since_ms;
 	uint32_t oid;       /* of the table that it is about */
@@ -79,15 +83,16 @@ static void vacuumed(void *owner, const struct reply *reply)
 	struct cleaner *cleaner = owner;
 	const struct fault *why = reply_fault(reply);
 	int64_t duration_ms = clock_ms() - cleaner->since_ms;
-	bool stopped = cleaner->stopped_ms != 0, anew = cleaner->anew;
+	const char *anew = cleaner->anew;
+	bool stopped = cleaner->stopped_ms != 0;
 
 	cleaner->busy = false;
-	cleaner->stopped_ms = 0;
-	cleaner->anew = false;
+	cleaner->stopped_ms = cleaner->wrong_ms = 0;
+	cleaner->anew = NULL;
 	pace_vacuum_ended(cleaner->task->pace, clock_ms()); /* its time is among the application's now */
 	if (why && why->kind == FAULT_BUSY && anew) {
 		owe(cleaner);
-		tell(cleaner, "vacuum", "ended early: it may be faster now, and begins anew", duration_ms);
+		tell(cleaner, "vacuum", anew, duration_ms);
 	} else if (why && why->kind == FAULT_BUSY && stopped) {
 		tell(cleaner, "vacuum", "ended early: the fill is over, autovacuum does the rest", duration_ms);
 	} else if (why && why->kind == FAULT_BUSY) {
@@ -104,11 +109,8 @@ bool cleaner_consider(struct cleaner *cleaner, struct member *table, double part
 {
 	struct task *task = cleaner->task;
 
-	if (cleaner->busy && part >= ANEW_FROM * cleaner->part) {
-		cleaner->anew = true;
-		cleaner_stop(cleaner);
-	}
-	if (cleaner->busy || !session_is_open(task->session) || clock_ms() < cleaner->not_before_ms)
+	if (cleaner->busy || part <= 0.0 || !session_is_open(task->session) ||
+		clock_ms() < cleaner->not_before_ms)
 		return false;
 	if (table->rows <= 0 || (double)table->rows_moved < VACUUM_AFTER_SHARE * table->rows)
 		return false;
@@ -125,6 +127,33 @@ bool cleaner_consider(struct cleaner *cleaner, struct member *table, double part
 	tell(cleaner, "intent", "take away the index entries of moved rows", -1);
 	vacuum_ask(task->session, &task->relation, cleaner->table, part, vacuumed, cleaner);
 	return true;
+}
+
+static const char *why_anew(const struct cleaner *cleaner, double part)
+{
+	if (part >= ANEW_FROM * cleaner->part)
+		return "ended early: it may be faster now, and begins anew";
+	if (part <= 0.0)
+		return "ended early: nothing of the fill may go now; it begins anew";
+	if (ANEW_FROM * part <= cleaner->part)
+		return "ended early: it must be slower now, and begins anew";
+	return NULL;
+}
+
+void cleaner_heed(struct cleaner *cleaner, double part)
+{
+	const char *anew = cleaner->busy ? why_anew(cleaner, part) : NULL;
+
+	if (!anew) {
+		cleaner->wrong_ms = 0;
+		return;
+	}
+	if (cleaner->wrong_ms == 0)
+		cleaner->wrong_ms = clock_ms();
+	if (clock_ms() - cleaner->wrong_ms < ANEW_AFTER_MS)
+		return;
+	cleaner->anew = anew;
+	cleaner_stop(cleaner);
 }
 
 void cleaner_stop(struct cleaner *cleaner)

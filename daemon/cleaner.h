@@ -14,10 +14,13 @@ struct cleaner *cleaner_new(struct task *task) MUST_USE;
 void cleaner_free(struct cleaner *cleaner);
 
 /* Starts a vacuum of the table when the rows that have moved in it since the last one are enough, and none is
- * running; ends one that may be much faster by now, for a later call to start it anew. `part` as in
- * vacuum_ask(). True: started, and they are counted anew. Asked where a window ends (vacuum.h); windows of
- * others that are under way are disturbed by it. */
+ * running. `part` as in vacuum_ask(); 0: not now. True: started, and they are counted anew. Asked where a
+ * window ends (vacuum.h); windows of others that are under way are disturbed by it. */
 bool cleaner_consider(struct cleaner *cleaner, struct member *table, double part);
+
+/* What one that is under way may have now. Where that has been something quite different for a while it ends,
+ * and is due again. Told every now and then, whether batches go or not. */
+void cleaner_heed(struct cleaner *cleaner, double part);
 
 /* Ends a vacuum that is under way: the fill is over, and waits for the session and the table's lock. */
 void cleaner_stop(struct cleaner *cleaner);

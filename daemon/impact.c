@@ -463,6 +463,11 @@ const char *impact_told(const struct impact *impact)
 	return isnan(impact->percent) ? "being measured" : "measured";
 }
 
+bool impact_knows(const struct impact *impact)
+{
+	return impact->phase == IMPACT_BASELINE || impact->phase == IMPACT_RUNNING;
+}
+
 bool impact_pauses(const struct impact *impact)
 {
 	return impact->phase == IMPACT_BASELINE;

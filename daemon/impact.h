@@ -141,6 +141,9 @@ void impact_sample(struct impact *impact, const struct signals_traffic *traffic,
 /* What there is of a measurement, in words: "measured", "being measured" or "too little to measure". */
 const char *impact_told(const struct impact *impact) MUST_USE;
 
+/* There is an application, whose time without us is known or being learnt. */
+bool impact_knows(const struct impact *impact) MUST_USE;
+
 /* No batch may start: the baseline is being learnt. */
 bool impact_pauses(const struct impact *impact) MUST_USE;
 

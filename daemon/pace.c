@@ -140,7 +140,7 @@ static bool remembers(const struct pace *pace, int64_t now_ms)
 /* But where there was no application one may have come: that is looked at anew. */
 static void begin(struct pace *pace, int64_t now_ms)
 {
-	if (remembers(pace, now_ms) && pace->impact.phase != IMPACT_QUIET)
+	if (remembers(pace, now_ms) && impact_knows(&pace->impact))
 		impact_disturb(&pace->impact, now_ms);
 	else
 		impact_start(&pace->impact, now_ms);
@@ -450,5 +450,8 @@ void pace_read(const struct pace_share *share, struct pace_view *ret_view)
 		.time = or_none(share->accounts[PACE_TIME].bucket.rate / 1000.0),
 		.used = share->accounts[PACE_TIME].steady / 1000.0,
 		.replica_limits = pace_replica_limits(share),
+		.stands = share->gate.closed || share->wish.opens_at,
+		.vacuum_bytes =
+			share->wish.max_wal_rate > 0 ? PACE_VACUUM_SHARE * (double)share->wish.max_wal_rate : -1.0,
 	};
 }

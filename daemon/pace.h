@@ -120,6 +120,8 @@ struct pace_view {
 	double used;             /* connections that its batches have kept busy, on average of some ten seconds */
 	/* What its batches wait for most is what the replicas take, or a climb until that is known. */
 	bool replica_limits;
+	bool stands;         /* none may go, whatever is left of its portion: the gate is closed, or its window */
+	double vacuum_bytes; /* a second, that a VACUUM beside them may write; -1: no limit */
 };
 void pace_read(const struct pace_share *share, struct pace_view *ret_view);
 

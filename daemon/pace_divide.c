@@ -12,9 +12,11 @@
 
 double pace_own_limit(const struct pace_share *share, enum pacer_count count)
 {
+	double beside_vacuum = share->pace->pacer.vacuums > 0 ? 1.0 - PACE_VACUUM_SHARE : 1.0;
+
 	if (count != PACER_BYTES || share->wish.max_wal_rate == 0)
 		return INFINITY;
-	return (double)share->wish.max_wal_rate;
+	return beside_vacuum * (double)share->wish.max_wal_rate;
 }
 
 bool pace_waits_for_itself(const struct pace_share *share)

@@ -15,6 +15,9 @@
 #include "daemon/pacer.h"
 #include "daemon/patience.h"
 
+/* Of max_wal_rate, what a VACUUM of ours may have while it is at work. */
+#define PACE_VACUUM_SHARE 0.25
+
 /* Bytes of WAL a second, by either count, that every job may ask for. */
 #define PACE_LEAST_DEMAND (256.0 * 1024.0)
 
@@ -81,7 +84,7 @@ void pace_divide_again(struct pace *pace, int64_t now_ms);
 int pace_least_target(const struct pace *pace) MUST_USE;
 int pace_least_impact(const struct pace *pace) MUST_USE;
 
-/* max_wal_rate, which is of bytes; INFINITY: none. */
+/* max_wal_rate, which is of bytes, less what a VACUUM may write beside the batches; INFINITY: none. */
 double pace_own_limit(const struct pace_share *share, enum pacer_count count) MUST_USE;
 
 /* Whether no batch may go at all, whatever is left of its portion; says why. */

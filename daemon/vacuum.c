@@ -13,8 +13,13 @@
 /* Credits that take as long as a sleep: 8 us each where the table is in cache (a million rows with four
  * indexes: 70,000 credits, 0.55 s), and a sleep of 2 ms lasts 2.1. */
 #define LIMIT_AT_HALF 260.0
-#define LIMIT_LEAST 10.0
+#define LIMIT_LEAST 1.0
 #define LIMIT_MOST 2000.0
+#define SLEEP_S 0.0021
+/* By default, of a page that is found in cache and changed. */
+#define CREDITS_OF_PAGE 21.0
+/* Of the block size that servers usually have. */
+#define PAGE_BYTES 8192.0
 #define DEADLINE_MS (INT64_C(7) * 24 * 3600 * 1000)
 
 /* VACUUM runs in no transaction block, so role and pace are the session's for the while. */
@@ -37,11 +42,23 @@ char *vacuum_statement(const char *table)
 		"VACUUM (INDEX_CLEANUP ON, TRUNCATE OFF, PROCESS_TOAST OFF, PARALLEL 0, SKIP_LOCKED) %s", table);
 }
 
-double vacuum_part(double time, double used, bool replica_limits)
+/* With an image of each page. */
+static double part_of_wal(double bytes_per_s)
 {
-	double part = time >= 0.0 ? fmin(PART_BESIDE_BATCHES * time, 1.0) : 1.0;
+	double limit = bytes_per_s / PAGE_BYTES * CREDITS_OF_PAGE * SLEEP_S;
 
-	return replica_limits ? fmin(part, fmax(PART_OF_BATCHES_TIME * used, PART_LEAST)) : part;
+	return limit / (LIMIT_AT_HALF + limit);
+}
+
+double vacuum_part(const struct pace_view *pace)
+{
+	double part = pace->time >= 0.0 ? fmin(PART_BESIDE_BATCHES * pace->time, 1.0) : 1.0;
+
+	if (pace->stands)
+		return 0.0;
+	if (pace->replica_limits)
+		part = fmin(part, fmax(PART_OF_BATCHES_TIME * pace->used, PART_LEAST));
+	return pace->vacuum_bytes >= 0.0 ? fmin(part, part_of_wal(pace->vacuum_bytes)) : part;
 }
 
 int vacuum_cost_limit(double part)

@@ -17,6 +17,7 @@
 
 #include "common/base.h"
 #include "common/session.h"
+#include "daemon/pace.h"
 #include "daemon/relation.h"
 
 /* Vacuum when so large a part of the rows has moved since the last one: safely below the free tenth of a
@@ -26,16 +27,19 @@
 #endif
 
 /*
- * The part of the time in which one may be at work: half of the `time` that batches may have (-1: they may
- * go as they like, and so may it). It writes many small records, and at full speed a replica needed twice as
- * long to replay them as they took to be written: where a replica limits the batches it has an eighth of the
- * time that they have `used` lately, in which it is just through before it is due again (18 s of 25, with
- * four indexes). Measured (tests/bench/replica.sh, a replica on 15 % of a processor): lag of 0.8 to 1.4 s in
- * each VACUUM at full speed, 0.6 to 0.9 s with 15 % of all time, 0.45 to 0.6 s with an eighth of 44 %, and
- * the job took no longer. Decided when one starts, and not again: a session cannot be given another cost
- * limit while it executes (the cleaner begins anew).
+ * The part of the time in which one may be at work: half of that which batches may have (where they may go as
+ * they like, so may it), none while they may not go at all. It writes many small records, and at full speed a
+ * replica needed twice as long to replay them as they took to be written: where a replica limits the batches
+ * it has an eighth of the time that they have used lately, in which it is just through before it is due again
+ * (18 s of 25, with four indexes). Measured (tests/bench/replica.sh, a replica on 15 % of a processor): lag
+ * of 0.8 to 1.4 s in each VACUUM at full speed, 0.6 to 0.9 s with 15 % of all time, 0.45 to 0.6 s with an
+ * eighth of 44 %, and the job took no longer. Beside a max_wal_rate no more than that with which it would
+ * keep to its share of it if it had to write an image of each page.
+ *
+ * A session cannot be given another cost limit while it executes: where the part changes much the cleaner
+ * begins anew.
  */
-double vacuum_part(double time, double used, bool replica_limits) MUST_USE;
+double vacuum_part(const struct pace_view *pace) MUST_USE;
 
 /* The vacuum_cost_limit with which VACUUM and ANALYZE are at work for `part` of the time, where they sleep
  * for VACUUM_COST_DELAY after each. */

@@ -243,12 +243,14 @@ static void an_application_that_comes_between_two_jobs_is_noticed(void **state)
 {
 	static const struct {
 		const char *what;
+		double seconds;      /* of the first job */
 		double before, then; /* transactions a second */
 		double least, most;  /* seconds of batches in the second job's first */
 	} cases[] = {
-		{"nobody", 0, 0, 0.9, 1},
-		{"nobody, then an application", 0, 200, 0.03, 0.2},
-		{"an application", 200, 200, 0.05, 0.5},
+		{"nobody", 20, 0, 0, 0.9, 1},
+		{"nobody, then an application", 20, 0, 200, 0.03, 0.2},
+		{"the same, after a job of a moment", 0.4, 0, 200, 0.03, 0.2},
+		{"an application", 20, 200, 200, 0.05, 0.5},
 	};
 
 	(void)state;
@@ -262,7 +264,7 @@ static void an_application_that_comes_between_two_jobs_is_noticed(void **state)
 		scene.per_s = cases[i].before;
 		scene_run(&scene, 3); /* the surveys of the time in which it is planned */
 		scene_join(&scene, 0, &wish);
-		scene_run(&scene, 20);
+		scene_run(&scene, cases[i].seconds);
 		pace_leave(scene.jobs[0].share);
 		scene.jobs[0].share = NULL;
 		scene.per_s = cases[i].then;

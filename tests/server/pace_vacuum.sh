@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# The VACUUM beside a fill keeps to what the fill may do, also when that changes while it is at work: a session cannot be given
+# another cost limit then, so it ends and begins anew.
+# shellcheck disable=SC2119 # our functions have their own arguments
+# shellcheck source=tests/server/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/server/job_lib.sh
+. "$TOP/tests/server/job_lib.sh"
+
+job_world shared_buffers=4MB # small windows: the first VACUUM comes early
+# Rows that take a while; and for each page the VACUUM sleeps for 8 ms, whatever limit it is given.
+sql -U shop_owner main "
+	CREATE TABLE slow (id int PRIMARY KEY, name text, pad text) WITH (autovacuum_enabled = off);
+	INSERT INTO slow SELECT g, 'n' || g, repeat('x', 60) FROM generate_series(1, 150000) g;
+	CREATE FUNCTION slowly(int, text) RETURNS text LANGUAGE plpgsql STABLE AS \$\$ BEGIN
+		IF \$1 * 7919 % 5 = 0 THEN PERFORM pg_sleep(0.001); END IF;
+		RETURN upper(\$2) || repeat('y', 30); END \$\$;
+	ANALYZE slow"
+sql main "
+	ALTER ROLE backfilld_shop SET vacuum_cost_page_hit = 10000;
+	CREATE TABLE hold AS SELECT false AS hold; GRANT SELECT ON hold TO PUBLIC"
+daemon_option database.throttle_query '"SELECT hold, '"'the books are being closed'"' FROM public.hold"'
+
+# begun NUMBER WHAT: so many have begun.
+begun() {
+	wait_until 30 "$2" "SELECT count(*) = $1, count(*) FROM backfill.event WHERE kind = 'intent' AND statement ~ '^VACUUM'"
+	wait_until 10 "it is at work" "SELECT count(*) = 1 FROM pg_stat_progress_vacuum"
+	ok "$2"
+}
+# ended WHAT WHY
+ended() {
+	wait_until 30 "$1" "SELECT count(*) = 1, string_agg(detail, '; ') FROM backfill.event WHERE kind = 'vacuum' AND detail = 'ended early: $2'"
+	wait_until 10 "it is gone" "SELECT count(*) = 0 FROM pg_stat_progress_vacuum"
+	ok "$1"
+}
+
+daemon_start
+enqueue slow table_name=slow column_name=v column_type=text value='slowly(id, name)'
+begun 1 "rows have moved: their index entries are taken away"
+sql main "UPDATE hold SET hold = true"
+ended "the operator holds the fill: the VACUUM ends too" "nothing of the fill may go now; it begins anew"
+expect_sql "meanwhile the job has waited for that" t "SELECT waiting_for ~ 'the books are being closed' FROM backfill.job"
+sql main "UPDATE hold SET hold = false"
+begun 2 "the fill goes on, and so does its VACUUM"
+sql -U shop_owner main "UPDATE backfill.job SET max_wal_rate = 1000000"
+ended "a limit on WAL binds it" "it must be slower now, and begins anew"
+begun 3 "more slowly"
+sql -U shop_owner main "UPDATE backfill.job SET wanted = 'pause'"
+wait_until 20 "a pause ends it" "SELECT count(*) = 0 FROM pg_stat_progress_vacuum"
+ok "a pause ends it"
+wait_until 10 "the job is put down" "SELECT count(*) = 0 FROM backfill.claim"
+expect_sql "nothing has failed" "filling|0" "SELECT stage, (SELECT count(*) FROM backfill.event WHERE kind = 'error') FROM backfill.job"
+daemon_stop
