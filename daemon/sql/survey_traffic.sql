@@ -1,7 +1,7 @@
--- What the database's sessions have done since some start, and how many sessions of others execute something on the server right
--- now: those that wait for a lock, for their client or for time to pass do not. Our own are left out, as in survey_horizon.sql.
-SELECT pg_catalog.pg_stat_get_db_xact_commit(d.oid) + pg_catalog.pg_stat_get_db_xact_rollback(d.oid) AS transactions,
-       pg_catalog.pg_stat_get_db_active_time(d.oid) AS active_ms,
+-- What sessions have done since some start, in all databases, since one that is busy there shares the processors with us; and how
+-- many sessions of others execute something right now: those that wait for a lock, for their client or for time to pass do not. Our
+-- own are left out, as in survey_horizon.sql.
+SELECT d.transactions, d.active_ms,
        (SELECT count(*)
           FROM pg_catalog.pg_stat_get_activity(NULL) s
          WHERE s.state IN ('active', 'disabled') -- nothing is told of what it does
@@ -14,7 +14,8 @@ SELECT pg_catalog.pg_stat_get_db_xact_commit(d.oid) + pg_catalog.pg_stat_get_db_
             WHEN pg_catalog.inet_client_addr() << '127.0.0.0/8' OR pg_catalog.inet_client_addr() = '::1' THEN 'loopback'
             ELSE 'network' END AS way,
        pg_catalog.pg_backend_pid() AS server_pid
-  FROM pg_catalog.pg_database d
+  FROM (SELECT sum(pg_catalog.pg_stat_get_db_xact_commit(oid) + pg_catalog.pg_stat_get_db_xact_rollback(oid))::bigint AS transactions,
+               sum(pg_catalog.pg_stat_get_db_active_time(oid)) AS active_ms
+          FROM pg_catalog.pg_database) AS d
  CROSS JOIN (SELECT ARRAY(SELECT b.pid FROM backfill.backend b) AS pids,
                     (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = current_user) AS login) AS o
- WHERE d.datname = pg_catalog.current_database()

@@ -15,7 +15,8 @@
 #	job_ends NAME STAGE SECONDS             it is at that stage and nobody works on it; failed is a stage like others
 #	shape TABLE                             its definition, as text: columns, constraints, indexes, triggers
 #	expect_clean WHAT TABLE                 nothing of ours is left on the table and in its schema, but derive's triggers
-#	traffic_start NAME CLIENTS RATE         pgbench as shop_app, its script from standard input; traffic_stop NAME
+#	traffic_start NAME CLIENTS RATE         pgbench as shop_app, its script from standard input; traffic_stop NAME;
+#	                                        in another database: TRAFFIC_DATABASE
 
 job_world() {
 	cluster_start main "$@"
@@ -123,7 +124,7 @@ traffic_start() {
 	local pgbench script=$WORK/traffic.$1.sql
 	pgbench=$(postgres_program pgbench)
 	as_server tee "$script" >/dev/null
-	become_server setsid env "PGHOST=$WORK/$CLUSTER" PGUSER=shop_app PGDATABASE=shop "$pgbench" -n -c "$2" -R "$3" -T 3600 \
+	become_server setsid env "PGHOST=$WORK/$CLUSTER" PGUSER=shop_app "PGDATABASE=${TRAFFIC_DATABASE:-shop}" "$pgbench" -n -c "$2" -R "$3" -T 3600 \
 		-f "$script" </dev/null >"$WORK/traffic.$1.out" 2>&1 &
 	echo $! >"$WORK/pids/traffic.$1"
 	disown $!

@@ -67,5 +67,16 @@ wait_until 10 "the limit is gone" "SELECT coalesce(NOT forecast ? 'batches_at_on
 ok "with max_impact = 0 it does not look any more"
 wait_until 20 "it goes on" "SELECT sum(b.rows_filled) > $before + 2000 FROM backfill.bookmark b WHERE b.job_id = $(job_id careful)"
 expect_equal "the application had no errors" "" "$(traffic_stop app)"
+
+note "an application in another database of the same server"
+steer careful "wanted = 'cancel'"
+sql -d postgres main "CREATE DATABASE elsewhere"
+TRAFFIC_DATABASE=elsewhere traffic_start elsewhere 4 300 <<-'SQL'
+	SELECT count(*) FROM generate_series(1, 3000);
+SQL
+enqueue beside table_name=two column_name=w column_type=text value='hard(name)' max_impact=10
+wait_until 30 "the job pauses to learn how fast that is" "SELECT count(*) > 0 FROM backfill.event WHERE name = 'beside' AND kind = 'throttle on' AND detail ~ '^a short pause, to learn'"
+ok "one that is at work in another database is looked at, too"
+expect_equal "it had no errors" "" "$(traffic_stop elsewhere)"
 expect_sql "what was filled is right" "t|0" "SELECT count(*) > 2000, count(*) FILTER (WHERE v <> hard(name)) FROM busy WHERE v IS NOT NULL"
 daemon_stop
