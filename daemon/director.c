@@ -217,7 +217,8 @@ static void got_hello(void *owner, const struct reply *reply)
 		.options = director->options,
 		.database = director->database,
 		.server_version = session_server_version(control),
-		.window_pages = window_pages_for(WINDOW_PAGES, database.shared_buffers),
+		.window_pages = window_pages_for(WINDOW_PAGES, database.shared_buffers, 1),
+		.shared_buffers = database.shared_buffers,
 	};
 	check_version(director);
 }

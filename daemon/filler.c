@@ -199,6 +199,14 @@ static void got_window(void *owner, const struct reply *reply)
 	filler_fill(filler);
 }
 
+int64_t filler_window_pages(const struct filler *filler)
+{
+	const struct task *task = filler->task;
+	int fillers = filler->shared->workers + pace_fillers_beside(filler->shared->share);
+
+	return window_pages_for(task->window_pages, task->shared_buffers, fillers);
+}
+
 static void ask_window(struct filler *filler)
 {
 	struct task *task = filler->task;
@@ -213,7 +221,7 @@ static void ask_window(struct filler *filler)
 	}
 	filler->at = AT_WINDOW;
 	filler->owes_window = true; /* perhaps: the answer may be lost with our own connection */
-	queue_ask_window(task->control, &task->job, filler->number, task->window_pages,
+	queue_ask_window(task->control, &task->job, filler->number, filler_window_pages(filler),
 		filler->shared->course.passes, session_user(filler->session), got_window, filler);
 }
 

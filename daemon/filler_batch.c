@@ -217,11 +217,14 @@ static void got_volley(void *owner, const struct reply *reply)
 
 /*
  * Rows that a batch leaves behind free no room while a neighbour's open batch may still see them. All open
- * batches together span at most a quarter of a window, so a pass has gone on long before the next one comes.
+ * batches of the job together span at most a quarter of what a window of one filler alone would have, and
+ * each at most a quarter of its own window, so a pass has gone on long before the next one comes.
  */
 int64_t filler_pages_most(const struct filler *filler)
 {
-	int64_t pages = filler->task->window_pages / (4 * (int64_t)filler->shared->workers);
+	int64_t together = filler->task->window_pages / (4 * (int64_t)filler->shared->workers);
+	int64_t own = filler_window_pages(filler) / 4;
+	int64_t pages = together < own ? together : own;
 
 	return pages > 0 ? pages : 1;
 }

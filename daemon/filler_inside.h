@@ -63,6 +63,9 @@ void filler_look_again(struct filler *filler);
 void filler_fill(struct filler *filler);
 void filler_finish_window(struct filler *filler);
 
+/* Pages that a window handed out now should have: everybody's are in the same buffers. */
+int64_t filler_window_pages(const struct filler *filler) MUST_USE;
+
 /* Pages that a batch may have at most now. */
 int64_t filler_pages_most(const struct filler *filler) MUST_USE;
 

@@ -131,6 +131,15 @@ void pace_change(struct pace_share *share, const struct pace_wish *wish)
 	share->wish.opens_at = share->opens_at;
 }
 
+int pace_fillers_beside(const struct pace_share *share)
+{
+	int fillers = 0;
+
+	for (const struct pace_share *other = share->pace->shares; other; other = other->next)
+		fillers += other == share ? 0 : other->wish.fillers;
+	return fillers;
+}
+
 /* What was learnt beside the job before is true a little longer. */
 static bool remembers(const struct pace *pace, int64_t now_ms)
 {

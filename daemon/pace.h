@@ -64,6 +64,9 @@ struct pace_share *pace_join(struct pace *pace, const struct pace_wish *wish, in
 void pace_change(struct pace_share *share, const struct pace_wish *wish);
 void pace_leave(struct pace_share *share);
 
+/* Fillers that the other jobs shall have. */
+int pace_fillers_beside(const struct pace_share *share) MUST_USE;
+
 /* What was seen of the job's own table. */
 void pace_sample_table(struct pace_share *share, const struct signals_table *table);
 

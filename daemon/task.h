@@ -29,9 +29,10 @@ struct task {
 	const char *database;           /* label */
 	const char *conninfo;           /* of the worker login that serves the table's owner */
 	const char *synchronous_commit; /* of batches */
-	int64_t window_pages;
-	struct text waiting_for; /* empty: it moves */
-	struct text doing;       /* how far a long statement is; empty: nothing to say */
+	int64_t window_pages;           /* for a filler alone */
+	int64_t shared_buffers;         /* of the server, in pages */
+	struct text waiting_for;        /* empty: it moves */
+	struct text doing;              /* how far a long statement is; empty: nothing to say */
 };
 
 /* What a part of the work ended with: NULL, or why the job must fail (or be put down, FAULT_FENCED). */

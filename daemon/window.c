@@ -265,9 +265,9 @@ enum window_turn window_course_learn(
 	return get_free(course);
 }
 
-int64_t window_pages_for(int64_t wanted, int64_t shared_buffers)
+int64_t window_pages_for(int64_t wanted, int64_t shared_buffers, int fillers)
 {
-	int64_t pages = least(wanted, shared_buffers / 8);
+	int64_t pages = least(wanted, least(shared_buffers / 8, shared_buffers / 4 / fillers));
 
 	return pages < 64 ? 64 : pages;
 }

@@ -159,8 +159,13 @@ void window_course_start(struct window_course *course, int passes);
 enum window_turn window_course_learn(
 	struct window_course *course, int passes, const struct window_tally *tally);
 
-/* Pages a window should have: `wanted`, at most 1/8 of shared_buffers (both in pages), at least 64. */
-int64_t window_pages_for(int64_t wanted, int64_t shared_buffers) MUST_USE;
+/*
+ * Pages a window should have that is handed out while so many fillers walk one each: `wanted`, at most 1/8 of
+ * shared_buffers (both in pages), and all windows together at most 1/4; at least 64. What falls out of the
+ * buffers between two passes is written by each of them. Windows that were handed out to fewer stay as they
+ * are.
+ */
+int64_t window_pages_for(int64_t wanted, int64_t shared_buffers, int fillers) MUST_USE;
 
 /*
  * The same for a table of so many pages: at most a quarter of it, but 1024. Vacuums start between windows,

@@ -42,6 +42,7 @@ struct worker *worker_new(const struct worker_context *context, const struct que
 	worker->task.database = context->database->name;
 	worker->task.synchronous_commit = options_commit_name(context->options->defaults.synchronous_commit);
 	worker->task.window_pages = context->window_pages;
+	worker->task.shared_buffers = context->shared_buffers;
 	worker->task.relation.server_version = context->server_version;
 	job_copy(&worker->task.job, &entry->job);
 	worker->task.job.epoch = epoch;

@@ -26,7 +26,8 @@ struct worker_context {
 	const struct options *options;
 	const struct options_database *database;
 	int server_version;
-	int64_t window_pages;
+	int64_t window_pages; /* as in struct task */
+	int64_t shared_buffers;
 };
 
 /* The worker has put its job down; `failed`: the job failed. The callback may free the worker. */

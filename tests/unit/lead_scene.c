@@ -262,6 +262,7 @@ void scene_begin(struct scene *scene)
 	task->conninfo = "user=worker";
 	task->synchronous_commit = "off";
 	task->window_pages = 4096;
+	task->shared_buffers = 1 << 20;
 	task->relation.server_version = 150018;
 	task->relation.exists = true;
 	task->relation.pages = 4;

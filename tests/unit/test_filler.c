@@ -546,6 +546,30 @@ static void beyond_the_workers_wanted_it_is_idle(void **state)
 	assert_int_equal(fake_asked(ASK_WINDOW), 1);
 }
 
+/* However many work now, here and for other jobs: all windows are in the same buffers. */
+static void windows_are_as_large_as_all_fillers_leave_room_for(void **state)
+{
+	struct stage_set *set = *state;
+	struct pace_wish wish = {.fillers = 8, .max_lag_ms = 1000, .lag_target_ms = 500};
+	struct pace_share *other;
+
+	set->scene.task.shared_buffers = 16384;
+	set->shared.workers = 2;
+	start(set, 0);
+	scene_run(&set->scene, is_idle);
+	assert_string_equal(fake_bound(ASK_WINDOW, 4), "2048");
+	set->shared.workers = 8;
+	filler_resume(set->filler);
+	scene_run(&set->scene, is_idle_twice);
+	assert_string_equal(fake_bound(ASK_WINDOW, 4), "512");
+	other = pace_join(set->scene.task.pace, &wish, 0);
+	set->idle = 1;
+	filler_resume(set->filler);
+	scene_run(&set->scene, is_idle_twice);
+	assert_string_equal(fake_bound(ASK_WINDOW, 4), "256");
+	pace_leave(other);
+}
+
 /* Whoever is told that it is idle may free it. */
 static void no_longer_wanted_it_tells_its_window_before_it_is_idle(void **state)
 {
@@ -610,6 +634,7 @@ int main(void)
 		CASE(stopped_while_the_last_window_is_asked_for_it_comes_to_rest),
 		CASE(stopped_in_a_batch_it_rests_when_that_is_answered),
 		CASE(beyond_the_workers_wanted_it_is_idle),
+		CASE(windows_are_as_large_as_all_fillers_leave_room_for),
 		CASE(no_longer_wanted_it_tells_its_window_before_it_is_idle),
 		CASE(no_longer_wanted_it_still_finishes_a_window_it_lost_the_connection_in),
 	};

@@ -314,14 +314,51 @@ static void a_search_over_a_row_that_was_mended_meanwhile_goes_on_as_before(void
 
 /* ---- sizes ---- */
 
-static void the_size_of_a_window(void **state)
+static void the_size_of_a_window_in_memory(void **state)
+{
+	static const struct {
+		const char *what;
+		int64_t wanted, shared_buffers;
+		int fillers;
+		int64_t pages;
+	} cases[] = {
+		{"enough memory", 4096, 1 << 20, 1, 4096},
+		{"enough for many", 4096, 1 << 20, 32, 4096},
+		{"128 MB: an eighth", 4096, 16384, 1, 2048},
+		{"which two may have each", 4096, 16384, 2, 2048},
+		{"of more each has a part of a quarter", 4096, 16384, 3, 1365},
+		{"eight of them", 4096, 16384, 8, 512},
+		{"as many as there may be", 4096, 16384, 32, 128},
+		{"the least there is", 4096, 16, 1, 64},
+		{"also for each of many", 4096, 512, 32, 64},
+		{"less was wanted", 10, 1 << 20, 1, 64},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		int64_t pages = window_pages_for(cases[i].wanted, cases[i].shared_buffers, cases[i].fillers);
+
+		if (pages != cases[i].pages)
+			fail_msg("%s: %d pages, not %d", cases[i].what, (int)pages, (int)cases[i].pages);
+	}
+}
+
+static void all_windows_together_are_a_quarter_of_the_buffers(void **state)
 {
 	(void)state;
-	assert_int_equal(window_pages_for(4096, 1 << 20), 4096); /* enough memory */
-	assert_int_equal(window_pages_for(4096, 16384), 2048);   /* 128 MB: an eighth */
-	assert_int_equal(window_pages_for(4096, 16), 64);        /* the least there is */
-	assert_int_equal(window_pages_for(10, 1 << 20), 64);
+	for (int round = 0; round < ROUNDS; round++) {
+		int64_t shared_buffers = any(16, 1 << 22);
+		int fillers = (int)any(1, 100);
+		int64_t pages = window_pages_for(any(1, 10000), shared_buffers, fillers);
 
+		assert_true(pages >= 64);
+		assert_true(pages == 64 || pages * fillers <= shared_buffers / 4);
+	}
+}
+
+static void the_size_of_a_window_of_a_table(void **state)
+{
+	(void)state;
 	assert_int_equal(window_pages_within(4096, 1 << 20), 4096); /* of a large table */
 	assert_int_equal(window_pages_within(4096, 8192), 2048);    /* a quarter */
 	assert_int_equal(window_pages_within(4096, 100), 1024);     /* of a small one */
@@ -362,7 +399,9 @@ int main(void)
 		cmocka_unit_test(the_first_pass_is_the_first_that_finds_rows),
 		cmocka_unit_test(a_search_ends_at_the_bad_row_after_a_logarithm_of_batches),
 		cmocka_unit_test(a_search_over_a_row_that_was_mended_meanwhile_goes_on_as_before),
-		cmocka_unit_test(the_size_of_a_window),
+		cmocka_unit_test(the_size_of_a_window_in_memory),
+		cmocka_unit_test(all_windows_together_are_a_quarter_of_the_buffers),
+		cmocka_unit_test(the_size_of_a_window_of_a_table),
 		cmocka_unit_test(work_done_in_a_window),
 	};
 
