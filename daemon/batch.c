@@ -11,10 +11,6 @@
 
 /* Beyond the statement's own timeout only a dead server stays silent. */
 #define DEADLINE_BEYOND_MS 10000
-/* Of clock_ms(), by which it is known how long ago they were asked for. */
-#define GRAIN_MS 1.0
-/* A clock that is being set right may run so much faster. */
-#define SLEW 1.2
 
 enum {
 	BEFORE_AT = AUTHORITY_STATEMENTS,
@@ -264,20 +260,10 @@ void batch_read(const struct reply *reply, size_t first, struct batch_outcome *r
 		.hot = difference(reply, first, "hot"),
 		.wal_bytes = of_plan(reply, first, WAL_BYTES),
 		.wal_records = of_plan(reply, first, WAL_RECORDS),
-		.active_ms = active_ms - napped_ms,
-		.napped_ms = napped_ms,
 		.counted = reply_bool(reply, before, 0, "counted"),
-		.ms = reply_real(reply, after, 0, "ms", 0) - reply_real(reply, before, 0, "ms", 0) - napped_ms,
+		.took = {.ms =
+					 reply_real(reply, after, 0, "ms", 0) - reply_real(reply, before, 0, "ms", 0) - napped_ms,
+			.active_ms = active_ms - napped_ms,
+			.napped_ms = napped_ms},
 	};
-}
-
-void batch_bound_times(struct batch_outcome *outcome, double since_ms, int batches)
-{
-	double most_ms = since_ms * SLEW + GRAIN_MS;
-	double all_ms = outcome->active_ms + outcome->napped_ms;
-
-	if (outcome->ms >= 0.0 && outcome->active_ms >= 0.0 && all_ms <= most_ms)
-		return;
-	outcome->napped_ms = 0.0;
-	outcome->ms = outcome->active_ms = (since_ms + GRAIN_MS) / batches;
 }

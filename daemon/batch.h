@@ -10,6 +10,7 @@
 #include "common/session.h"
 #include "daemon/breath.h"
 #include "daemon/job.h"
+#include "daemon/lapse.h"
 #include "daemon/relation.h"
 #include "daemon/window.h"
 
@@ -34,9 +35,7 @@ struct batch_outcome {
 	int64_t updated;   /* as the server's statistics count them: 0 where they do not */
 	int64_t hot;       /* of these, updated in place */
 	bool counted;      /* track_counts is on */
-	double ms;         /* execution, without commit and naps */
-	double active_ms;  /* the same, and all else of the transaction up to its commit */
-	double napped_ms;  /* that it slept */
+	struct lapse took; /* as the server tells it: lapse_bound() has to look at it */
 	int64_t wal_bytes; /* written by the fill itself */
 	int64_t wal_records;
 };
@@ -58,12 +57,5 @@ void batch_add_hand_in(struct script *script, int server_version);
 
 /* Of a batch that has committed, whose BEGIN was statement `first` of its script. */
 void batch_read(const struct reply *reply, size_t first, struct batch_outcome *ret_outcome);
-
-/*
- * The server takes times by its wall clock, which may be put forward or back meanwhile. What cannot be, of
- * one of `batches` that were asked for together `since_ms` ago by a clock that runs evenly, becomes its part
- * of that; it has not slept then.
- */
-void batch_bound_times(struct batch_outcome *outcome, double since_ms, int batches);
 
 #endif

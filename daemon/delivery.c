@@ -29,7 +29,7 @@ static double batches_ms(const struct batch_outcome *outcomes, int count)
 	double ms = 0.0;
 
 	for (int i = 0; i < count; i++)
-		ms += outcomes[i].active_ms + outcomes[i].napped_ms;
+		ms += outcomes[i].took.active_ms + outcomes[i].took.napped_ms;
 	return ms;
 }
 
@@ -44,7 +44,7 @@ int delivery_read(struct volleys *volleys, const struct reply *reply, const stru
 	committed = reply_fault(reply) ? (int)reply_fault_at(reply) / statements : ret_volley->count;
 	for (int i = 0; i < committed; i++) {
 		batch_read(reply, (size_t)(i * statements), &ret_outcomes[i]);
-		batch_bound_times(&ret_outcomes[i], (double)(now_ms - ret_volley->asked_ms), ret_volley->count);
+		lapse_bound(&ret_outcomes[i].took, (double)(now_ms - ret_volley->asked_ms), ret_volley->count);
 	}
 	if (committed == ret_volley->count)
 		volley_learn(volleys, ret_volley, batches_ms(ret_outcomes, committed), now_ms);

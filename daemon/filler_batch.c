@@ -58,10 +58,10 @@ static void batch_went_well(
 	pace_spend(shared->share,
 		&(struct pace_batch){.wal_bytes = outcome->wal_bytes,
 			.wal_records = outcome->wal_records,
-			.ms = outcome->active_ms,
-			.napped_ms = outcome->napped_ms},
+			.ms = outcome->took.active_ms,
+			.napped_ms = outcome->took.napped_ms},
 		clock_ms());
-	stride_learn(&filler->stride, batch, outcome->ms, outcome->wal_bytes, clock_ms());
+	stride_learn(&filler->stride, batch, outcome->took.ms, outcome->wal_bytes, clock_ms());
 	window_done(&filler->window, batch, outcome->updated, outcome->hot);
 }
 

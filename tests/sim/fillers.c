@@ -137,6 +137,11 @@ static struct sim_batch *batch_now(struct filler *filler)
 	return &filler->volleys[filler->volley].batches[filler->batch];
 }
 
+static double ahead_ms(const struct filler *filler, double ms)
+{
+	return 1e3 * curve_at(&filler->plant->scenario->clock_ahead, ms / 1e3);
+}
+
 static void begin_batch(struct filler *filler, double ms)
 {
 	const struct fill_plan *fill = &filler->plant->scenario->fill;
@@ -150,6 +155,7 @@ static void begin_batch(struct filler *filler, double ms)
 		.ms = (pages * fill->page_ms + images * fill->image_ms) * dice_factor(&filler->dice, BATCH_NOISE),
 		.napped_ms = naps_ms(filler, &filler->volleys[filler->volley].breath, rows_of(stretch)),
 		.images = images * fill->image_bytes,
+		.ahead_ms = ahead_ms(filler, ms),
 	};
 	batch->wal = BATCH_BYTES + batch->images + pages * (fill->page_bytes + plant_index_bytes(filler->plant));
 	filler->batch_left_ms = batch->ms + batch->napped_ms;
@@ -226,8 +232,8 @@ static void learn(
 	struct pace_batch spent = {
 		.wal_bytes = (int64_t)batch->wal,
 		.wal_records = (int64_t)((batch->wal - batch->images) / RECORD_BYTES),
-		.ms = batch->ms,
-		.napped_ms = batch->napped_ms,
+		.ms = batch->took.active_ms,
+		.napped_ms = batch->took.napped_ms,
 	};
 
 	filler->troubled = false;
@@ -235,7 +241,7 @@ static void learn(
 		rival_spend(filler->rival, batch->wal);
 	else
 		pace_spend(filler->job->share, &spent, now_ms);
-	stride_learn(&filler->stride, stretch, batch->ms, spent.wal_bytes, now_ms);
+	stride_learn(&filler->stride, stretch, batch->took.ms, spent.wal_bytes, now_ms);
 	window_done(&filler->window, stretch, ROWS_PER_PAGE, ROWS_PER_PAGE);
 }
 
@@ -251,18 +257,24 @@ static struct volley take_answer(struct filler *filler, int committed, int64_t n
 	return volley;
 }
 
-static double batches_ms(const struct sim_volley *volley, int count)
+/* What the server says that those of the first volley took, as far as that can be: as `delivery` reads it. */
+static double read_times(struct filler *filler, int64_t now_ms)
 {
+	const struct volley *volley = &under_way(filler)->under_way[0];
 	double ms = 0;
 
-	for (int i = 0; i < count; i++)
-		ms += volley->batches[i].ms + volley->batches[i].napped_ms;
+	for (int i = 0; i < volley->count; i++) {
+		struct lapse *took = &filler->volleys[0].batches[i].took;
+
+		lapse_bound(took, (double)(now_ms - volley->asked_ms), volley->count);
+		ms += took->active_ms + took->napped_ms;
+	}
 	return ms;
 }
 
 static void answered(struct filler *filler, double ms, int64_t now_ms)
 {
-	double took_ms = batches_ms(&filler->volleys[0], under_way(filler)->under_way[0].count);
+	double took_ms = read_times(filler, now_ms);
 	struct volley volley = take_answer(filler, under_way(filler)->under_way[0].count, now_ms);
 
 	volley_learn(&filler->stride.volleys, &volley, took_ms, now_ms);
@@ -287,6 +299,7 @@ static void cancelled(struct filler *filler, int64_t now_ms)
 {
 	struct window_batch stretch = *stretch_now(filler);
 
+	(void)read_times(filler, now_ms);
 	(void)take_answer(filler, filler->batch, now_ms);
 	volley_forget(&filler->stride.volleys);
 	filler->volley = 0;
@@ -297,6 +310,17 @@ static void cancelled(struct filler *filler, int64_t now_ms)
 	filler->job->cancelled++;
 }
 
+/* It tells the time that a batch took by its wall clock. */
+static void tell_time(struct filler *filler, double ms)
+{
+	struct sim_batch *batch = batch_now(filler);
+	double set_ms = ahead_ms(filler, ms) - batch->ahead_ms;
+
+	batch->took.ms = batch->took.active_ms = batch->ms + set_ms;
+	batch->took.napped_ms = batch->napped_ms;
+	filler->job->clock_set += set_ms != 0;
+}
+
 /* The server has carried out a batch: the next of the volley follows, or the volley behind it. */
 static void end_batch(struct filler *filler, double ms)
 {
@@ -304,6 +328,7 @@ static void end_batch(struct filler *filler, double ms)
 	struct plant *plant = filler->plant;
 	double pages = (double)(stretch->end_page - stretch->from_page);
 
+	tell_time(filler, ms);
 	note_images(filler, stretch, 1);
 	plant->pages_since += pages;
 	filler->job->pages += pages;

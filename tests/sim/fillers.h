@@ -6,6 +6,7 @@
 #ifndef BACKFILLD_TESTS_SIM_FILLERS_H
 #define BACKFILLD_TESTS_SIM_FILLERS_H
 
+#include "daemon/lapse.h"
 #include "daemon/pace.h"
 #include "daemon/stride.h"
 #include "tests/sim/application.h"
@@ -32,15 +33,18 @@ struct sim_job {
 	bool stopped;         /* by something else than lag */
 	int64_t batches;
 	int64_t cancelled;
+	int64_t clock_set;    /* batches during which the server's wall clock was set */
 	int64_t late_batches; /* that began though they had long been forbidden */
 };
 
 /* A batch that the server carries out, or has carried out. */
 struct sim_batch {
-	double ms;        /* of execution */
-	double napped_ms; /* that it sleeps meanwhile */
-	double wal;       /* bytes */
-	double images;    /* of these, of page images */
+	double ms;         /* of execution */
+	double napped_ms;  /* that it sleeps meanwhile */
+	double wal;        /* bytes */
+	double images;     /* of these, of page images */
+	double ahead_ms;   /* that the server's wall clock was when it began */
+	struct lapse took; /* by that clock, once it has ended */
 };
 
 /* What the plant knows of a volley that is under way. */

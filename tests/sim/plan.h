@@ -83,6 +83,8 @@ struct bounds {
 	double impact_p95;  /* the same in stretches of 5 s, 95th percentile */
 	double throttled_most;
 	double throttled_least;
+	double late_from_s; /* from here on: */
+	double late_p99_ms; /* lag_p99_ms */
 };
 
 struct scene;
@@ -109,6 +111,7 @@ struct scenario {
 	struct curve veto;        /* 1: the operator's query says stop */
 	struct curve archiver;    /* segments waiting; -1 is what no archiver says, so 0 is taken for it */
 	struct curve slot_ending; /* 1: a slot is about to be lost */
+	struct curve clock_ahead; /* seconds by which the server's wall clock is ahead: it may be set meanwhile */
 	int64_t origin_ms;        /* what the monotonic clock says at the start; 0: 10000 */
 	struct bounds bounds;
 	/* More than bounds can say; NULL: nothing. */
