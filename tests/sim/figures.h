@@ -26,15 +26,16 @@ struct figures {
 	double lag_max_ms;
 	double later_p99_ms; /* by which a commit reached a replica later than if nothing had been filled */
 	double later_max_ms;
-	double wal_bytes;  /* of all fills */
-	double work;       /* that replaying it is */
-	double ideal_work; /* that an all-knowing fill would have made without any lag of its own */
-	double headroom;   /* the former work in per cent of the latter */
-	double busy;       /* per cent of the fillers' time */
-	double throttled;  /* per cent of the jobs' time */
-	double impact;     /* mean, per cent */
-	double impact_p95; /* the same in stretches of 5 s */
-	double duty;       /* mean number of batches executing, while the impact's mean was taken */
+	double late_p99_ms; /* later_p99_ms from bounds.late_from_s on */
+	double wal_bytes;   /* of all fills */
+	double work;        /* that replaying it is */
+	double ideal_work;  /* that an all-knowing fill would have made without any lag of its own */
+	double headroom;    /* the former work in per cent of the latter */
+	double busy;        /* per cent of the fillers' time */
+	double throttled;   /* per cent of the jobs' time */
+	double impact;      /* mean, per cent */
+	double impact_p95;  /* the same in stretches of 5 s */
+	double duty;        /* mean number of batches executing, while the impact's mean was taken */
 	int64_t late_batches;
 	int64_t silences;     /* seconds in which nothing moved and no reason was told */
 	int64_t inventions;   /* seconds in which a reason was told that there is not */

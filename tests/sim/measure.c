@@ -31,8 +31,11 @@ static void measure_lag(struct scene *scene)
 		struct plant_replica *replica = &plant->replicas[i];
 		if (!replica->seen || !replica->connected)
 			continue;
-		while (plant_next_delay(plant, replica, &later_ms))
+		while (plant_next_delay(plant, replica, &later_ms)) {
 			figures_note_lag(&scene->later[i], later_ms);
+			if (plant->ms >= 1e3 * scene->scenario->bounds.late_from_s)
+				figures_note_lag(&scene->late, later_ms);
+		}
 		most = fmax(most, plant_lag_ms(plant, &plant->track, &replica->at));
 		any = true;
 	}
@@ -116,6 +119,7 @@ void scene_sum_up(struct scene *scene)
 		figures->later_p99_ms = fmax(figures->later_p99_ms, figures_lag_ms(&scene->later[i], 0.99));
 		figures->later_max_ms = fmax(figures->later_max_ms, scene->later[i].most_ms);
 	}
+	figures->late_p99_ms = figures_lag_ms(&scene->late, 0.99);
 	figures->ideal_work = scene->plant.ideal_work;
 	figures->headroom = 100 * figures->work / fmax(1, figures->ideal_work);
 	figures->busy = 100 * busy_ms / fmax(1, fillers_ms);
@@ -180,6 +184,8 @@ void scene_judge(struct scene *scene)
 		figures->later_p99_ms, bounds->lag_p99_ms);
 	hold_below(scene, "what a commit reaches the replica later because of us (ms), most",
 		figures->later_max_ms, bounds->lag_max_ms);
+	hold_below(scene, "the same from late_from_s on (ms), 99th percentile", figures->late_p99_ms,
+		bounds->late_p99_ms);
 	hold_above(scene, "the part of the headroom used (%)", figures->headroom, bounds->headroom);
 	hold_above(scene, "the part of the time in which fillers worked (%)", figures->busy, bounds->busy);
 	hold_below(scene, "the mean impact (%)", figures->impact, bounds->impact_most);

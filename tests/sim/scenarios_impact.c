@@ -114,7 +114,7 @@ static const struct scenario table[] = {
 			.wander = 0.05},
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 1, JOB_USUAL}},
-		.bounds = {.impact_most = 10, .impact_p95 = 12},
+		.bounds = {.impact_most = 4, .impact_p95 = 8},
 		.check = not_needlessly_slow,
 	},
 	{
@@ -223,7 +223,7 @@ static const struct scenario table[] = {
 		.application = APPLICATION(400, 0.5),
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 2, JOB_USUAL}},
-		.bounds = {.impact_most = 15, .lag_p99_ms = 450, .lag_max_ms = 1000},
+		.bounds = {.impact_most = 10, .lag_p99_ms = 450, .lag_max_ms = 650, .headroom = 37},
 	},
 };
 

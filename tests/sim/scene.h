@@ -47,6 +47,7 @@ struct scene {
 	double line_executed_ms;
 	struct figures_lag lag;
 	struct figures_lag later[PLAN_REPLICAS];
+	struct figures_lag late; /* of all of them, from bounds.late_from_s on */
 	struct figures figures;
 	char *complaints[SCENE_COMPLAINTS];
 	size_t complaints_count;
