@@ -21,8 +21,6 @@
 /* And without one in which nothing else of ours ran. */
 #define BASELINE_LONGEST_MS 10000
 #define FIRST_DUTY 0.05
-/* Until pauses have told, so much is taken for harmless. */
-#define FIRST_HARMLESS 0.15
 /* One look that finds nobody says little: of a few sessions all may rest at a moment. */
 #define LOOKS 2
 /* What was seen longer ago says nothing of now. */
@@ -32,33 +30,21 @@
 #define MOST_DUTY 1.0
 /* So much more than enough needs no long look. */
 #define PLAIN 10.0
+/* Times what the application should have executed: mostly a statement of minutes that ends is counted at
+ * once. */
+#define ODD 3.0
 #define GLANCE_MS 900
-/* By so much, as a share, an application's time goes up and down by itself; until it is known, and at least.
- */
+/* By so much, as a share, an application's time goes up and down by itself, until it is known. */
 #define FIRST_NOISE 0.05
-#define LEAST_NOISE 0.02
-#define NOISE_WEIGHT 0.25
-#define LEAST_DUTY 0.02
 /* A limit that is not nearly used is none. */
 #define HARDLY_USED 3.0
-/* Times what it does beside the fill; less is the coming and going of its users. */
-#define CATCHES_UP 1.17
 /* From window to window, beside one that is not busy. */
 #define LIGHT_CLIMB 1.5
-/* From pause to pause, while that was never seen, and since it was. */
-#define BOLD_CLIMB 2.0
-#define WARY_CLIMB 1.05
 #define CLIMBS_FROM 0.95
-#define STEADY_WEIGHT 0.25
-#define DRIFTING_WEIGHT 0.7
-/* It is another application now. */
-#define ANOTHER 0.6
 /* Times what is promised. */
 #define DOUBTFUL 1.5
 /* Of the duty before the pause that assured it: an impact that is as large still is hardly the batches'. */
 #define ASSURED_UNTIL 0.6
-/* Of a baseline: more than its noise. */
-#define NOTABLE 0.1
 
 /* No full speed before it is known that nobody is at work, or by how much who is; whoever was seen once is.
  */
@@ -112,22 +98,13 @@ static void begin_window(
 	impact->window = (struct impact_window){.open = true, .traffic = *traffic, .own = *own};
 }
 
-/* What the application did in the window. */
-struct done {
-	double seconds;
-	double transactions;
-	double active_ms;
-	double steered_ms; /* of batches that heed the duty */
-	double ours;       /* transactions of ours */
-};
-
-static struct done since_window(
+static struct impact_done since_window(
 	const struct impact *impact, const struct signals_traffic *traffic, const struct impact_own *own)
 {
 	const struct impact_window *window = &impact->window;
 	double own_transactions = (double)(own->transactions - window->own.transactions);
 
-	return (struct done){
+	return (struct impact_done){
 		.seconds = (double)(traffic->counted_ms - window->traffic.counted_ms) / 1000.0,
 		.transactions = (double)(traffic->transactions - window->traffic.transactions) -
 						(double)(traffic->ours - window->traffic.ours) - own_transactions,
@@ -144,7 +121,7 @@ static bool went_back(const struct signals_traffic *before, const struct signals
 		   now->ours < before->ours || now->active_ms < before->active_ms;
 }
 
-static bool enough_times(const struct impact *impact, const struct done *done, double times)
+static bool enough_times(const struct impact *impact, const struct impact_done *done, double times)
 {
 	double least = times * LEAST_PER_S;
 
@@ -161,105 +138,16 @@ static bool enough_times(const struct impact *impact, const struct done *done, d
 	return done->transactions / done->seconds >= least;
 }
 
-static bool enough(const struct impact *impact, const struct done *done)
+static bool enough(const struct impact *impact, const struct impact_done *done)
 {
 	return enough_times(impact, done, 1.0);
 }
 
 /* Beside the fill everything takes longer: who was enough there and not in the pause would be paused for
  * again and again. */
-static bool enough_to_pause_for(const struct impact *impact, const struct done *done)
+static bool enough_to_pause_for(const struct impact *impact, const struct impact_done *done)
 {
 	return enough_times(impact, done, impact->paused_in_vain ? ONCE_MORE : 1.0);
-}
-
-/* Does the application do much more now that the fill pauses? */
-static bool catches_up(const struct impact *impact, const struct done *done)
-{
-	double beside = impact->beside_s > 0.0 ? impact->beside_transactions / impact->beside_s : 0.0;
-
-	return impact->beside_s >= IMPACT_BESIDE_LEAST_S &&
-		   done->transactions / done->seconds > CATCHES_UP * beside;
-}
-
-static void forget_beside(struct impact *impact)
-{
-	impact->beside_s = impact->beside_transactions = impact->beside_ms = impact->beside_batch_s = 0.0;
-}
-
-static void judge_duty(struct impact *impact, const struct done *done)
-{
-	if (catches_up(impact, done)) {
-		impact->duty = fmax(impact->duty / 2.0, LEAST_DUTY);
-		impact->harmless = impact->duty;
-		impact->climb = WARY_CLIMB;
-	}
-	impact->harmless = fmax(impact->harmless, impact->duty);
-	forget_beside(impact);
-}
-
-/* What was summed up by the old baseline is told by the new one. */
-static void rebase(struct impact *impact, double baseline_ms)
-{
-	double all_ms = impact->best_ms + impact->extra_ms;
-
-	if (impact->baselines > 0)
-		impact->best_ms *= baseline_ms / impact->baseline_ms;
-	impact->extra_ms = all_ms - impact->best_ms;
-	impact->baseline_ms = baseline_ms;
-}
-
-/* The root of the mean square. */
-static void learn_noise(struct impact *impact, double innovation)
-{
-	double square = impact->noise * impact->noise;
-
-	square += fmax(NOISE_WEIGHT, 1.0 / (impact->baselines + 1)) * (innovation * innovation - square);
-	impact->noise = fmax(sqrt(square), LEAST_NOISE);
-}
-
-/* Somebody is let go, whatever it costs. */
-static double limit_duty(const struct impact *impact, double duty, double most)
-{
-	return fmax(fmin(duty, most), LEAST_DUTY * impact_times_allowed(impact));
-}
-
-/* It is the first application, or another one: what was seen beside the fill was not beside this one. */
-static void judge_anew(struct impact *impact)
-{
-	impact->climb = BOLD_CLIMB;
-	impact->harmless = FIRST_HARMLESS;
-	impact_forget_slope(impact);
-}
-
-/* Noise goes to and fro; what goes on in one direction is a drift, and is followed faster. */
-static void learn_baseline(struct impact *impact, const struct done *done, int most_percent, int64_t now_ms)
-{
-	double seen_ms = done->active_ms / done->transactions;
-	double innovation = impact->baselines > 0 ? seen_ms / impact->baseline_ms - 1.0 : 0.0;
-	double weight = innovation * impact->innovation > 0.0 ? DRIFTING_WEIGHT : STEADY_WEIGHT;
-
-	weight = fmax(weight, 1.0 / (impact->baselines + 1));
-	if (fabs(innovation) > ANOTHER)
-		weight = 1.0;
-	else if (impact->baselines > 0)
-		learn_noise(impact, innovation);
-	impact->assured = !impact->assured && fabs(innovation) < NOTABLE;
-	rebase(impact, impact->baseline_ms + weight * (seen_ms - impact->baseline_ms));
-	impact->innovation = innovation;
-	impact->paused_in_vain = false;
-	impact->baselines++;
-	impact->baseline_at_ms = now_ms;
-	impact->busy = done->active_ms / 1000.0 / done->seconds;
-	if (weight >= 1.0)
-		judge_anew(impact);
-	else
-		impact_learn_slope(impact);
-	if (impact->seconds <= 0.0 || isinf(impact->duty))
-		impact->duty = limit_duty(impact, impact_aimed_duty(impact, most_percent), FIRST_HARMLESS);
-	impact->baseline_duty = impact->duty;
-	judge_duty(impact, done);
-	enter(impact, IMPACT_RUNNING, now_ms);
 }
 
 /* Nothing was ever measured, and no pause was made for anybody. */
@@ -280,7 +168,7 @@ static double quiet_duty(const struct impact *impact)
 
 static void give_up_measuring(struct impact *impact, int64_t now_ms)
 {
-	forget_beside(impact);
+	impact_forget_beside(impact);
 	impact->percent = NAN;
 	impact->duty = quiet_duty(impact);
 	enter(impact, IMPACT_QUIET, now_ms);
@@ -292,12 +180,12 @@ static void steer(struct impact *impact, int most_percent)
 	double duty = impact_aimed_duty(impact, most_percent);
 	double most = impact->busy >= IMPACT_BUSY ? impact->harmless * impact->climb : impact->duty * LIGHT_CLIMB;
 
-	impact->duty = limit_duty(impact, duty, isinf(impact->duty) ? INFINITY : most);
+	impact->duty = impact_limit_duty(impact, duty, isinf(impact->duty) ? INFINITY : most);
 	if (impact->duty > HARDLY_USED * used && used > 0.5)
 		impact->duty = INFINITY;
 }
 
-static void learn_impact(struct impact *impact, const struct done *done, int most_percent)
+static void learn_impact(struct impact *impact, const struct impact_done *done, int most_percent)
 {
 	double kept = exp(-done->seconds / IMPACT_REMEMBER_S);
 	double best_ms = done->transactions * impact->baseline_ms;
@@ -327,10 +215,12 @@ static void end_vain_pause(struct impact *impact, int64_t now_ms)
 	enter(impact, IMPACT_RUNNING, now_ms);
 }
 
-static void judge_baseline(struct impact *impact, const struct done *done, int most_percent, int64_t now_ms)
+static void judge_baseline(
+	struct impact *impact, const struct impact_done *done, int most_percent, int64_t now_ms)
 {
 	if (enough(impact, done)) {
-		learn_baseline(impact, done, most_percent, now_ms);
+		impact_learn_baseline(impact, done, most_percent, now_ms);
+		enter(impact, IMPACT_RUNNING, now_ms);
 		return;
 	}
 	if (now_ms - impact->phase_since_ms <= BASELINE_MOST_MS)
@@ -364,7 +254,8 @@ static bool is_baseline_due(const struct impact *impact, int most_percent, int64
 		   now_ms - impact->baseline_at_ms > baseline_every_ms(impact, most_percent);
 }
 
-static void judge_window(struct impact *impact, const struct done *done, int most_percent, int64_t now_ms)
+static void judge_window(
+	struct impact *impact, const struct impact_done *done, int most_percent, int64_t now_ms)
 {
 	switch (impact->phase) {
 	case IMPACT_UNKNOWN:
@@ -408,7 +299,7 @@ static int64_t window_ms(const struct impact *impact)
 }
 
 /* An application has shown itself before the window is over. */
-static bool is_plain(const struct impact *impact, const struct done *done)
+static bool is_plain(const struct impact *impact, const struct impact_done *done)
 {
 	return impact->phase == IMPACT_QUIET && done->seconds * 1000.0 >= GLANCE_MS &&
 		   enough_times(impact, done, PLAIN);
@@ -421,10 +312,25 @@ static void await_counters(struct impact *impact, int64_t now_ms)
 		impact->duty = INFINITY;
 }
 
+bool impact_knows(const struct impact *impact)
+{
+	return impact->phase == IMPACT_BASELINE || impact->phase == IMPACT_RUNNING;
+}
+
+/* Of two in a row the second tells the truth. */
+static bool is_odd(struct impact *impact, const struct impact_done *done)
+{
+	bool was = impact->odd;
+
+	impact->odd = impact_knows(impact) && impact->baselines > 0 && enough(impact, done) &&
+				  done->active_ms > ODD * done->transactions * impact->baseline_ms;
+	return impact->odd && !was;
+}
+
 void impact_sample(struct impact *impact, const struct signals_traffic *traffic, const struct impact_own *own,
 	int most_percent, int64_t now_ms)
 {
-	struct done done;
+	struct impact_done done;
 
 	if (most_percent == 0) {
 		impact_start(impact, now_ms);
@@ -453,7 +359,8 @@ void impact_sample(struct impact *impact, const struct signals_traffic *traffic,
 	if (done.seconds * 1000.0 < (double)window_ms(impact) && !is_plain(impact, &done))
 		return;
 	begin_window(impact, traffic, own);
-	judge_window(impact, &done, most_percent, now_ms);
+	if (!is_odd(impact, &done))
+		judge_window(impact, &done, most_percent, now_ms);
 }
 
 const char *impact_told(const struct impact *impact)
@@ -461,11 +368,6 @@ const char *impact_told(const struct impact *impact)
 	if (impact->phase == IMPACT_QUIET)
 		return "too little to measure";
 	return isnan(impact->percent) ? "being measured" : "measured";
-}
-
-bool impact_knows(const struct impact *impact)
-{
-	return impact->phase == IMPACT_BASELINE || impact->phase == IMPACT_RUNNING;
 }
 
 bool impact_pauses(const struct impact *impact)

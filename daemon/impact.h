@@ -42,6 +42,9 @@
  * to window, since it may be back the next moment; one that shows itself beside a fill at full speed is
  * believed after a second when it does ten times as much as is asked for.
  *
+ * A statement of minutes is counted when it ends: a window in which the application seems to have executed
+ * for more than three times as long as it should is left out, unless the one before it was like that.
+ *
  * Whom a pause has found too small to be measured must do twice as much as is asked for, or there is not
  * another one.
  *
@@ -106,6 +109,7 @@ struct impact {
 	int64_t busy_ms;        /* when one has found somebody; 0: none */
 	int64_t unsettled_ms;   /* what was counted until then is nobody's to tell */
 	int statements;         /* of ours that are no batches, at work now */
+	bool odd;               /* in the last window the application executed far too long */
 	bool paused_in_vain;    /* the last pause found too few transactions to measure */
 	bool assured;           /* the last baseline was asked for in doubt, and told nothing new */
 	double innovation;      /* of the last baseline, as a share of it */

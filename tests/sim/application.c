@@ -26,6 +26,14 @@ void application_count(struct application *application, struct application_sessi
 	session->told_ms = ms;
 }
 
+/* Counted when it ends. */
+static bool report_ends(const struct application_plan *plan, double ms, double step_ms)
+{
+	double every_ms = plan->report_every_s * 1e3;
+
+	return every_ms > 0 && floor(ms / every_ms) > floor((ms - step_ms) / every_ms);
+}
+
 void application_step(struct application *application, double ms, double step_ms, double executing)
 {
 	const struct application_plan *plan = application->plan;
@@ -39,6 +47,10 @@ void application_step(struct application *application, double ms, double step_ms
 		application->factor = dice_factor(&application->dice, plan->noise);
 		if (plan->wander > 0)
 			application->wandering = drift_next(&application->drift, &application->dice, plan->wander);
+	}
+	if (report_ends(plan, ms, step_ms)) {
+		application->transactions++;
+		application->active_ms += plan->report_s * 1e3;
 	}
 	count = dice_count(&application->dice, per_s * step_ms / 1e3);
 	application->mean_busy = per_s / 1e3 * mean_ms;

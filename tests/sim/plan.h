@@ -39,10 +39,12 @@ struct replica_plan {
 /* The transactions of the application. */
 struct application_plan {
 	struct curve per_s;
-	struct curve base_ms; /* their mean time without us */
-	struct curve slope;   /* share by which it rises for each batch that executes: 0.5 is 50 % */
-	double noise;         /* of the mean time, second by second: standard deviation as a share of it */
-	double wander;        /* of the mean time without us, over ten seconds or so, the same way */
+	struct curve base_ms;  /* their mean time without us */
+	struct curve slope;    /* share by which it rises for each batch that executes: 0.5 is 50 % */
+	double noise;          /* of the mean time, second by second: standard deviation as a share of it */
+	double wander;         /* of the mean time without us, over ten seconds or so, the same way */
+	double report_every_s; /* a statement of the kind that takes long ends; 0: there are none */
+	double report_s;       /* how long it took, whatever we do */
 };
 
 /* What filling costs. */
