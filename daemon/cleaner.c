@@ -16,13 +16,16 @@
  * be overtaken by a fill that nothing limits any more, and the indexes would split. And one that has so many
  * times the part that it may have, or may have none. */
 #define ANEW_FROM 3.0
-/* Less long a gate may be closed by a stall, and an index that was half through be read again for nothing. */
+/* Less long a gate may be closed by a stall, and an index that was half through be read again for nothing.
+ * After each in vain twice as long, or one that takes hours would never be through. */
 #define ANEW_AFTER_MS 10000
+#define ANEW_AFTER_MOST_MS 300000
 
 struct cleaner {
 	struct task *task;
 	bool busy;
-	double part;        /* of the time that the one under way has */
+	double part; /* of the time that the one under way has */
+	int64_t anew_after_ms;
 	int64_t wrong_ms;   /* since when that is far from what it may have; 0: it is not */
 	const char *anew;   /* why it was told to end, to begin anew; NULL: it was not */
 	int64_t stopped_ms; /* when the one under way was told to end; 0: it was not */
@@ -37,7 +40,7 @@ struct cleaner *cleaner_new(struct task *task)
 {
 	struct cleaner *cleaner = memory_new(sizeof(*cleaner));
 
-	cleaner->task = task;
+	*cleaner = (struct cleaner){.task = task, .anew_after_ms = ANEW_AFTER_MS};
 	return cleaner;
 }
 
@@ -78,6 +81,11 @@ static void owe(struct cleaner *cleaner)
 		table->rows_moved += cleaner->rows_moved;
 }
 
+static int64_t twice_as_long(int64_t ms)
+{
+	return 2 * ms < ANEW_AFTER_MOST_MS ? 2 * ms : ANEW_AFTER_MOST_MS;
+}
+
 static void vacuumed(void *owner, const struct reply *reply)
 {
 	struct cleaner *cleaner = owner;
@@ -90,8 +98,11 @@ static void vacuumed(void *owner, const struct reply *reply)
 	cleaner->stopped_ms = cleaner->wrong_ms = 0;
 	cleaner->anew = NULL;
 	pace_vacuum_ended(cleaner->task->pace, clock_ms()); /* its time is among the application's now */
+	if (!why)
+		cleaner->anew_after_ms = ANEW_AFTER_MS;
 	if (why && why->kind == FAULT_BUSY && anew) {
 		owe(cleaner);
+		cleaner->anew_after_ms = twice_as_long(cleaner->anew_after_ms);
 		tell(cleaner, "vacuum", anew, duration_ms);
 	} else if (why && why->kind == FAULT_BUSY && stopped) {
 		tell(cleaner, "vacuum", "ended early: the fill is over, autovacuum does the rest", duration_ms);
@@ -150,7 +161,7 @@ void cleaner_heed(struct cleaner *cleaner, double part)
 	}
 	if (cleaner->wrong_ms == 0)
 		cleaner->wrong_ms = clock_ms();
-	if (clock_ms() - cleaner->wrong_ms < ANEW_AFTER_MS)
+	if (clock_ms() - cleaner->wrong_ms < cleaner->anew_after_ms)
 		return;
 	cleaner->anew = anew;
 	cleaner_stop(cleaner);

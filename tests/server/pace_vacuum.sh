@@ -11,7 +11,7 @@ job_world shared_buffers=4MB # small windows: the first VACUUM comes early
 # Rows that take a while; and for each page the VACUUM sleeps for 8 ms, whatever limit it is given.
 sql -U shop_owner main "
 	CREATE TABLE slow (id int PRIMARY KEY, name text, pad text) WITH (autovacuum_enabled = off);
-	INSERT INTO slow SELECT g, 'n' || g, repeat('x', 60) FROM generate_series(1, 150000) g;
+	INSERT INTO slow SELECT g, 'n' || g, repeat('x', 400) FROM generate_series(1, 150000) g;
 	CREATE FUNCTION slowly(int, text) RETURNS text LANGUAGE plpgsql STABLE AS \$\$ BEGIN
 		IF \$1 * 7919 % 5 = 0 THEN PERFORM pg_sleep(0.001); END IF;
 		RETURN upper(\$2) || repeat('y', 30); END \$\$;
@@ -29,7 +29,7 @@ begun() {
 }
 # ended WHAT WHY
 ended() {
-	wait_until 30 "$1" "SELECT count(*) = 1, string_agg(detail, '; ') FROM backfill.event WHERE kind = 'vacuum' AND detail = 'ended early: $2'"
+	wait_until 50 "$1" "SELECT count(*) = 1, string_agg(detail, '; ') FROM backfill.event WHERE kind = 'vacuum' AND detail = 'ended early: $2'"
 	wait_until 10 "it is gone" "SELECT count(*) = 0 FROM pg_stat_progress_vacuum"
 	ok "$1"
 }
