@@ -6,6 +6,10 @@
 #include <inttypes.h>
 #include <math.h>
 
+/* Another reason has to last so long, and after each that was told twice as long. */
+#define NEXT_AFTER_MS 2000
+#define NEXT_AFTER_MOST_MS 64000
+
 void progress_start(struct progress *progress, int64_t rows_estimate, int64_t throttled_ms)
 {
 	*progress = (struct progress){.rows_estimate = rows_estimate, .throttled_before_ms = throttled_ms};
@@ -14,6 +18,7 @@ void progress_start(struct progress *progress, int64_t rows_estimate, int64_t th
 void progress_clear(struct progress *progress)
 {
 	text_free(&progress->throttle_reason);
+	text_free(&progress->next_reason);
 }
 
 static bool is_figure(char c)
@@ -21,12 +26,18 @@ static bool is_figure(char c)
 	return isdigit((unsigned char)c) || c == '.';
 }
 
+/* What follows only adds to it: "replica a is 0.9 s behind, and one was more than 1.0 s". */
+static bool is_cause(char c)
+{
+	return c && c != ',' && c != ';';
+}
+
 /* Do they differ in figures only? A digit behind a letter belongs to a name: standby1. */
 static bool same_reason(const char *a, const char *b)
 {
 	char before = ' ';
 
-	while (*a || *b) {
+	while (is_cause(*a) || is_cause(*b)) {
 		if (!isalpha((unsigned char)before) && isdigit((unsigned char)*a) && isdigit((unsigned char)*b)) {
 			while (is_figure(*a))
 				a++;
@@ -57,23 +68,63 @@ static bool is_throttled(const struct progress *progress)
 	return progress->throttle_reason.length > 0;
 }
 
+static void begin_throttle(struct progress *progress, struct task *task, const char *reason, int64_t since_ms)
+{
+	progress->throttled_since_ms = since_ms;
+	text_clear(&progress->throttle_reason);
+	text_add(&progress->throttle_reason, reason);
+	text_clear(&progress->next_reason);
+	tell_throttle(task, "throttle on", reason, -1);
+}
+
+static void end_throttle(struct progress *progress, struct task *task, int64_t now_ms)
+{
+	tell_throttle(
+		task, "throttle off", text_is(&progress->throttle_reason), now_ms - progress->throttled_since_ms);
+	text_clear(&progress->throttle_reason);
+}
+
+/* Has another reason than the one that was told lasted long enough? */
+static bool is_next_due(struct progress *progress, const char *reason, int64_t now_ms)
+{
+	if (same_reason(reason, text_is(&progress->throttle_reason))) {
+		text_clear(&progress->next_reason);
+		return false;
+	}
+	if (!same_reason(reason, text_is(&progress->next_reason))) {
+		text_clear(&progress->next_reason);
+		text_add(&progress->next_reason, reason);
+		progress->next_since_ms = now_ms;
+	}
+	return now_ms - progress->next_since_ms >= progress->next_after_ms;
+}
+
+static int64_t twice_as_long(int64_t after_ms)
+{
+	return after_ms < NEXT_AFTER_MOST_MS ? after_ms * 2 : after_ms;
+}
+
 bool progress_throttle(
 	struct progress *progress, struct task *task, const char *reason_or_null, int64_t now_ms)
 {
-	bool was_throttled = is_throttled(progress);
-	int64_t lasted_ms = now_ms - progress->throttled_since_ms;
+	const char *reason = reason_or_null && reason_or_null[0] ? reason_or_null : "it is not said why";
 
-	if (was_throttled) {
-		if (reason_or_null && same_reason(reason_or_null, text_is(&progress->throttle_reason)))
-			return false;
-		tell_throttle(task, "throttle off", text_is(&progress->throttle_reason), lasted_ms);
-		text_clear(&progress->throttle_reason);
+	if (!is_throttled(progress) && !reason_or_null)
+		return false;
+	if (!is_throttled(progress)) {
+		progress->next_after_ms = NEXT_AFTER_MS;
+		begin_throttle(progress, task, reason, now_ms);
+		return true;
 	}
-	if (!reason_or_null)
-		return was_throttled;
-	progress->throttled_since_ms = now_ms;
-	text_add(&progress->throttle_reason, reason_or_null[0] ? reason_or_null : "it is not said why");
-	tell_throttle(task, "throttle on", text_is(&progress->throttle_reason), -1);
+	if (!reason_or_null) {
+		end_throttle(progress, task, now_ms);
+		return true;
+	}
+	if (!is_next_due(progress, reason, now_ms))
+		return false;
+	progress->next_after_ms = twice_as_long(progress->next_after_ms);
+	end_throttle(progress, task, progress->next_since_ms);
+	begin_throttle(progress, task, reason, progress->next_since_ms);
 	return true;
 }
 

@@ -5,6 +5,9 @@
  * history `throttle on` (detail: why) and `throttle off` (detail: why it was on; duration_ms: for how long).
  * Each on has its off: whoever puts the fill down ends the throttle, too (progress_end(), or
  * progress_throttle() with NULL where nothing can be reported any more).
+ *
+ * While it lasts, another reason is told in place of the first once it has lasted two seconds, the next one
+ * four, and so on: reasons that take turns would write a history of nothing else. waiting_for has the newest.
  */
 #ifndef BACKFILLD_DAEMON_PROGRESS_H
 #define BACKFILLD_DAEMON_PROGRESS_H
@@ -23,7 +26,10 @@ struct progress {
 	int64_t throttled_before_ms;   /* as the row had it when the job was claimed, and by fillings since */
 	int64_t throttled_measured_ms; /* by this filling: also waits too short for an event */
 	int64_t throttled_since_ms;    /* of the reason below */
-	struct text throttle_reason;   /* empty: not throttled */
+	struct text throttle_reason;   /* as the history has it; empty: not throttled */
+	int64_t next_since_ms;         /* of the reason below */
+	struct text next_reason;       /* another one, that has not lasted long enough; empty: there is none */
+	int64_t next_after_ms;         /* so long it has to */
 };
 
 /* `rows_estimate` and `throttled_ms`: as the row had them when the job was claimed. */
@@ -31,9 +37,10 @@ void progress_start(struct progress *progress, int64_t rows_estimate, int64_t th
 void progress_clear(struct progress *progress);
 
 /*
- * The fill is held back for this reason, or (NULL) no longer. To be called at every change; what has not
- * changed is not told again, nor is a reason of which only the figures are others ("1.4 s behind"). True: it
- * was a change, and the row does not say so yet.
+ * The fill is held back for this reason, or (NULL) no longer. To be called at every change, and again while
+ * it lasts; what has not changed is not told again, nor is a reason of which only the figures are others
+ * ("1.4 s behind") or what a comma or semicolon adds. True: a change was told, and the row does not say so
+ * yet.
  */
 bool progress_throttle(
 	struct progress *progress, struct task *task, const char *reason_or_null, int64_t now_ms);

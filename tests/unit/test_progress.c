@@ -111,6 +111,9 @@ static void which_reasons_are_the_same(void **state)
 		{"43 segments wait", "100 segments wait", true},
 		{"at 7", "at 8", true},
 		{"at 7", "at x", false},
+		{"replica a is 1.1 s behind", "replica a is 0.9 s behind, and one was more than 1.0 s", true},
+		{"max_wal_rate", "max_wal_rate; jobs of higher priority come first", true},
+		{"outside daily_window, which opens at 7", "outside, which opens at 7", false},
 	};
 	struct stage_set *set = *state;
 
@@ -121,9 +124,59 @@ static void which_reasons_are_the_same(void **state)
 		(void)throttle(set, cases[i].before, 0);
 		asked = fake_asked(ASK_EVENT);
 		(void)throttle(set, cases[i].after, 10);
+		(void)throttle(set, cases[i].after, 3000);
 		if (fake_asked(ASK_EVENT) != asked + (cases[i].same ? 0 : 2))
 			fail_msg("%s, then %s", cases[i].before, cases[i].after);
 	}
+}
+
+static void another_reason_is_told_once_it_has_lasted(void **state)
+{
+	struct stage_set *set = *state;
+
+	(void)throttle(set, "max_wal_rate", 0);
+	assert_false(throttle(set, "the archiver fails", 1000));
+	assert_false(throttle(set, "the archiver fails", 2999));
+	assert_int_equal(fake_asked(ASK_EVENT), 1);
+	assert_true(throttle(set, "the archiver fails", 3001));
+	assert_int_equal(fake_asked(ASK_EVENT), 3);
+	assert_string_equal(fake_bound(ASK_EVENT, EVENT_KIND), "throttle on");
+	assert_string_equal(fake_bound(ASK_EVENT, EVENT_DETAIL), "the archiver fails");
+	assert_true(throttle(set, NULL, 3500)); /* it came when it came, not when it was told */
+	assert_string_equal(fake_bound(ASK_EVENT, EVENT_KIND), "throttle off");
+	assert_string_equal(fake_bound(ASK_EVENT, EVENT_MS), "2500");
+	assert_int_equal(fake_asked(ASK_EVENT), 4);
+}
+
+/* Two replicas that lag in turns, five times a second, for an hour. */
+static void reasons_that_take_turns_are_one_throttle(void **state)
+{
+	static const char *const turns[] = {"replica a is 1.2 s behind", "replica b is 1.1 s behind"};
+	struct stage_set *set = *state;
+
+	for (int i = 0; i < 5 * 3600; i++)
+		(void)throttle(set, turns[i % 2], (int64_t)i * 200);
+	assert_int_equal(fake_asked(ASK_EVENT), 1);
+	(void)throttle(set, NULL, 3600000);
+	assert_int_equal(fake_asked(ASK_EVENT), 2);
+	assert_string_equal(fake_bound(ASK_EVENT, EVENT_DETAIL), turns[0]);
+	assert_string_equal(fake_bound(ASK_EVENT, EVENT_MS), "3600000");
+}
+
+/* ... or every ten seconds, for a day: the first changes are told as they come. */
+static void slow_turns_are_few_events_too(void **state)
+{
+	static const char *const turns[] = {"replica a is 1.2 s behind", "replica b is 1.1 s behind"};
+	struct stage_set *set = *state;
+
+	for (int i = 0; i < 2 * 24 * 3600; i++)
+		(void)throttle(set, turns[i / 20 % 2], (int64_t)i * 500);
+	assert_in_range(fake_asked(ASK_EVENT), 3, 20);
+	(void)throttle(set, NULL, (int64_t)24 * 3600 * 1000);
+	assert_int_equal(fake_asked(ASK_EVENT) % 2, 0);
+	(void)throttle(set, turns[0], (int64_t)25 * 3600 * 1000); /* another throttle: it is patient anew */
+	(void)throttle(set, turns[1], (int64_t)25 * 3600 * 1000 + 100);
+	assert_true(throttle(set, turns[1], (int64_t)25 * 3600 * 1000 + 2100));
 }
 
 static void throttled_ms_is_what_the_filling_measured_and_earlier_ones(void **state)
@@ -271,6 +324,9 @@ int main(void)
 		CASE(each_change_is_told_once),
 		cmocka_unit_test(what_the_status_line_says),
 		CASE(which_reasons_are_the_same),
+		CASE(another_reason_is_told_once_it_has_lasted),
+		CASE(reasons_that_take_turns_are_one_throttle),
+		CASE(slow_turns_are_few_events_too),
 		CASE(throttled_ms_is_what_the_filling_measured_and_earlier_ones),
 		CASE(a_report_tells_what_nobody_has_told),
 		CASE(the_end_of_a_filling_is_its_last_word),
