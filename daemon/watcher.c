@@ -14,6 +14,8 @@
 /* Where a look fails on a connection that stands, the next one would fail as well. */
 #define LOOK_AGAIN_MS 1000
 #define TELL_EVERY_MS 1000
+/* Whoever waits for an advisory lock may wait for ever, and for somebody else. */
+#define ADVISORY_EVERY_MS 1000
 /* So long nobody has looked, for a connection that hangs or does not come about. */
 #define UNSEEN_MS 2000
 
@@ -37,8 +39,9 @@ struct watcher {
 	int64_t tolerated_ms;    /* that somebody waits for us; and to look again after */
 	struct session *session; /* NULL: at rest */
 	struct loop_timer *timer;
-	char *blind; /* why it cannot look, which was said; NULL: it can */
-	bool proven; /* the question that cancels was answered, on this connection */
+	char *blind;         /* why it cannot look, which was said; NULL: it can */
+	bool proven;         /* the question that cancels was answered, on this connection */
+	int64_t advisory_ms; /* when it asked last who holds advisory locks that are waited for */
 	struct given_way *jobs;
 	size_t jobs_count;
 };
@@ -234,19 +237,28 @@ static void cancelled(void *owner, const struct reply *reply)
 	look_again(watcher);
 }
 
+static bool is_advisory_due(const struct watcher *watcher, const struct reply *reply)
+{
+	return yield_read_advisory(reply) && clock_ms() - watcher->advisory_ms >= ADVISORY_EVERY_MS;
+}
+
 static void looked(void *owner, const struct reply *reply)
 {
 	struct watcher *watcher = owner;
+	bool advisory;
 
 	if (failed(watcher, reply_fault(reply)))
 		return;
 	watcher->tolerated_ms = yield_read_tolerated_ms(reply, TOLERATED_MS);
-	if (watcher->proven && !yield_read_anybody(reply)) {
+	advisory = is_advisory_due(watcher, reply);
+	if (watcher->proven && !advisory && !yield_read_anybody(reply)) {
 		look_again(watcher);
 		return;
 	}
+	if (advisory)
+		watcher->advisory_ms = clock_ms();
 	watcher->looks++;
-	yield_cancel(watcher->session, watcher->tolerated_ms, cancelled, watcher);
+	yield_cancel(watcher->session, watcher->tolerated_ms, advisory, cancelled, watcher);
 }
 
 static void look(void *owner)

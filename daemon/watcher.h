@@ -7,9 +7,10 @@
  * known before it is needed. There is one event a second and job at most.
  *
  * It looks every 50 ms, and cancels what somebody has waited for 50 ms (both less where deadlock_timeout is
- * below 200 ms). Who was cancelled gets SQLSTATE 57014, as for any busy lock: a batch is halved and taken up
- * again, a step of the builder's backs off, a vacuum comes later. A statement that itself still waits for its
- * lock on the table is left to its own timeout, ddl_lock_timeout_ms.
+ * below 200 ms); who waits for an advisory lock is looked at once a second. Who was cancelled gets SQLSTATE
+ * `57014`, as for any busy lock: a batch is halved and taken up again, a step of the builder's backs off, a
+ * vacuum comes later. A statement that itself still waits for its lock on the table is left to its own
+ * timeout, ddl_lock_timeout_ms.
  *
  * While it cannot look it says so, once, and no batch goes.
  */

@@ -28,12 +28,19 @@ bool yield_read_anybody(const struct reply *reply)
 	return reply_bool(reply, 0, 0, "anybody");
 }
 
-void yield_cancel(struct session *session, int64_t tolerated_ms, session_answer *answer, void *owner)
+bool yield_read_advisory(const struct reply *reply)
+{
+	return reply_bool(reply, 0, 0, "for_advisory");
+}
+
+void yield_cancel(
+	struct session *session, int64_t tolerated_ms, bool advisory, session_answer *answer, void *owner)
 {
 	struct script *script = script_new();
 
 	script_add_prepared(script, sql_waiters);
 	script_bind_int(script, tolerated_ms);
+	script_bind_bool(script, advisory);
 	session_ask(session, script, LOOK_DEADLINE_MS, answer, owner);
 }
 

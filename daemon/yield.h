@@ -4,7 +4,8 @@
  * Asked first is whether anybody in this database, where ours are, waits for a lock at all: mostly nobody
  * does, and that costs 0.1 ms where finding out whose it is costs 0.45 before it has looked at anything. That
  * finds the waiters and cancels in the same breath. Both are prepared once for each connection, since
- * planning takes longer than carrying out.
+ * planning takes longer than carrying out. Who waits for an advisory lock may do so for ever, so that is told
+ * apart, to be looked into now and then: ours is one that a trigger or the value's expression has taken.
  *
  * Ours are the sessions in backfill.backend; other sessions of the daemon do not count as waiters. The
  * control login sees others' waits as a member of pg_monitor, and cancels as one of pg_signal_backend.
@@ -37,10 +38,12 @@ void yield_ask_anybody(struct session *session, session_answer *answer, void *ow
 
 /* Of its reply without fault: milliseconds that somebody may wait for us. */
 int64_t yield_read_tolerated_ms(const struct reply *reply, int64_t otherwise) MUST_USE;
-bool yield_read_anybody(const struct reply *reply) MUST_USE;
+bool yield_read_anybody(const struct reply *reply) MUST_USE; /* for another lock than an advisory one */
+bool yield_read_advisory(const struct reply *reply) MUST_USE;
 
-/* Cancels what somebody has waited for so long. */
-void yield_cancel(struct session *session, int64_t tolerated_ms, session_answer *answer, void *owner);
+/* Cancels what somebody has waited for so long; what they wait for with advisory locks only if `advisory`. */
+void yield_cancel(
+	struct session *session, int64_t tolerated_ms, bool advisory, session_answer *answer, void *owner);
 
 /* Number `row` of those cancelled; false: there are no more, *ret_yield is untouched. */
 bool yield_read(const struct reply *reply, size_t row, struct yield *ret_yield) MUST_USE;

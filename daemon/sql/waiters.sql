@@ -1,10 +1,13 @@
 -- Cancels what sessions of ours do for which somebody else has waited for $1 milliseconds, and tells who that was, one row for each
--- of ours.
+-- of ours. $2: look at those who wait for an advisory lock, too.
 WITH waiting AS MATERIALIZED (
 	-- While there is none, pg_locks and the rest are not touched.
 	SELECT a.pid, a.application_name
 	  FROM pg_catalog.pg_stat_activity a
 	 WHERE a.wait_event_type = 'Lock'
+	   -- Those may wait for ever, and hardly ever for us: one that a trigger or the value has taken.
+	   AND (a.wait_event <> 'advisory'
+	        OR ($2::boolean AND pg_catalog.pg_blocking_pids(a.pid) && ARRAY (SELECT b.pid FROM backfill.backend b)))
 	   AND NOT (a.usename = session_user
 	            AND (a.application_name = pg_catalog.current_setting('application_name') OR a.application_name LIKE 'backfilld%'))
 	   AND NOT EXISTS (SELECT FROM backfill.backend b WHERE b.pid = a.pid AND b.backend_start = a.backend_start)

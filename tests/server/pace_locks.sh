@@ -90,6 +90,39 @@ expect_sql "the ANALYZE was cancelled, and done later" "t|t" "SELECT
 	(SELECT count(*) > 0 FROM backfill.event WHERE kind = 'yield' AND detail ~ '^cancelled ANALYZE .*for ShareUpdateExclusiveLock on public.parcels'),
 	(SELECT count(*) = 1 FROM backfill.event WHERE kind = 'statement' AND statement ~ 'ANALYZE')"
 
+# An advisory lock that a value takes is ours; those of others are waited for as long as a leader is elected.
+sql -U shop_owner main "CREATE SEQUENCE public.naps; CREATE FUNCTION public.advised(id int, what text) RETURNS text LANGUAGE plpgsql AS
+	\$\$ BEGIN
+		IF id = 1000 THEN
+			PERFORM pg_catalog.pg_advisory_xact_lock(4711);
+			PERFORM pg_catalog.pg_sleep(CASE WHEN pg_catalog.nextval('public.naps') <= 2 THEN 6 ELSE 0 END);
+		END IF;
+		RETURN pg_catalog.upper(what);
+	END \$\$"
+session_open leader main -U shop_app
+session_do leader "SELECT pg_advisory_lock(1)" >/dev/null
+session_open elect main -U shop_app
+session_send elect "SELECT pg_advisory_lock(1)"
+session_waits elect
+enqueue advised table_name=parcels column_name=advised column_type=text value='advised(id, body)' batch_ms=2000
+wait_until 20 "a batch has an advisory lock" "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND granted"
+whose() {
+	sql -U backfilld main "PREPARE whose AS $(<"$TOP/daemon/sql/waiters.sql"); EXPLAIN (ANALYZE, COSTS off, TIMING off) EXECUTE whose$1" |
+		grep -o 'pg_lock_status.*' | grep -o '(.*'
+}
+expect_equal "while others wait for an advisory lock of others pg_locks is not read" "(never executed)" "$(whose "(50, true)")"
+expect_equal "nor where it is not asked whose that is" "(never executed)" "$(whose "(50, false)")"
+session_open wants main -U shop_app
+begun=${EPOCHREALTIME/./}
+session_do wants "SELECT pg_advisory_lock(4711), pg_advisory_unlock(4711)" >/dev/null
+waited=$(((${EPOCHREALTIME/./} - begun) / 1000))
+check "who waits for an advisory lock of a batch has it in little more than a second (it took $waited ms)" test "$waited" -lt 2000
+job_reaches advised "done" 60
+expect_sql "the history says that the batch gave way" 1 "SELECT count(*) FROM backfill.event
+	WHERE kind = 'yield' AND job_id = $(job_id advised) AND detail ~ '^cancelled the batch of filler 0: session \d+ \(psql\) had waited \d+ ms for ExclusiveLock \(advisory\)\$'"
+session_close elect
+session_close leader
+
 # Without its connection the watcher says so, and comes back.
 enqueue again table_name=parcels column_name=again column_type=text value='slowly(body)' sync=fill fill_where='id <= 300'
 wait_until 20 "the watcher is there" "SELECT count(*) = 1 FROM pg_stat_activity WHERE application_name = 'backfilld watcher' AND query ~ 'AS anybody'"

@@ -117,8 +117,8 @@ static void look_row(struct fake_rule *rule, const char *id, const char *mine)
 
 static void nobody_waits(struct fake_rule *rule)
 {
-	fake_columns(rule, "tolerated_ms", "anybody", NULL);
-	fake_row(rule, "50", "f");
+	fake_columns(rule, "tolerated_ms", "anybody", "for_advisory", NULL);
+	fake_row(rule, "50", "f", "f");
 }
 
 static void claim_answers(struct fake_rule *rule, const char *epoch)

@@ -25,10 +25,15 @@ struct stage_set {
 	size_t events;
 };
 
+static void waited_for(struct fake_rule *rule, const char *anybody, const char *for_advisory)
+{
+	fake_columns(rule, "tolerated_ms", "anybody", "for_advisory", NULL);
+	fake_row(rule, "5", anybody, for_advisory, NULL);
+}
+
 static void somewhere(struct fake_rule *rule, const char *anybody)
 {
-	fake_columns(rule, "tolerated_ms", "anybody", NULL);
-	fake_row(rule, "5", anybody, NULL);
+	waited_for(rule, anybody, "f");
 }
 
 static void nobody_waits(struct fake_rule *rule)
@@ -120,6 +125,25 @@ static void whose_locks_are_waited_for_is_asked_when_somebody_waits(void **state
 	assert_string_equal(fake_bound(ASK_WAITERS, 1), "5");
 	somewhere(fake_on(ASK_ANYBODY), "t");
 	look(set, 1);
+}
+
+/* A leader's election: it is looked into, but not twenty times a second for as long as the job runs. */
+static void who_waits_for_an_advisory_lock_is_looked_at_once_a_second(void **state)
+{
+	struct stage_set *set = *state;
+	size_t asked;
+
+	look(set, 1);
+	waited_for(fake_on(ASK_ANYBODY), "f", "t");
+	look_around(set, 2);
+	asked = fake_asked(ASK_WAITERS);
+	scene_run_ms(&set->scene, 900);
+	assert_in_range(fake_asked(ASK_WAITERS) - asked, 0, 1);
+	scene_run_ms(&set->scene, 1300);
+	assert_in_range(fake_asked(ASK_WAITERS) - asked, 1, 3);
+	assert_true(fake_asked(ASK_ANYBODY) > 100); /* the others are looked for as ever */
+	waited_for(fake_on(ASK_ANYBODY), "t", "t");
+	look(set, 3);
 }
 
 static void who_waited_is_told_at_once(void **state)
@@ -264,6 +288,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		CASE(nobody_waits_and_nothing_is_told),
 		CASE(whose_locks_are_waited_for_is_asked_when_somebody_waits),
+		CASE(who_waits_for_an_advisory_lock_is_looked_at_once_a_second),
 		CASE(who_waited_is_told_at_once),
 		CASE(a_statement_on_the_table_is_named),
 		CASE(a_storm_is_one_row_a_second_with_its_worst),
