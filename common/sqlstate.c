@@ -66,3 +66,13 @@ const char *sqlstate_connect_hint(const char *sqlstate)
 			return connect_hints[i].text;
 	return NULL;
 }
+
+bool sqlstate_is_refusal(const char *sqlstate)
+{
+	static const char *const classes[] = {"28", "3D", "42", "53"};
+
+	for (size_t i = 0; i < COUNT_OF(classes); i++)
+		if (starts_with(sqlstate, classes[i]))
+			return true;
+	return false;
+}

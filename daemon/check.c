@@ -5,7 +5,9 @@
 #include "common/session.h"
 #include "common/text.h"
 #include "daemon/fitness.h"
+#include "daemon/pressure.h"
 #include "daemon/queue.h"
+#include "daemon/survey.h"
 #include "sql.h"
 
 #include <stdarg.h>
@@ -15,13 +17,17 @@
 
 #define DEADLINE_MS 10000
 
+/* What of a database is being looked at. */
+enum part { AT_SERVER, AT_CASCADES, AT_LOGINS };
+
 struct check {
 	const struct options *options;
 	struct loop *loop;
 	struct session *session;
-	size_t at;      /* database being looked at */
+	size_t at; /* database being looked at */
+	enum part part;
+	size_t cascade; /* of its cascades */
 	size_t login;   /* of its logins; = logins_count: the control login serves all other owners */
-	bool at_logins; /* the database itself is through */
 	int bad;
 };
 
@@ -30,6 +36,7 @@ static void lost(void *owner, const struct fault *why);
 static const struct session_events events = {.lost = lost};
 
 static void check_database(struct check *check);
+static void check_cascade(struct check *check);
 static void check_login(struct check *check);
 
 static const struct options_database *database_of(const struct check *check)
@@ -67,9 +74,34 @@ static void next_database(struct check *check)
 {
 	finish_session(check);
 	check->at++;
+	check->part = AT_SERVER;
+	check->cascade = 0;
 	check->login = 0;
-	check->at_logins = false;
 	check_database(check);
+}
+
+static void next_cascade(struct check *check)
+{
+	finish_session(check);
+	check->cascade++;
+	check_cascade(check);
+}
+
+static void next_login(struct check *check)
+{
+	finish_session(check);
+	check->login++;
+	check_login(check);
+}
+
+/* Nothing would be filled until it can be asked: see monitor.h. */
+static void find_cascade_fault(struct check *check, const struct fault *why)
+{
+	char *what = memory_textf(
+		"cascades[%zu] cannot be asked for its replicas, and nothing would be filled", check->cascade);
+
+	find_fault(check, what, why);
+	free(what);
 }
 
 /* One attempt tells enough: the next finding does not wait for a server that may never come. */
@@ -77,15 +109,20 @@ static void lost(void *owner, const struct fault *why)
 {
 	struct check *check = owner;
 
-	if (!check->at_logins) {
+	switch (check->part) {
+	case AT_SERVER:
 		find_fault(check, "cannot be reached", why);
 		next_database(check);
-		return;
+		break;
+	case AT_CASCADES:
+		find_cascade_fault(check, why);
+		next_cascade(check);
+		break;
+	case AT_LOGINS:
+		find_fault(check, "worker login cannot be used", why);
+		next_login(check);
+		break;
 	}
-	find_fault(check, "worker login cannot be used", why);
-	finish_session(check);
-	check->login++;
-	check_login(check);
 }
 
 /* The server itself. False: nothing more can be learnt from it. */
@@ -182,7 +219,7 @@ static void got_version(void *owner, const struct reply *reply)
 	}
 	judge_schema(check, queue_read_version(reply));
 	finish_session(check);
-	check_login(check);
+	check_cascade(check);
 }
 
 static void got_hello(void *owner, const struct reply *reply)
@@ -206,7 +243,7 @@ static void got_hello(void *owner, const struct reply *reply)
 	if (!database.installed) {
 		judge_schema(check, 0);
 		finish_session(check);
-		check_login(check);
+		check_cascade(check);
 		return;
 	}
 	queue_version(check->session, got_version, check);
@@ -228,6 +265,52 @@ static void check_database(struct check *check)
 	check->session =
 		session_new(check->loop, database_of(check)->conninfo, "backfilld check", NULL, &events, check);
 	session_ask(check->session, script, DEADLINE_MS, got_hello, check);
+}
+
+static void judge_cascade(struct check *check, const struct reply *reply)
+{
+	struct replicas_seen seen;
+	size_t count = 0;
+
+	for (; pressure_read_replica(reply, count, &seen); count++)
+		find(check, "ok", "replica %s is behind cascades[%zu]", seen.name, check->cascade);
+	if (count == 0)
+		find(check, "note", "cascades[%zu], reached as %s, has no replica that replays", check->cascade,
+			session_user(check->session));
+}
+
+static void got_cascade(void *owner, const struct reply *reply)
+{
+	struct check *check = owner;
+
+	if (reply_fault(reply)) {
+		find_cascade_fault(check, reply_fault(reply));
+	} else if (!pressure_may_see(reply)) {
+		char *rights = survey_missing_rights(session_user(check->session));
+
+		find(check, "bad", "cascades[%zu] does not show its replicas: %s", check->cascade, rights);
+		free(rights);
+	} else {
+		judge_cascade(check, reply);
+	}
+	next_cascade(check);
+}
+
+static void check_cascade(struct check *check)
+{
+	const struct options_database *database = database_of(check);
+	struct script *script;
+
+	check->part = AT_CASCADES;
+	if (check->cascade >= database->cascades_count) {
+		check_login(check);
+		return;
+	}
+	script = script_new();
+	script_add(script, sql_cascade);
+	check->session =
+		session_new(check->loop, database->cascades[check->cascade], "backfilld check", NULL, &events, check);
+	session_ask(check->session, script, DEADLINE_MS, got_cascade, check);
 }
 
 static void judge_role(struct check *check, const struct reply *reply, size_t row, bool asked_for)
@@ -280,9 +363,7 @@ static void got_login(void *owner, const struct reply *reply)
 			if (asked_for || !has_login_of_its_own(database, reply_text(reply, 0, row, "role")))
 				judge_role(check, reply, row, asked_for);
 		}
-	finish_session(check);
-	check->login++;
-	check_login(check);
+	next_login(check);
 }
 
 static char *roles_of(const struct options_login *login)
@@ -300,7 +381,7 @@ static void check_login(struct check *check)
 	struct script *script;
 	char *roles = NULL;
 
-	check->at_logins = true;
+	check->part = AT_LOGINS;
 	if (check->login > database->logins_count) {
 		next_database(check);
 		return;

@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "common/session.h"
+#include "common/sqlstate.h"
 #include "daemon/outage.h"
 #include "daemon/pressure.h"
 #include "daemon/replicas.h"
@@ -27,6 +28,13 @@
  * query comes after them: it holds by itself. */
 enum { PART_PULSE = SURVEY_PARTS, PART_CASCADES };
 
+/* A standby that is asked for its replicas. */
+struct cascade {
+	struct rhythm *asking; /* NULL: at rest */
+	bool answered;         /* ever, with a list */
+	char *trouble;         /* why it gives none; NULL: it does */
+};
+
 struct monitor {
 	struct loop *loop;
 	const struct options_database *database;
@@ -37,7 +45,7 @@ struct monitor {
 	struct outages *outages;
 	struct surveyor *surveyor;
 	struct replicas *replicas;
-	struct rhythm **cascades;
+	struct cascade *cascades;
 	struct rhythm *asking; /* the operator's query; NULL: there is none, or at rest */
 	struct veto veto;
 	int pulses; /* since the connection stands */
@@ -113,8 +121,9 @@ static void close_connections(struct monitor *monitor)
 	session_free(monitor->session);
 	monitor->session = NULL;
 	for (size_t i = 0; i < cascades_of(monitor); i++) {
-		rhythm_free(monitor->cascades[i]);
-		monitor->cascades[i] = NULL;
+		rhythm_free(monitor->cascades[i].asking);
+		monitor->cascades[i].asking = NULL;
+		memory_set_text(&monitor->cascades[i].trouble, NULL);
 	}
 	rhythm_free(monitor->asking);
 	monitor->asking = NULL;
@@ -136,14 +145,26 @@ void monitor_free(struct monitor *monitor)
 
 /* ---- replicas ---- */
 
+/* Why who has vanished there is not seen; NULL: nothing is known. */
+static const char *trouble_of(const struct monitor *monitor, size_t source)
+{
+	return source == REPLICAS_OF_PRIMARY ? NULL : monitor->cascades[source - 1].trouble;
+}
+
+static char *farewell(const struct monitor *monitor, const char *name, const char *trouble_or_null)
+{
+	return memory_textf("replica %s has been gone for %d s (replica_grace_s) and is no longer waited for%s%s",
+		name, monitor->database->replica_grace_s, trouble_or_null ? ": " : "",
+		trouble_or_null ? trouble_or_null : "");
+}
+
 static void let_go(struct monitor *monitor, int64_t now_ms)
 {
+	size_t source;
 	char *name;
 
-	while ((name = replicas_let_go(monitor->replicas, now_ms))) {
-		tell(monitor, "replica",
-			memory_textf("replica %s has been gone for %d s (replica_grace_s) and is no longer waited for",
-				name, monitor->database->replica_grace_s));
+	while ((name = replicas_let_go(monitor->replicas, now_ms, &source))) {
+		tell(monitor, "replica", farewell(monitor, name, trouble_of(monitor, source)));
 		free(name);
 	}
 }
@@ -171,24 +192,46 @@ static void surveyed(void *owner)
 	tell_sampled(monitor);
 }
 
+/* It is there, or nobody knows: it must be mended, or taken off `cascades`. */
+static void cascade_is_unreadable(struct monitor *monitor, size_t number, const char *why, const char *hint)
+{
+	outages_begin(monitor->outages, PART_CASCADES + number,
+		memory_textf("pg_stat_replication of cascades[%zu] cannot be read: %s%s%s", number, why,
+			hint ? "; " : "", hint ? hint : ""));
+	replicas_keep(monitor->replicas, number + 1);
+}
+
+static void cascade_failed(struct monitor *monitor, size_t number, const struct fault *why)
+{
+	struct cascade *cascade = &monitor->cascades[number];
+	struct log_about about = {.database = monitor->database->name};
+	bool gone = why->kind == FAULT_LINK && !sqlstate_is_refusal(why->sqlstate);
+
+	memory_set_text(&cascade->trouble, why->message);
+	if (gone && cascade->answered)
+		log_debug(&about, "no sample: cascades[%zu]: %s", number, why->message);
+	else
+		cascade_is_unreadable(monitor, number, why->message, why->hint);
+}
+
 static void cascade_answered(void *owner, size_t number, const struct reply *reply, const struct fault *why)
 {
 	struct monitor *monitor = owner;
-	size_t part = PART_CASCADES + number;
-	char *name = memory_textf("pg_stat_replication of cascades[%zu]", number);
+	struct cascade *cascade = &monitor->cascades[number];
 
 	if (why) {
-		outages_note(monitor->outages, part, name, why);
+		cascade_failed(monitor, number, why);
 	} else if (!pressure_may_see(reply)) {
-		char *rights = survey_missing_rights(rhythm_login(monitor->cascades[number]));
+		char *rights = survey_missing_rights(rhythm_login(cascade->asking));
 
-		outages_begin(monitor->outages, part, memory_textf("%s cannot be read: %s", name, rights));
+		cascade_is_unreadable(monitor, number, rights, NULL);
 		free(rights);
 	} else {
-		outages_end(monitor->outages, part);
+		cascade->answered = true;
+		memory_set_text(&cascade->trouble, NULL);
+		outages_end(monitor->outages, PART_CASCADES + number);
 		note_list(monitor, number + 1, reply, clock_ms());
 	}
-	free(name);
 }
 
 /* ---- the pulse ---- */
@@ -302,7 +345,8 @@ static void open_cascades(struct monitor *monitor)
 			.deadline_ms = PRESSURE_DEADLINE_MS,
 		};
 
-		monitor->cascades[i] = rhythm_new(monitor->loop, &question, NULL, i, cascade_answered, monitor);
+		monitor->cascades[i].asking =
+			rhythm_new(monitor->loop, &question, NULL, i, cascade_answered, monitor);
 	}
 }
 

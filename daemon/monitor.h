@@ -7,7 +7,9 @@
  * on further connections. It needs the privileges of pg_monitor, and nothing more.
  *
  * A signal that cannot be read is said once, as an error in the log and an event, and closes the gate until
- * it can be read again, which is said too. A connection that is lost only makes the signals grow old.
+ * it can be read again, which is said too. A connection that is lost only makes the signals grow old. But a
+ * cascade that has never answered is such a signal, and one that lets us in no more; one that is lost has
+ * vanished, as its replicas have.
  */
 #ifndef BACKFILLD_DAEMON_MONITOR_H
 #define BACKFILLD_DAEMON_MONITOR_H

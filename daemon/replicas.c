@@ -28,6 +28,7 @@ struct replicas {
 	struct replicas_rules rules;
 	struct lag_ring ring;
 	int64_t *begun_ms; /* of each source's newest list */
+	bool *kept;        /* nobody of this source is let go */
 	bool is_first;     /* what is noted now is a source's first list */
 	struct replica *known;
 	size_t count;
@@ -50,9 +51,11 @@ struct replicas *replicas_new(const struct replicas_rules *rules)
 
 	replicas->rules = *rules;
 	replicas->begun_ms = memory_new((rules->cascades + 1) * sizeof(replicas->begun_ms[0]));
+	replicas->kept = memory_new((rules->cascades + 1) * sizeof(replicas->kept[0]));
 	for (size_t i = 0; i < rules->cascades; i++) {
 		char *name = memory_textf("cascades[%zu]", i);
 
+		replicas_keep(replicas, i + 1);
 		add(replicas, name, i + 1)->is_cascade = true;
 		free(name);
 	}
@@ -67,6 +70,7 @@ void replicas_free(struct replicas *replicas)
 		free(replicas->known[i].name);
 	free(replicas->known);
 	free(replicas->begun_ms);
+	free(replicas->kept);
 	free(replicas->told);
 	free(replicas);
 }
@@ -95,6 +99,7 @@ void replicas_begin(struct replicas *replicas, size_t source, int64_t now_ms)
 {
 	replicas->is_first = replicas->begun_ms[source] == 0;
 	replicas->begun_ms[source] = now_ms;
+	replicas->kept[source] = false;
 	for (size_t i = 0; i < replicas->count; i++) {
 		struct replica *replica = &replicas->known[i];
 
@@ -108,6 +113,11 @@ void replicas_begin(struct replicas *replicas, size_t source, int64_t now_ms)
 		replica->seen_ms = now_ms;
 		replica->let_go = false;
 	}
+}
+
+void replicas_keep(struct replicas *replicas, size_t source)
+{
+	replicas->kept[source] = true;
 }
 
 static bool among(char *const *names, size_t count, const char *name)
@@ -261,7 +271,7 @@ static char *let_one_go(struct replica *replica)
 	return name;
 }
 
-char *replicas_let_go(struct replicas *replicas, int64_t now_ms)
+char *replicas_let_go(struct replicas *replicas, int64_t now_ms, size_t *ret_source)
 {
 	forget_moved(replicas, now_ms);
 	for (size_t i = 0; i < replicas->count; i++) {
@@ -269,11 +279,16 @@ char *replicas_let_go(struct replicas *replicas, int64_t now_ms)
 		bool there = is_there(replicas, replica, now_ms);
 		char *name;
 
-		if (there && is_short(replica) && now_ms - replica->full_ms > replicas->rules.grace_ms)
+		if (replicas->kept[replica->source])
+			continue;
+		if (there && is_short(replica) && now_ms - replica->full_ms > replicas->rules.grace_ms) {
+			*ret_source = replica->source;
 			return let_one_go(replica);
+		}
 		if (replica->let_go || there || now_ms - replica->seen_ms <= replicas->rules.grace_ms)
 			continue;
 		name = memory_text(replica->name);
+		*ret_source = replica->source;
 		if (replica->is_cascade)
 			replica->let_go = true;
 		else

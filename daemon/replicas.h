@@ -4,7 +4,9 @@
  * Replicas are seen by a source: the primary, or a standby that has replicas of its own (`cascades`). A
  * source gives one list after the other; who is missing in its newest, or whose source has given none for a
  * second, has vanished, and that is not the same as having no lag. A cascade that gives no list has vanished
- * too, under a name of its own. What has been gone for longer than the grace is no longer waited for.
+ * too, under a name of its own. What has been gone for longer than the grace is no longer waited for; but who
+ * is behind a source that nobody could ask, from the beginning or now, has not vanished for all that is
+ * known.
  *
  * Replicas of one name and source are one replica: the slowest of them, which has vanished when there are
  * fewer of them. (Many have no name but walreceiver, or all have that of their cluster.)
@@ -52,13 +54,17 @@ void replicas_begin(struct replicas *replicas, size_t source, int64_t now_ms);
 void replicas_note(
 	struct replicas *replicas, size_t source, const struct replicas_seen *seen, int64_t now_ms);
 
+/* This cascade cannot be asked, for another reason than that it is gone: until its next list neither it nor
+ * who was seen there is let go. So it is until its first. */
+void replicas_keep(struct replicas *replicas, size_t source);
+
 /* After the first list of the primary: of those listed by name who is not there at all is gone from now on.
  */
 void replicas_miss_listed(struct replicas *replicas, int64_t now_ms);
 
 /* The name (and how many of it) of one that has been gone for longer than the grace and is not waited for
- * from now on, to be freed by the caller; NULL: there is none. */
-char *replicas_let_go(struct replicas *replicas, int64_t now_ms) MUST_USE;
+ * from now on, to be freed by the caller, and its source; NULL: there is none. */
+char *replicas_let_go(struct replicas *replicas, int64_t now_ms, size_t *ret_source) MUST_USE;
 
 /* As seen at `now_ms`; on loan until the next call of any function here. */
 const struct signals_replica *replicas_read(

@@ -56,6 +56,16 @@ daemon_option database.replicas all
 daemon_option database.min_replicas 2
 checked "--check with too few replicas" 1 "bad +shop: 1 replicas? replays?, min_replicas is 2"
 daemon_option database.min_replicas 0
+daemon_option database.cascades "[\"$(conninfo standby1 backfilld)\"]"
+checked "--check with a cascade that has no replica" 0 "note shop: cascades.0., reached as backfilld, has no replica"
+replica_start leaf standby1
+checked "--check with one that has" 0 "ok +shop: replica leaf is behind cascades.0."
+daemon_option database.cascades "[\"host=$WORK/nowhere dbname=shop user=backfilld\", \"$(conninfo standby1 backfilld nix)\", \"$(conninfo standby1 backfilld_shop)\"]"
+checked "--check with a cascade that is not there" 1 "bad +shop: cascades.0. cannot be asked for its replicas.*No such file.*check that the server runs"
+checked "--check with a cascade that lacks the database" 1 "bad +shop: cascades.1. cannot be asked .*database \"nix\" does not exist.*dbname"
+checked "--check with a cascade that shows no replicas" 1 "bad +shop: cascades.2. does not show its replicas: .*GRANT pg_monitor TO"
+daemon_option database.cascades "[]"
+cluster_stop leaf
 sql main "REVOKE shop_owner FROM backfilld_shop"
 checked "--check with a worker login that is no member" 1 "bad +shop: login backfilld_shop cannot act as shop_owner: GRANT shop_owner TO backfilld_shop"
 sql main "GRANT shop_owner TO backfilld_shop; REVOKE TEMP ON DATABASE shop FROM PUBLIC, shop_owner"

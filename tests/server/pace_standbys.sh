@@ -151,3 +151,45 @@ setting middle hot_standby_feedback on
 holder_is "a standby's feedback is" "^standby middle .hot_standby_feedback.\$"
 setting middle hot_standby_feedback off
 daemon_stop
+
+# What cannot be asked has not vanished: twice as long as replica_grace_s is waited for it.
+still_waits() {
+	sleep 4
+	expect_sql "$1 is not let go after replica_grace_s" t "SELECT coalesce(waiting_for, 'nothing') ~ '$2' FROM backfill.job WHERE name = 'numbers'"
+}
+lost() {
+	sql main "SELECT count(*) FILTER (WHERE kind = 'signal lost') || ' ' || count(*) FILTER (WHERE kind = 'signal back') || ' ' || count(*) FILTER (WHERE kind = 'replica')
+		FROM backfill.event WHERE detail ~ 'cascades.0.' AND at > timestamptz '$since'"
+}
+# hba_of CLUSTER LINE…
+hba_of() {
+	printf '%s\n' "${@:2}" | as_server tee "$WORK/$1/data/pg_hba.conf" >/dev/null
+	sql "$1" "SELECT pg_reload_conf()" >/dev/null
+}
+sql -U shop_owner main "UPDATE backfill.job SET wanted = 'cancel' WHERE stage <> 'done'"
+since=$(sql main "SELECT clock_timestamp()")
+daemon_option database.cascades "[\"$(conninfo middle backfilld | sed "s|$WORK/middle|$WORK/elsewhere|")\"]"
+daemon_start
+wait_until 20 "the job has ended" "SELECT stage IN ('done', 'cancelled'), stage FROM backfill.job WHERE name = 'numbers'"
+sql -U shop_owner main "DELETE FROM backfill.job; INSERT INTO backfill.job (name, table_name, column_name, column_type, value) VALUES ('numbers', 'numbers', 'again', 'bigint', 'draw()')"
+nowhere="^the server.s health cannot be read: pg_stat_replication of cascades.0. cannot be read: connection to server .*No such file"
+waits "a cascade that cannot be reached closes the gate, and is said with the reason" "$nowhere" 20
+still_waits "a cascade that never answered" "$nowhere"
+expect_equal "it is told once" "1 0 0" "$(lost)"
+as_server ln -s "$WORK/middle" "$WORK/elsewhere"
+moves_on "it goes on when it can be reached"
+expect_equal "which is told too" "1 1 0" "$(lost)"
+hba_of middle "local all postgres trust" "local replication all trust" "local all all reject"
+sleep 1.1 # a connection that stood that long is made anew at once, before replica_grace_s is over
+sql middle "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'backfilld'" >/dev/null
+refused="pg_stat_replication of cascades.0. cannot be read: .*pg_hba.conf"
+waits "a cascade that refuses us closes the gate, too" "$refused"
+still_waits "a cascade that answered, and now refuses us," "$refused"
+expect_equal "it is told once as well" "2 1 0" "$(lost)"
+hba_of middle "local all all trust" "local replication all trust"
+moves_on "it goes on when it lets us in again"
+cluster_stop middle immediate
+wait_until 10 "it is let go with what was known of it" "SELECT count(*) = 1, string_agg(detail, '; ') FROM backfill.event
+	WHERE kind = 'replica' AND detail ~ '^replica cascades.0. .*is no longer waited for: .*connection' AND at > timestamptz '$since'"
+ok "it is let go with what was known of it"
+daemon_stop

@@ -24,6 +24,7 @@ void watch_end(struct watch *watch)
 static void look_at_replicas(struct watch *watch, int64_t now_ms)
 {
 	const struct plant *plant = watch->plant;
+	size_t source;
 	char *let_go;
 
 	replicas_begin(watch->replicas, REPLICAS_OF_PRIMARY, now_ms);
@@ -38,7 +39,7 @@ static void look_at_replicas(struct watch *watch, int64_t now_ms)
 		if (replica->connected)
 			replicas_note(watch->replicas, REPLICAS_OF_PRIMARY, &seen, now_ms);
 	}
-	while ((let_go = replicas_let_go(watch->replicas, now_ms)))
+	while ((let_go = replicas_let_go(watch->replicas, now_ms, &source)))
 		free(let_go);
 }
 

@@ -10,6 +10,7 @@
 #include "common/clock.h"
 #include "common/memory.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -248,16 +249,28 @@ void fake_reachable(bool reachable)
 		loop_timer_after(session->timer, 0);
 }
 
-void fake_lose(struct session *session, const char *message)
+static void lose_for(struct session *session, const char *sqlstate, const char *message)
 {
 	struct fault why = {0};
 
 	enter(session);
 	fault_set(&why, FAULT_LINK, "%s", message);
+	snprintf(why.sqlstate, sizeof(why.sqlstate), "%s", sqlstate);
 	lose(session, &why);
 	fault_clear(&why);
 	plan_next(session);
 	leave(session);
+}
+
+void fake_lose(struct session *session, const char *message)
+{
+	lose_for(session, "", message);
+}
+
+void fake_refuse(struct session *session, const char *sqlstate, const char *message)
+{
+	session->shut = true;
+	lose_for(session, sqlstate, message);
 }
 
 void fake_shut(struct session *session)

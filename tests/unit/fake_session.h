@@ -81,6 +81,9 @@ void fake_lose(struct session *session, const char *message);
 void fake_shut(struct session *session);
 void fake_open(struct session *session);
 
+/* The same as fake_shut(): the server is there, and refuses for this reason. */
+void fake_refuse(struct session *session, const char *sqlstate, const char *message);
+
 void fake_notify(struct session *session, const char *channel, const char *payload);
 
 #endif

@@ -130,6 +130,29 @@ static void a_refused_connection_has_a_hint(void **state)
 	assert_null(sqlstate_connect_hint("XX000"));
 }
 
+static void what_a_server_refuses_us_for(void **state)
+{
+	static const struct {
+		const char *sqlstate;
+		bool refusal;
+	} cases[] = {
+		{"28P01", true},  /* wrong password */
+		{"28000", true},  /* pg_hba.conf, no such role */
+		{"3D000", true},  /* no such database */
+		{"42501", true},  /* no CONNECT */
+		{"53300", true},  /* too many connections */
+		{"57P01", false}, /* shutdown */
+		{"57P03", false}, /* starting up */
+		{"08006", false}, /* connection failure */
+		{"", false},      /* libpq alone: nobody was there */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++)
+		if (sqlstate_is_refusal(cases[i].sqlstate) != cases[i].refusal)
+			fail_msg("%s", cases[i].sqlstate);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -138,6 +161,7 @@ int main(void)
 		cmocka_unit_test(context_goes_before_the_message),
 		cmocka_unit_test(a_copy_is_deep_and_may_be_of_itself),
 		cmocka_unit_test(an_sqlstate_says_what_to_do),
+		cmocka_unit_test(what_a_server_refuses_us_for),
 		cmocka_unit_test(a_refused_connection_has_a_hint),
 	};
 

@@ -314,19 +314,85 @@ static void without_what_sessions_do_nothing_is_believed(void **state)
 
 /* ---- cascades and tables ---- */
 
-static void replicas_of_a_cascade_must_be_close_too(void **state)
+#define ASK_NOTE "INSERT INTO backfill.event (kind"
+
+/* A primary and a cascade, which both see the same replica. Returns the cascade's session. */
+static struct session *watch_cascade(struct stage_set *set, int grace_s)
 {
 	static char *cascades[] = {(char *)"host=standby1"};
-	struct stage_set *set = *state;
 	struct fake_rule *rule = fake_on(ASK_SAMPLE);
 
 	set->scene.database.replicas_all = true;
 	set->scene.database.cascades = cascades;
 	set->scene.database.cascades_count = 1;
-	set->scene.database.replica_grace_s = 60;
+	set->scene.database.replica_grace_s = grace_s;
 	scene_pulse(rule);
 	sees(rule, "standby1", "2000", "2000");
 	stage_watch_anew(set);
+	return fake_session(fake_sessions() - 1);
+}
+
+static void a_cascade_that_never_answered_is_not_let_go(void **state)
+{
+	struct stage_set *set = *state;
+	struct session *cascade = watch_cascade(set, 1);
+
+	fake_shut(cascade);
+	scene_run_ms(&set->scene, 2500);
+	assert_non_null(stage_signals(set)->unreadable);
+	assert_string_equal(stage_signals(set)->unreadable,
+		"pg_stat_replication of cascades[0] cannot be read: the server is gone");
+	assert_non_null(seen(set, "cascades[0]"));
+	assert_int_equal(fake_asked(ASK_NOTE), 1);
+	assert_string_equal(fake_bound(ASK_NOTE, 1), "signal lost");
+	fake_open(cascade);
+	scene_run_ms(&set->scene, 300);
+	assert_null(stage_signals(set)->unreadable);
+	assert_null(seen(set, "cascades[0]"));
+	assert_int_equal(fake_asked(ASK_NOTE), 2);
+	assert_string_equal(fake_bound(ASK_NOTE, 1), "signal back");
+}
+
+static void a_cascade_that_refuses_us_has_not_vanished(void **state)
+{
+	struct stage_set *set = *state;
+	struct session *cascade = watch_cascade(set, 1);
+
+	scene_run_ms(&set->scene, 300);
+	fake_refuse(cascade, "28000", "no pg_hba.conf entry for host");
+	scene_run_ms(&set->scene, 2500);
+	assert_non_null(stage_signals(set)->unreadable);
+	assert_string_equal(stage_signals(set)->unreadable,
+		"pg_stat_replication of cascades[0] cannot be read: no pg_hba.conf entry for host");
+	assert_non_null(seen(set, "cascades[0]"));
+	assert_int_equal(fake_asked(ASK_NOTE), 1);
+	fake_open(cascade);
+	scene_run_ms(&set->scene, 300);
+	assert_null(stage_signals(set)->unreadable);
+	assert_int_equal(fake_asked(ASK_NOTE), 2);
+}
+
+/* As does one that starts or shuts down: it was there, and so it may vanish. */
+static void a_cascade_that_vanished_is_let_go_with_what_it_said(void **state)
+{
+	struct stage_set *set = *state;
+	struct session *cascade = watch_cascade(set, 1);
+
+	scene_run_ms(&set->scene, 300);
+	fake_refuse(cascade, "57P03", "the database system is shutting down");
+	scene_run_ms(&set->scene, 2500);
+	assert_null(stage_signals(set)->unreadable);
+	assert_null(seen(set, "cascades[0]"));
+	assert_string_equal(fake_bound(ASK_NOTE, 1), "replica");
+	assert_non_null(
+		strstr(fake_bound(ASK_NOTE, 2), "is no longer waited for: the database system is shutting down"));
+}
+
+static void replicas_of_a_cascade_must_be_close_too(void **state)
+{
+	struct stage_set *set = *state;
+
+	watch_cascade(set, 60);
 	assert_non_null(seen(set, "cascades[0]"));
 	scene_run_ms(&set->scene, 300);
 	assert_null(seen(set, "cascades[0]"));
@@ -400,6 +466,9 @@ int main(void)
 		CASE(a_slot_that_is_lost_is_told_once),
 		CASE(without_rights_nothing_is_believed),
 		CASE(without_what_sessions_do_nothing_is_believed),
+		CASE(a_cascade_that_never_answered_is_not_let_go),
+		CASE(a_cascade_that_refuses_us_has_not_vanished),
+		CASE(a_cascade_that_vanished_is_let_go_with_what_it_said),
 		CASE(replicas_of_a_cascade_must_be_close_too),
 		CASE(tables_are_surveyed_while_they_are_watched),
 		CASE(whoever_wants_to_know_is_told_of_every_sample),

@@ -49,7 +49,8 @@ static const struct signals_replica *find(struct replicas *replicas, const char 
 
 static void expect_let_go(struct replicas *replicas, int64_t now_ms, const char *expected)
 {
-	char *name = replicas_let_go(replicas, now_ms);
+	size_t source;
+	char *name = replicas_let_go(replicas, now_ms, &source);
 
 	if (expected)
 		assert_string_equal(name, expected);
@@ -107,6 +108,25 @@ static void a_list_that_is_old_is_no_evidence(void **state)
 	list(replicas, 1, "leaf", 100, 9000);
 	assert_int_equal(find(replicas, "leaf", 9000)->vanished_ago, 0);
 	assert_true(find(replicas, "cascades[0]", 20000)->vanished_ago > 0);
+	replicas_free(replicas);
+}
+
+/* A typo in `cascades`, or a password that was changed: it is to be mended, not to be got over. */
+static void who_cannot_be_asked_has_not_vanished(void **state)
+{
+	struct replicas *replicas = of_all(1);
+
+	(void)state;
+	list(replicas, 0, NULL, 0, 1200);
+	expect_let_go(replicas, 10 * GRACE_MS, NULL);
+	assert_true(find(replicas, "cascades[0]", 10 * GRACE_MS)->vanished_ago > 0);
+	list(replicas, 1, "leaf", 100, 60000);
+	replicas_keep(replicas, 1);
+	expect_let_go(replicas, 60000 + 10 * GRACE_MS, NULL);
+	assert_true(find(replicas, "leaf", 60000 + 10 * GRACE_MS)->vanished_ago > 0);
+	list(replicas, 1, NULL, 0, 120000);
+	expect_let_go(replicas, 120001, "leaf");
+	expect_let_go(replicas, 120000 + 10 * GRACE_MS, "cascades[0]");
 	replicas_free(replicas);
 }
 
@@ -273,6 +293,7 @@ int main(void)
 		cmocka_unit_test(one_that_vanished_is_told_until_the_grace_is_over),
 		cmocka_unit_test(nobody_is_given_up_while_nobody_looks),
 		cmocka_unit_test(a_list_that_is_old_is_no_evidence),
+		cmocka_unit_test(who_cannot_be_asked_has_not_vanished),
 		cmocka_unit_test(one_that_streams_from_another_server_now_has_not_vanished),
 		cmocka_unit_test(of_two_with_one_name_the_one_that_vanished_is_missed),
 		cmocka_unit_test(nor_is_it_missed_while_nobody_looks),
