@@ -26,8 +26,11 @@ struct check {
 	struct session *session;
 	size_t at; /* database being looked at */
 	enum part part;
-	size_t cascade; /* of its cascades */
-	size_t login;   /* of its logins; = logins_count: the control login serves all other owners */
+	size_t cascade;  /* of its cascades */
+	size_t login;    /* of its logins; = logins_count: the control login serves all other owners */
+	char **replicas; /* connected to it or to its cascades, so far; those that replay are counted */
+	size_t replicas_count;
+	int replaying;
 	int bad;
 };
 
@@ -70,9 +73,28 @@ static void finish_session(struct check *check)
 	check->session = NULL;
 }
 
+static void add_replica(struct check *check, const char *name, bool replays)
+{
+	check->replicas =
+		memory_resize(check->replicas, (check->replicas_count + 1) * sizeof(check->replicas[0]));
+	check->replicas[check->replicas_count++] = memory_text(name);
+	check->replaying += replays;
+}
+
+static void forget_replicas(struct check *check)
+{
+	for (size_t i = 0; i < check->replicas_count; i++)
+		free(check->replicas[i]);
+	free(check->replicas);
+	check->replicas = NULL;
+	check->replicas_count = 0;
+	check->replaying = 0;
+}
+
 static void next_database(struct check *check)
 {
 	finish_session(check);
+	forget_replicas(check);
 	check->at++;
 	check->part = AT_SERVER;
 	check->cascade = 0;
@@ -176,35 +198,40 @@ static void judge_settings(struct check *check, const struct reply *reply)
 			(long long)deadlock_ms / 4);
 }
 
-static bool connected_replica(const struct reply *reply, const char *name)
+static void find_replicas(struct check *check, const struct reply *reply)
 {
 	for (size_t row = 0; row < reply_rows(reply, 1); row++) {
-		if (strcmp(reply_text(reply, 1, row, "application_name"), name) == 0)
+		const char *name = reply_text(reply, 1, row, "application_name");
+		bool receives_only = reply_bool(reply, 1, row, "receives_only");
+
+		add_replica(check, name, !receives_only);
+		find(check, "ok", "replica %s is %s%s", name, reply_text(reply, 1, row, "state"),
+			receives_only ? ", receives only: not waited for" : "");
+	}
+}
+
+static bool is_connected(const struct check *check, const char *name)
+{
+	for (size_t i = 0; i < check->replicas_count; i++) {
+		if (strcmp(check->replicas[i], name) == 0)
 			return true;
 	}
 	return false;
 }
 
-static void judge_replicas(struct check *check, const struct reply *reply)
+/* Those of the server and of its cascades. */
+static void judge_replicas(struct check *check)
 {
 	const struct options_database *database = database_of(check);
-	int replaying = 0;
 
-	for (size_t row = 0; row < reply_rows(reply, 1); row++) {
-		bool receives_only = reply_bool(reply, 1, row, "receives_only");
-
-		replaying += !receives_only;
-		find(check, "ok", "replica %s is %s%s", reply_text(reply, 1, row, "application_name"),
-			reply_text(reply, 1, row, "state"), receives_only ? ", receives only: not waited for" : "");
-	}
 	for (size_t i = 0; i < database->replicas_count; i++) {
-		if (!connected_replica(reply, database->replicas[i]))
+		if (!is_connected(check, database->replicas[i]))
 			find(check, "bad", "replica %s of the list is not connected", database->replicas[i]);
 	}
-	if (replaying < database->min_replicas)
-		find(check, "bad", "%d replicas replay, min_replicas is %d: nothing would be filled", replaying,
-			database->min_replicas);
-	if (replaying == 0)
+	if (check->replaying < database->min_replicas)
+		find(check, "bad", "%d replicas replay, min_replicas is %d: nothing would be filled",
+			check->replaying, database->min_replicas);
+	if (check->replaying == 0)
 		find(check, "note", "no replica is connected: lag will not hold anything back");
 }
 
@@ -239,7 +266,7 @@ static void got_hello(void *owner, const struct reply *reply)
 	}
 	judge_control_login(check, &database);
 	judge_settings(check, reply);
-	judge_replicas(check, reply);
+	find_replicas(check, reply);
 	if (!database.installed) {
 		judge_schema(check, 0);
 		finish_session(check);
@@ -272,8 +299,10 @@ static void judge_cascade(struct check *check, const struct reply *reply)
 	struct replicas_seen seen;
 	size_t count = 0;
 
-	for (; pressure_read_replica(reply, count, &seen); count++)
+	for (; pressure_read_replica(reply, count, &seen); count++) {
+		add_replica(check, seen.name, true);
 		find(check, "ok", "replica %s is behind cascades[%zu]", seen.name, check->cascade);
+	}
 	if (count == 0)
 		find(check, "note", "cascades[%zu], reached as %s, has no replica that replays", check->cascade,
 			session_user(check->session));
@@ -303,6 +332,7 @@ static void check_cascade(struct check *check)
 
 	check->part = AT_CASCADES;
 	if (check->cascade >= database->cascades_count) {
+		judge_replicas(check);
 		check_login(check);
 		return;
 	}
@@ -412,6 +442,7 @@ int check_run(const struct options *options)
 	if (options->databases_count > 0 && !loop_run(check.loop))
 		check.bad = 3;
 	session_free(check.session);
+	forget_replicas(&check);
 	loop_free(check.loop);
 	return check.bad;
 }

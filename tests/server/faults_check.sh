@@ -60,6 +60,11 @@ daemon_option database.cascades "[\"$(conninfo standby1 backfilld)\"]"
 checked "--check with a cascade that has no replica" 0 "note shop: cascades.0., reached as backfilld, has no replica"
 replica_start leaf standby1
 checked "--check with one that has" 0 "ok +shop: replica leaf is behind cascades.0."
+daemon_option database.replicas "[standby1, leaf]"
+daemon_option database.min_replicas 2
+checked "one of the list may be there" 0 "ok +shop: replica leaf is behind cascades.0."
+daemon_option database.replicas all
+daemon_option database.min_replicas 0
 daemon_option database.cascades "[\"host=$WORK/nowhere dbname=shop user=backfilld\", \"$(conninfo standby1 backfilld nix)\", \"$(conninfo standby1 backfilld_shop)\"]"
 checked "--check with a cascade that is not there" 1 "bad +shop: cascades.0. cannot be asked for its replicas.*No such file.*check that the server runs"
 checked "--check with a cascade that lacks the database" 1 "bad +shop: cascades.1. cannot be asked .*database \"nix\" does not exist.*dbname"
