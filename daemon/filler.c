@@ -5,6 +5,7 @@
 #include "daemon/enlist.h"
 #include "daemon/queue.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -17,6 +18,7 @@ static void keep_window(struct filler *filler, bool keeps)
 {
 	filler->shared->at_work += (int)keeps - (int)filler->has_window;
 	filler->has_window = keeps;
+	filler->shared->tables[filler->number] = keeps ? filler->oid : 0;
 }
 
 static void go_on(void *owner)
@@ -68,6 +70,7 @@ struct filler *filler_new(
 	struct task *task = shared->task;
 	char *as = memory_textf("filler %d", number);
 
+	assert(number < CREW_MOST);
 	*filler = (struct filler){
 		.shared = shared, .task = task, .number = number, .events = events, .owner = owner, .patience = 1};
 	filler->timer = loop_timer_new(task->loop, go_on, filler);

@@ -11,6 +11,7 @@
 #define BACKFILLD_DAEMON_FILLER_H
 
 #include "common/base.h"
+#include "daemon/crew.h"
 #include "daemon/task.h"
 #include "daemon/window.h"
 
@@ -23,10 +24,11 @@ struct filler_shared {
 	struct pace_share *share;
 	int workers; /* fillers that shall work now, at least 1 */
 	int at_work; /* that have a window; fewer at the end of a walk, more for a while when fewer are wanted */
-	int64_t rows_found; /* filled in this walk */
-	bool skipped;       /* rows were left because somebody had them locked */
-	bool handed_out;    /* somebody was told that no window of this walk is left */
-	double pages_done;  /* of windows finished in this walk */
+	uint32_t tables[CREW_MOST]; /* that they have them in, by the fillers' numbers; 0: none */
+	int64_t rows_found;         /* filled in this walk */
+	bool skipped;               /* rows were left because somebody had them locked */
+	bool handed_out;            /* somebody was told that no window of this walk is left */
+	double pages_done;          /* of windows finished in this walk */
 };
 
 struct filler_events {
@@ -42,7 +44,7 @@ struct filler_events {
 	void (*failed)(void *owner, const struct fault *why);
 };
 
-/* `number`: of this filler among its job's. Connects and starts to work. */
+/* `number`: of this filler among its job's, below CREW_MOST. Connects and starts to work. */
 struct filler *filler_new(
 	struct filler_shared *shared, int number, const struct filler_events *events, void *owner) MUST_USE;
 void filler_free(struct filler *filler);

@@ -258,14 +258,15 @@ static void tell_pace(struct filler *filler)
 {
 	struct task *task = filler->task;
 	struct pace_share *share = filler->shared->share;
-	const struct signals_table *table = monitor_table(task->monitor, task->job.table_oid);
 	struct pace_wish wish;
+	struct signals_table table;
 
 	task_wish(task, filler->shared->workers, clock_ms(), &wish);
 	wish.at_work = filler->shared->at_work;
 	pace_change(share, &wish);
-	if (table)
-		pace_sample_table(share, table);
+	/* A vacuum of a partition that no filler is in is none of the job's business. */
+	if (monitor_read_table(task->monitor, task->job.table_oid, filler->shared->tables, CREW_MOST, &table))
+		pace_sample_table(share, &table);
 }
 
 /* While a volley is under way: what may not go now is asked for once that is answered. */

@@ -395,9 +395,10 @@ void monitor_unwatch_table(struct monitor *monitor, uint32_t table_oid)
 	survey_drop_table(surveyor_survey(monitor->surveyor), table_oid);
 }
 
-const struct signals_table *monitor_table(struct monitor *monitor, uint32_t table_oid)
+bool monitor_read_table(struct monitor *monitor, uint32_t table_oid, const uint32_t *parts,
+	size_t parts_count, struct signals_table *ret_table)
 {
-	return survey_find_table(surveyor_survey(monitor->surveyor), table_oid);
+	return survey_read_table(surveyor_survey(monitor->surveyor), table_oid, parts, parts_count, ret_table);
 }
 
 /* ---- what is known ---- */

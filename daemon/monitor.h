@@ -40,8 +40,10 @@ const struct signals *monitor_signals(struct monitor *monitor) MUST_USE;
 void monitor_watch_table(struct monitor *monitor, uint32_t table_oid);
 void monitor_unwatch_table(struct monitor *monitor, uint32_t table_oid);
 
-/* NULL: not surveyed yet, or nobody watches it. On loan until the loop's next turn. */
-const struct signals_table *monitor_table(struct monitor *monitor, uint32_t table_oid) MUST_USE;
+/* What is known of it, and of the worst autovacuum at `parts`: those tables of its tree, or itself, that are
+ * being filled; 0: none. False: not surveyed yet, or nobody watches it. */
+bool monitor_read_table(struct monitor *monitor, uint32_t table_oid, const uint32_t *parts,
+	size_t parts_count, struct signals_table *ret_table) MUST_USE;
 
 /* The largest lag of a replica that is there; -1: there is none. */
 int64_t monitor_lag_ms(struct monitor *monitor) MUST_USE;

@@ -87,8 +87,9 @@ struct signals {
 /* Of one job's table. */
 struct signals_table {
 	int64_t surveyed_ms;
+	/* the worst one at those of its partitions or children, or itself, that are being filled now */
 	enum { SIGNALS_NO_VACUUM, SIGNALS_AUTOVACUUM, SIGNALS_WRAPAROUND } vacuum;
-	int64_t dead_rows;
+	int64_t dead_rows; /* of the whole tree */
 };
 
 #endif

@@ -27,7 +27,8 @@ const char *survey_part_name(enum survey_part part)
 		[SURVEY_CHECKPOINTS] = "checkpoints",
 		[SURVEY_HORIZON] = "xmin horizon",
 		[SURVEY_TRAFFIC] = "pg_stat_database",
-		[SURVEY_TABLES] = "pg_stat_progress_vacuum",
+		[SURVEY_VACUUMS] = "pg_stat_progress_vacuum",
+		[SURVEY_TABLES] = "pg_stat_all_tables",
 	};
 
 	return names[part];
@@ -78,11 +79,30 @@ void survey_drop_table(struct survey *survey, uint32_t oid)
 		*table = survey->tables[--survey->tables_count];
 }
 
-const struct signals_table *survey_find_table(const struct survey *survey, uint32_t oid)
+static bool is_one_of(uint32_t oid, const uint32_t *oids, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (oids[i] == oid)
+			return true;
+	}
+	return false;
+}
+
+bool survey_read_table(const struct survey *survey, uint32_t oid, const uint32_t *parts, size_t parts_count,
+	struct signals_table *ret_table)
 {
 	const struct survey_table *table = find_table(survey, oid);
 
-	return table && table->signals.surveyed_ms > 0 ? &table->signals : NULL;
+	if (!table || table->surveyed_ms == 0)
+		return false;
+	*ret_table = (struct signals_table){.surveyed_ms = table->surveyed_ms, .dead_rows = table->dead_rows};
+	for (size_t i = 0; i < survey->vacuums_count; i++) {
+		const struct survey_vacuum *vacuum = &survey->vacuums[i];
+
+		if (ret_table->vacuum != SIGNALS_WRAPAROUND && is_one_of(vacuum->table_oid, parts, parts_count))
+			ret_table->vacuum = vacuum->wraparound ? SIGNALS_WRAPAROUND : SIGNALS_AUTOVACUUM;
+	}
+	return true;
 }
 
 /* ---- asking ---- */
@@ -124,6 +144,9 @@ static void add_part(
 		return;
 	case SURVEY_TRAFFIC:
 		script_add_prepared(script, sql_survey_traffic);
+		return;
+	case SURVEY_VACUUMS:
+		script_add_prepared(script, sql_survey_vacuums);
 		return;
 	case SURVEY_TABLES:
 		script_add_prepared(script, sql_survey_tables);
@@ -248,6 +271,19 @@ static void read_traffic(struct survey *survey, const struct reply *reply, size_
 						: 0;
 }
 
+static void read_vacuums(struct survey *survey, const struct reply *reply, size_t at)
+{
+	size_t rows = reply_rows(reply, at);
+
+	survey->vacuums = memory_resize(survey->vacuums, (rows + 1) * sizeof(survey->vacuums[0]));
+	survey->vacuums_count = rows;
+	for (size_t row = 0; row < rows; row++)
+		survey->vacuums[row] = (struct survey_vacuum){
+			.table_oid = (uint32_t)reply_int(reply, at, row, "table_oid", 0),
+			.wraparound = reply_bool(reply, at, row, "wraparound"),
+		};
+}
+
 static void read_tables(struct survey *survey, const struct reply *reply, size_t at, int64_t now_ms)
 {
 	for (size_t row = 0; row < reply_rows(reply, at); row++) {
@@ -255,14 +291,8 @@ static void read_tables(struct survey *survey, const struct reply *reply, size_t
 
 		if (!table)
 			continue; /* nobody asks any more */
-		table->signals = (struct signals_table){
-			.surveyed_ms = now_ms,
-			.dead_rows = reply_int(reply, at, row, "dead_rows", 0),
-		};
-		if (reply_bool(reply, at, row, "wraparound"))
-			table->signals.vacuum = SIGNALS_WRAPAROUND;
-		else if (reply_bool(reply, at, row, "autovacuum"))
-			table->signals.vacuum = SIGNALS_AUTOVACUUM;
+		table->surveyed_ms = now_ms;
+		table->dead_rows = reply_int(reply, at, row, "dead_rows", 0);
 	}
 }
 
@@ -288,6 +318,9 @@ bool survey_read(
 		return true;
 	case SURVEY_TRAFFIC:
 		read_traffic(survey, reply, statement, now_ms);
+		return true;
+	case SURVEY_VACUUMS:
+		read_vacuums(survey, reply, statement);
 		return true;
 	case SURVEY_TABLES:
 		read_tables(survey, reply, statement, now_ms);
@@ -318,6 +351,7 @@ void survey_free(struct survey *survey)
 	free(survey->newly_lost);
 	free(survey->archiver_failing);
 	free(survey->horizon_who);
+	free(survey->vacuums);
 	free(survey->tables);
 	*survey = (struct survey){0};
 }

@@ -19,6 +19,7 @@ enum survey_part {
 	SURVEY_CHECKPOINTS,
 	SURVEY_HORIZON,
 	SURVEY_TRAFFIC,
+	SURVEY_VACUUMS,
 	SURVEY_TABLES,
 	SURVEY_PARTS
 };
@@ -36,9 +37,15 @@ struct survey {
 	int connection; /* number of the one that it is taken on */
 	struct signals_traffic traffic;
 	int cores;
+	struct survey_vacuum {
+		uint32_t table_oid; /* a partition or a child as any other */
+		bool wraparound;
+	} * vacuums; /* autovacuums at work in the database */
+	size_t vacuums_count;
 	struct survey_table {
 		uint32_t oid;
-		struct signals_table signals;
+		int64_t surveyed_ms; /* 0: not yet */
+		int64_t dead_rows;
 	} * tables; /* those that somebody wants to know of */
 	size_t tables_count;
 };
@@ -56,8 +63,10 @@ char *survey_missing(enum survey_part part, const char *login) MUST_USE;
 void survey_add_table(struct survey *survey, uint32_t oid);
 void survey_drop_table(struct survey *survey, uint32_t oid);
 
-/* NULL: it was not surveyed yet. On loan until tables are added or dropped. */
-const struct signals_table *survey_find_table(const struct survey *survey, uint32_t oid) MUST_USE;
+/* What is known of the table `oid`, and of the worst autovacuum at `parts`: those tables of its tree, or
+ * itself, that are being filled; 0: none. False: it was not surveyed yet. */
+bool survey_read_table(const struct survey *survey, uint32_t oid, const uint32_t *parts, size_t parts_count,
+	struct signals_table *ret_table) MUST_USE;
 
 /* Asks for the parts from `first` to `last`, in one question. */
 void survey_ask(struct session *session, const struct survey *survey, enum survey_part first,

@@ -209,8 +209,8 @@ static void the_survey_is_told_as_it_was_answered(void **state)
 static void every_part_answers(void)
 {
 	static const char *const parts[] = {"pg_replication_slots", "pg_stat_archiver", "pg_stat_bgwriter",
-		"pg_prepared_xact()", "pg_stat_get_db_active_time", "pg_stat_get_dead_tuples", "track_activities",
-		ASK_SURVEY};
+		"pg_prepared_xact()", "pg_stat_get_db_active_time", "to prevent wraparound",
+		"pg_stat_get_dead_tuples", "track_activities", ASK_SURVEY};
 
 	for (size_t i = 0; i < COUNT_OF(parts); i++)
 		scene_survey(fake_on(parts[i]));
@@ -408,25 +408,64 @@ static void tables_are_surveyed_while_they_are_watched(void **state)
 	struct stage_set *set = *state;
 	struct monitor *monitor = set->scene.task.monitor;
 	struct fake_rule *rule = fake_on(ASK_SURVEY);
+	struct signals_table table;
 
 	scene_survey(rule);
 	fake_statement(rule, "pg_stat_get_dead_tuples");
-	fake_columns(rule, "table_oid", "wraparound", "autovacuum", "dead_rows", NULL);
-	fake_row(rule, "4242", "f", "t", "12");
-	fake_row(rule, "4343", "t", "t", "0");
-	assert_null(monitor_table(monitor, 4242));
+	fake_columns(rule, "table_oid", "dead_rows", NULL);
+	fake_row(rule, "4242", "12");
+	fake_row(rule, "4343", "0");
+	assert_false(monitor_read_table(monitor, 4242, NULL, 0, &table));
 	monitor_watch_table(monitor, 4242);
 	monitor_watch_table(monitor, 4343);
 	monitor_watch_table(monitor, 4242);
-	assert_null(monitor_table(monitor, 4242));
+	assert_false(monitor_read_table(monitor, 4242, NULL, 0, &table));
 	scene_run_ms(&set->scene, 100);
 	assert_string_equal(fake_bound("pg_stat_get_dead_tuples", 1), "{4242,4343}");
-	assert_int_equal(monitor_table(monitor, 4242)->vacuum, SIGNALS_AUTOVACUUM);
-	assert_int_equal(monitor_table(monitor, 4242)->dead_rows, 12);
-	assert_int_equal(monitor_table(monitor, 4343)->vacuum, SIGNALS_WRAPAROUND);
+	assert_true(monitor_read_table(monitor, 4242, NULL, 0, &table));
+	assert_int_equal(table.dead_rows, 12);
+	assert_true(table.surveyed_ms > 0);
 	monitor_unwatch_table(monitor, 4242);
-	assert_null(monitor_table(monitor, 4242));
-	assert_non_null(monitor_table(monitor, 4343));
+	assert_false(monitor_read_table(monitor, 4242, NULL, 0, &table));
+	assert_true(monitor_read_table(monitor, 4343, NULL, 0, &table));
+}
+
+static void an_autovacuum_counts_where_the_table_is_being_filled(void **state)
+{
+	static const struct {
+		const char *what;
+		uint32_t parts[2];
+		int vacuum;
+	} cases[] = {
+		{"no filler has a window", {0, 0}, SIGNALS_NO_VACUUM},
+		{"all are in other partitions", {4400, 4401}, SIGNALS_NO_VACUUM},
+		{"the table itself is filled", {4242, 0}, SIGNALS_NO_VACUUM},
+		{"one is where an autovacuum is", {4400, 4501}, SIGNALS_AUTOVACUUM},
+		{"one is where it is against wraparound", {4502, 4400}, SIGNALS_WRAPAROUND},
+		{"the worst of two", {4502, 4503}, SIGNALS_WRAPAROUND},
+		{"whoever comes first", {4501, 4502}, SIGNALS_WRAPAROUND},
+	};
+	struct stage_set *set = *state;
+	struct fake_rule *rule = fake_on(ASK_SURVEY);
+	struct signals_table table;
+
+	scene_survey(rule);
+	fake_statement(rule, "to prevent wraparound");
+	fake_columns(rule, "table_oid", "wraparound", NULL);
+	fake_row(rule, "4501", "f");
+	fake_row(rule, "4502", "t");
+	fake_row(rule, "4503", "f");
+	fake_statement(rule, "pg_stat_get_dead_tuples");
+	fake_columns(rule, "table_oid", "dead_rows", NULL);
+	fake_row(rule, "4242", "0");
+	monitor_watch_table(set->scene.task.monitor, 4242);
+	scene_run_ms(&set->scene, 100);
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		assert_true(monitor_read_table(
+			set->scene.task.monitor, 4242, cases[i].parts, COUNT_OF(cases[i].parts), &table));
+		if ((int)table.vacuum != cases[i].vacuum)
+			fail_msg("%s: %d, not %d", cases[i].what, (int)table.vacuum, cases[i].vacuum);
+	}
 }
 
 static void count(void *owner)
@@ -471,6 +510,7 @@ int main(void)
 		CASE(a_cascade_that_vanished_is_let_go_with_what_it_said),
 		CASE(replicas_of_a_cascade_must_be_close_too),
 		CASE(tables_are_surveyed_while_they_are_watched),
+		CASE(an_autovacuum_counts_where_the_table_is_being_filled),
 		CASE(whoever_wants_to_know_is_told_of_every_sample),
 	};
 

@@ -1,0 +1,169 @@
+/*
+ * filler: which autovacuums its job makes room for: those of tables that its fillers are in.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/lead_scene.h"
+
+#include "daemon/filler.h"
+
+struct stage_set {
+	struct scene scene; /* first: the scene's callers know only this */
+	struct filler_shared shared;
+	struct filler *filler;
+	bool idle;
+};
+
+static void moved(void *owner, struct member *table)
+{
+	(void)owner;
+	(void)table;
+}
+
+static void idle(void *owner)
+{
+	((struct stage_set *)owner)->idle = true;
+}
+
+static void failed(void *owner, const struct fault *why)
+{
+	(void)owner;
+	fail_msg("the filler failed: %s", why->message);
+}
+
+static void held(void *owner, const char *reason_or_null)
+{
+	(void)owner;
+	(void)reason_or_null;
+}
+
+static const struct filler_events events = {.moved = moved, .idle = idle, .held = held, .failed = failed};
+
+static bool is_idle(struct scene *scene)
+{
+	return ((struct stage_set *)scene)->idle;
+}
+
+static bool has_window(struct scene *scene)
+{
+	(void)scene;
+	return fake_asked(ASK_WINDOW) > 0;
+}
+
+static int set_up(void **state)
+{
+	static struct stage_set set;
+	struct pace_wish wish;
+
+	set = (struct stage_set){0};
+	scene_begin(&set.scene);
+	set.shared.task = &set.scene.task;
+	set.shared.workers = 1;
+	task_wish(&set.scene.task, 1, 0, &wish);
+	set.shared.share = pace_join(set.scene.task.pace, &wish, 0);
+	window_course_start(&set.shared.course, 1);
+	*state = &set;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct stage_set *set = *state;
+
+	filler_free(set->filler);
+	pace_leave(set->shared.share);
+	scene_end(&set->scene);
+	return 0;
+}
+
+/* One window, in partition 4243. */
+static void start(struct stage_set *set)
+{
+	scene_window_in(
+		fake_once(ASK_WINDOW), &(struct window_bookmark){0, 100000, 1, 0, 0}, "4243", "public.part_1");
+	set->filler = filler_new(&set->shared, 0, &events, set);
+}
+
+#define AGAINST_WRAPAROUND                                                                                   \
+	"an autovacuum of the table against wraparound of transaction ids, which must not be held up"
+
+/* As surveys say from now on: an autovacuum against wraparound is at work on this table. */
+static void wraparound_at(struct stage_set *set, const char *oid)
+{
+	struct fake_rule *rule = fake_on(ASK_SURVEY);
+
+	scene_survey(rule);
+	fake_statement(rule, "to prevent wraparound");
+	fake_columns(rule, "table_oid", "wraparound", NULL);
+	fake_row(rule, oid, "t");
+	fake_statement(rule, "pg_stat_get_dead_tuples");
+	fake_columns(rule, "table_oid", "dead_rows", NULL);
+	fake_row(rule, "4242", "0");
+	monitor_watch_table(set->scene.task.monitor, 4242);
+	scene_run_ms(&set->scene, 300);
+}
+
+static void an_autovacuum_of_another_partition_stops_nothing(void **state)
+{
+	struct stage_set *set = *state;
+
+	wraparound_at(set, "4999");
+	start(set);
+	scene_run(&set->scene, is_idle);
+	assert_true(fake_asked(ASK_BATCH) > 0);
+	assert_int_equal(set->shared.tables[0], 0); /* it is in none any more */
+}
+
+static void one_of_its_own_does_until_it_is_over(void **state)
+{
+	struct stage_set *set = *state;
+
+	wraparound_at(set, "4243");
+	start(set);
+	scene_run(&set->scene, has_window);
+	scene_run_ms(&set->scene, 400);
+	/* The pace is told with the question for a batch, and judges with the next sample. */
+	assert_string_equal(text_is(&set->scene.task.waiting_for), AGAINST_WRAPAROUND);
+	assert_int_equal(set->shared.tables[0], 4243);
+	wraparound_at(set, "4999");
+	scene_run(&set->scene, is_idle);
+	assert_string_equal(text_is(&set->scene.task.waiting_for), "");
+}
+
+/* Each filler tells for all of them, or what one closes another would open. */
+static void so_does_one_where_another_filler_is(void **state)
+{
+	struct stage_set *set = *state;
+	size_t asked;
+
+	wraparound_at(set, "4244");
+	set->shared.workers = 2;
+	set->shared.tables[1] = 4244;
+	start(set);
+	scene_run(&set->scene, has_window);
+	scene_run_ms(&set->scene, 400);
+	asked = fake_asked(ASK_BATCH);
+	scene_run_ms(&set->scene, 400);
+	assert_int_equal(fake_asked(ASK_BATCH), asked);
+	assert_string_equal(text_is(&set->scene.task.waiting_for), AGAINST_WRAPAROUND);
+	set->shared.tables[1] = 0; /* that one is through with its window */
+	scene_run_ms(&set->scene, 400);
+	assert_true(fake_asked(ASK_BATCH) > asked);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+		CASE(an_autovacuum_of_another_partition_stops_nothing),
+		CASE(one_of_its_own_does_until_it_is_over),
+		CASE(so_does_one_where_another_filler_is),
+	};
+
+	return cmocka_run_group_tests_name("filler_vacuums", tests, NULL, NULL);
+}
