@@ -67,12 +67,16 @@ const char *sqlstate_connect_hint(const char *sqlstate)
 	return NULL;
 }
 
-bool sqlstate_is_refusal(const char *sqlstate)
+bool sqlstate_is_refusal(const char *sqlstate, const char *message)
 {
-	static const char *const classes[] = {"28", "3D", "42", "53"};
+	/* libpq's own words, untranslated (nobody here calls setlocale()) */
+	static const char *const refusals[] = {
+		"no password supplied", "certificate", "Permission denied", "does not support SSL"};
 
-	for (size_t i = 0; i < COUNT_OF(classes); i++)
-		if (starts_with(sqlstate, classes[i]))
+	if (sqlstate[0])
+		return sqlstate_kind(sqlstate) != FAULT_LINK;
+	for (size_t i = 0; i < COUNT_OF(refusals); i++)
+		if (strstr(message, refusals[i]))
 			return true;
 	return false;
 }

@@ -16,8 +16,9 @@ enum fault_kind sqlstate_kind(const char *sqlstate) MUST_USE;
 /* What an operator can do when the server refused a connection with `sqlstate`; NULL: nothing special. */
 const char *sqlstate_connect_hint(const char *sqlstate) MUST_USE;
 
-/* Did the server refuse a connection for a reason of rights or configuration, which lasts until somebody
- * mends it? That it starts, shuts down or is gone is none. "" is none either. */
-bool sqlstate_is_refusal(const char *sqlstate) MUST_USE;
+/* Did a server that is there refuse a connection, for a reason of rights or configuration that lasts until
+ * somebody mends it? That it starts, shuts down or is gone is none. `sqlstate` "": libpq says so itself, in
+ * `message`. */
+bool sqlstate_is_refusal(const char *sqlstate, const char *message) MUST_USE;
 
 #endif

@@ -12,22 +12,11 @@
 #define AGAIN_AFTER_MS 10000
 /* One may have come before the vacuum began. */
 #define CANCEL_AGAIN_MS 1000
-/* One that may have so many times the part that it has begins anew: what was slow for a replica's sake would
- * be overtaken by a fill that nothing limits any more, and the indexes would split. And one that has so many
- * times the part that it may have, or may have none. */
-#define ANEW_FROM 3.0
-/* Less long a gate may be closed by a stall, and an index that was half through be read again for nothing.
- * After each in vain twice as long, or one that takes hours would never be through. */
-#define ANEW_AFTER_MS 10000
-#define ANEW_AFTER_MOST_MS 300000
-
 struct cleaner {
 	struct task *task;
 	bool busy;
-	double part; /* of the time that the one under way has */
-	int64_t anew_after_ms;
-	int64_t wrong_ms;   /* since when that is far from what it may have; 0: it is not */
-	const char *anew;   /* why it was told to end, to begin anew; NULL: it was not */
+	struct vacuum_watch watch;
+	const char *early;  /* why it was told to end, for a later one; NULL: it was not */
 	int64_t stopped_ms; /* when the one under way was told to end; 0: it was not */
 	int64_t since_ms;
 	uint32_t oid;       /* of the table that it is about */
@@ -40,7 +29,7 @@ struct cleaner *cleaner_new(struct task *task)
 {
 	struct cleaner *cleaner = memory_new(sizeof(*cleaner));
 
-	*cleaner = (struct cleaner){.task = task, .anew_after_ms = ANEW_AFTER_MS};
+	cleaner->task = task;
 	return cleaner;
 }
 
@@ -81,44 +70,39 @@ static void owe(struct cleaner *cleaner)
 		table->rows_moved += cleaner->rows_moved;
 }
 
-static int64_t twice_as_long(int64_t ms)
-{
-	return 2 * ms < ANEW_AFTER_MOST_MS ? 2 * ms : ANEW_AFTER_MOST_MS;
-}
-
 static void vacuumed(void *owner, const struct reply *reply)
 {
 	struct cleaner *cleaner = owner;
 	const struct fault *why = reply_fault(reply);
 	int64_t duration_ms = clock_ms() - cleaner->since_ms;
-	const char *anew = cleaner->anew;
+	const char *early = cleaner->early;
 	bool stopped = cleaner->stopped_ms != 0;
 
 	cleaner->busy = false;
-	cleaner->stopped_ms = cleaner->wrong_ms = 0;
-	cleaner->anew = NULL;
+	cleaner->stopped_ms = cleaner->watch.wrong_ms = 0;
+	cleaner->early = NULL;
 	pace_vacuum_ended(cleaner->task->pace, clock_ms()); /* its time is among the application's now */
-	if (!why)
-		cleaner->anew_after_ms = ANEW_AFTER_MS;
-	if (why && why->kind == FAULT_BUSY && anew) {
+	if (why && why->kind == FAULT_BUSY && early) {
 		owe(cleaner);
-		cleaner->anew_after_ms = twice_as_long(cleaner->anew_after_ms);
-		tell(cleaner, "vacuum", anew, duration_ms);
+		tell(cleaner, "vacuum", early, duration_ms);
 	} else if (why && why->kind == FAULT_BUSY && stopped) {
 		tell(cleaner, "vacuum", "ended early: the fill is over, autovacuum does the rest", duration_ms);
 	} else if (why && why->kind == FAULT_BUSY) {
 		owe(cleaner);
 		cleaner->not_before_ms = clock_ms() + AGAIN_AFTER_MS;
 		tell(cleaner, "refused", why->message, duration_ms);
-	} else if (why)
+	} else if (why) {
 		tell(cleaner, "error", why->message, duration_ms);
-	else
+	} else {
+		cleaner->watch.in_vain = 0;
 		tell(cleaner, "vacuum", "index entries of moved rows are taken away", duration_ms);
+	}
 }
 
-bool cleaner_consider(struct cleaner *cleaner, struct member *table, double part)
+bool cleaner_consider(struct cleaner *cleaner, struct member *table, const struct pace_view *pace)
 {
 	struct task *task = cleaner->task;
+	double part = vacuum_part(pace);
 
 	if (cleaner->busy || part <= 0.0 || !session_is_open(task->session) ||
 		clock_ms() < cleaner->not_before_ms)
@@ -127,9 +111,9 @@ bool cleaner_consider(struct cleaner *cleaner, struct member *table, double part
 		return false;
 	if (!batch_hands_in(task->relation.server_version))
 		pace_disturb(task->pace, clock_ms()); /* the time of the one before is told only now */
-	pace_vacuum_began(task->pace);
+	pace_vacuum_began(task->pace, clock_ms());
 	cleaner->busy = true;
-	cleaner->part = part;
+	cleaner->watch.part = part;
 	cleaner->oid = table->oid;
 	memory_set_text(&cleaner->table, table->name);
 	cleaner->rows_moved = table->rows_moved;
@@ -140,31 +124,14 @@ bool cleaner_consider(struct cleaner *cleaner, struct member *table, double part
 	return true;
 }
 
-static const char *why_anew(const struct cleaner *cleaner, double part)
+void cleaner_heed(struct cleaner *cleaner, const struct pace_view *pace, bool again)
 {
-	if (part >= ANEW_FROM * cleaner->part)
-		return "ended early: it may be faster now, and begins anew";
-	if (part <= 0.0)
-		return "ended early: nothing of the fill may go now; it begins anew";
-	if (ANEW_FROM * part <= cleaner->part)
-		return "ended early: it must be slower now, and begins anew";
-	return NULL;
-}
-
-void cleaner_heed(struct cleaner *cleaner, double part)
-{
-	const char *anew = cleaner->busy ? why_anew(cleaner, part) : NULL;
-
-	if (!anew) {
-		cleaner->wrong_ms = 0;
-		return;
+	if (cleaner->busy && cleaner->stopped_ms == 0) {
+		cleaner->early = vacuum_judge(&cleaner->watch, pace, again, clock_ms());
+		cleaner->watch.in_vain += cleaner->early != NULL;
 	}
-	if (cleaner->wrong_ms == 0)
-		cleaner->wrong_ms = clock_ms();
-	if (clock_ms() - cleaner->wrong_ms < cleaner->anew_after_ms)
-		return;
-	cleaner->anew = anew;
-	cleaner_stop(cleaner);
+	if (cleaner->early)
+		cleaner_stop(cleaner);
 }
 
 void cleaner_stop(struct cleaner *cleaner)

@@ -13,14 +13,14 @@ struct cleaner;
 struct cleaner *cleaner_new(struct task *task) MUST_USE;
 void cleaner_free(struct cleaner *cleaner);
 
-/* Starts a vacuum of the table when the rows that have moved in it since the last one are enough, and none is
- * running. `part` as in vacuum_ask(); 0: not now. True: started, and they are counted anew. Asked where a
- * window ends (vacuum.h); windows of others that are under way are disturbed by it. */
-bool cleaner_consider(struct cleaner *cleaner, struct member *table, double part);
+/* Starts a vacuum of the table when the rows that have moved in it since the last one are enough, none is
+ * running, and the pace leaves it something. True: started, and they are counted anew. Asked where a window
+ * ends (vacuum.h); windows of others that are under way are disturbed by it. */
+bool cleaner_consider(struct cleaner *cleaner, struct member *table, const struct pace_view *pace);
 
-/* What one that is under way may have now. Where that has been something quite different for a while it ends,
- * and is due again. Told every now and then, whether batches go or not. */
-void cleaner_heed(struct cleaner *cleaner, double part);
+/* Ends one that is under way where it does not keep to the pace any more (vacuum_judge()); it is due again
+ * then. Told every now and then, whether batches go or not. */
+void cleaner_heed(struct cleaner *cleaner, const struct pace_view *pace, bool again);
 
 /* Ends a vacuum that is under way: the fill is over, and waits for the session and the table's lock. */
 void cleaner_stop(struct cleaner *cleaner);

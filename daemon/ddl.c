@@ -30,7 +30,7 @@ static const char *const sql_granted =
 		"$1") ", true),"
 			  " pg_catalog.set_config('statement_timeout', $2, true),"
 			  " CASE WHEN pg_catalog.current_setting('vacuum_cost_delay') = '0' THEN"
-			  "   pg_catalog.set_config('vacuum_cost_delay', '" VACUUM_COST_DELAY "', true) ||"
+			  "   pg_catalog.set_config('vacuum_cost_delay', $6, true) ||"
 			  "   pg_catalog.set_config('vacuum_cost_limit', $5, true) END, " SQL_STILL_CALLED("$3", "$4");
 static const char *const sql_after = SQL_CLOCK;
 
@@ -99,6 +99,7 @@ void ddl_ask(struct session *session, const struct job *job, const struct relati
 {
 	struct script *script = script_new();
 	bool tree = relation->members_count > 1 && !step->only;
+	struct vacuum_cost cost = vacuum_cost(part);
 
 	authority_begin(script, &(struct authority){
 								.owner = relation->owner,
@@ -116,7 +117,8 @@ void ddl_ask(struct session *session, const struct job *job, const struct relati
 	script_bind_int(script, step->timeout_ms);
 	script_bind(script, job->table_name);
 	script_bind_int(script, job->table_oid);
-	script_bind_int(script, vacuum_cost_limit(part));
+	script_bind_int(script, cost.limit);
+	script_bind_int(script, cost.delay_ms);
 	for (size_t i = 0; i < step->script->count; i++)
 		script_add(script, step->script->statements[i].sql);
 	script_add(script, sql_after);

@@ -122,24 +122,24 @@ static double pages_done(const struct filling *filling)
 	return done < (double)filling->walk.pages ? done : (double)filling->walk.pages;
 }
 
-static double part_of_vacuum(const struct filling *filling)
-{
-	struct pace_view pace;
-
-	pace_read(filling->shared.share, &pace);
-	return vacuum_part(&pace);
-}
-
 /* Without vacuums an index over values in no order doubles; while the horizon stands still they take nothing
  * away, and after the last window there is nothing to double. */
+static bool may_vacuum(const struct filling *filling)
+{
+	bool last = pages_done(filling) >= LAST_PART * (double)filling->walk.pages;
+
+	return !filling->stopping && !filling->shared.course.stuck && filling->walk.sweep == 0 && !last;
+}
+
 static void filler_moved(void *owner, struct member *table)
 {
 	struct filling *filling = owner;
-	bool last = pages_done(filling) >= LAST_PART * (double)filling->walk.pages;
+	struct pace_view pace;
 
-	if (filling->stopping || filling->shared.course.stuck || filling->walk.sweep > 0 || last)
+	if (!may_vacuum(filling))
 		return;
-	if (cleaner_consider(filling->cleaner, table, part_of_vacuum(filling)))
+	pace_read(filling->shared.share, &pace);
+	if (cleaner_consider(filling->cleaner, table, &pace))
 		team_disturb(&filling->team);
 }
 
@@ -158,8 +158,10 @@ static void filler_failed(void *owner, const struct fault *why)
 static void filler_held(void *owner, const char *reason_or_null)
 {
 	struct filling *filling = owner;
+	struct pace_view pace;
 
-	cleaner_heed(filling->cleaner, part_of_vacuum(filling));
+	pace_read(filling->shared.share, &pace);
+	cleaner_heed(filling->cleaner, &pace, may_vacuum(filling));
 	filling->events->held(filling->owner, reason_or_null);
 }
 

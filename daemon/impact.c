@@ -114,11 +114,12 @@ static struct impact_done since_window(
 	};
 }
 
-/* Statistics were reset, or another server counts now: a difference would be nonsense. */
+/* Statistics were reset, another server counts now, or other databases: a difference would be nonsense. */
 static bool went_back(const struct signals_traffic *before, const struct signals_traffic *now)
 {
-	return now->connection != before->connection || now->transactions < before->transactions ||
-		   now->ours < before->ours || now->active_ms < before->active_ms;
+	return now->connection != before->connection || now->scope != before->scope ||
+		   now->transactions < before->transactions || now->ours < before->ours ||
+		   now->active_ms < before->active_ms;
 }
 
 static bool enough_times(const struct impact *impact, const struct impact_done *done, double times)

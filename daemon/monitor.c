@@ -201,15 +201,23 @@ static void cascade_is_unreadable(struct monitor *monitor, size_t number, const 
 	replicas_keep(monitor->replicas, number + 1);
 }
 
+/* It vanished, whatever was the matter with it before. */
+static void cascade_is_gone(struct monitor *monitor, size_t number, const char *why)
+{
+	struct log_about about = {.database = monitor->database->name};
+
+	log_debug(&about, "no sample: cascades[%zu]: %s", number, why);
+	outages_end(monitor->outages, PART_CASCADES + number);
+	replicas_keep_no_more(monitor->replicas, number + 1, clock_ms());
+}
+
 static void cascade_failed(struct monitor *monitor, size_t number, const struct fault *why)
 {
 	struct cascade *cascade = &monitor->cascades[number];
-	struct log_about about = {.database = monitor->database->name};
-	bool gone = why->kind == FAULT_LINK && !sqlstate_is_refusal(why->sqlstate);
 
 	memory_set_text(&cascade->trouble, why->message);
-	if (gone && cascade->answered)
-		log_debug(&about, "no sample: cascades[%zu]: %s", number, why->message);
+	if (cascade->answered && why->kind == FAULT_LINK && !sqlstate_is_refusal(why->sqlstate, why->message))
+		cascade_is_gone(monitor, number, why->message);
 	else
 		cascade_is_unreadable(monitor, number, why->message, why->hint);
 }

@@ -398,10 +398,11 @@ void pace_spend(struct pace_share *share, const struct pace_batch *batch, int64_
 		share->full_speed = fmax(share->full_speed * FORGET_SPEED, share->accounts[PACE_TIME].used);
 }
 
-void pace_vacuum_began(struct pace *pace)
+void pace_vacuum_began(struct pace *pace, int64_t now_ms)
 {
 	impact_accompany(&pace->impact, true);
 	pacer_accompany(&pace->pacer, true);
+	pace_divide_again(pace, now_ms);
 }
 
 void pace_vacuum_ended(struct pace *pace, int64_t now_ms)
@@ -409,6 +410,7 @@ void pace_vacuum_ended(struct pace *pace, int64_t now_ms)
 	impact_accompany(&pace->impact, false);
 	pacer_accompany(&pace->pacer, false);
 	impact_disturb(&pace->impact, now_ms);
+	pace_divide_again(pace, now_ms);
 }
 
 void pace_disturb(struct pace *pace, int64_t now_ms)
@@ -460,6 +462,7 @@ void pace_read(const struct pace_share *share, struct pace_view *ret_view)
 		.used = share->accounts[PACE_TIME].steady / 1000.0,
 		.replica_limits = pace_replica_limits(share),
 		.stands = share->gate.closed || share->wish.opens_at,
+		.forbidden = share->gate.vetoed || share->wish.opens_at,
 		.vacuum_bytes =
 			share->wish.max_wal_rate > 0 ? PACE_VACUUM_SHARE * (double)share->wish.max_wal_rate : -1.0,
 	};

@@ -84,7 +84,7 @@ bool pace_ask_ahead(struct pace_share *share, int64_t now_ms, struct pace_verdic
 void pace_spend(struct pace_share *share, const struct pace_batch *batch, int64_t now_ms);
 
 /* A VACUUM of ours begins beside the batches, or has ended. */
-void pace_vacuum_began(struct pace *pace);
+void pace_vacuum_began(struct pace *pace, int64_t now_ms);
 void pace_vacuum_ended(struct pace *pace, int64_t now_ms);
 
 /* Something else of ours has kept a session busy (an ANALYZE): the application's time is not to be told for a
@@ -124,6 +124,7 @@ struct pace_view {
 	/* What its batches wait for most is what the replicas take, or a climb until that is known. */
 	bool replica_limits;
 	bool stands;         /* none may go, whatever is left of its portion: the gate is closed, or its window */
+	bool forbidden;      /* for the operator says so: his window, or throttle_query */
 	double vacuum_bytes; /* a second, that a VACUUM beside them may write; -1: no limit */
 };
 void pace_read(const struct pace_share *share, struct pace_view *ret_view);

@@ -6,7 +6,8 @@
 #include <inttypes.h>
 #include <math.h>
 
-/* Another reason has to last so long, and after each that was told twice as long. */
+/* Another reason has to last so long, and after each that was told twice as long; until one has lasted for
+ * the most. */
 #define NEXT_AFTER_MS 2000
 #define NEXT_AFTER_MOST_MS 64000
 
@@ -99,9 +100,12 @@ static bool is_next_due(struct progress *progress, const char *reason, int64_t n
 	return now_ms - progress->next_since_ms >= progress->next_after_ms;
 }
 
-static int64_t twice_as_long(int64_t after_ms)
+/* After the reason that was told until now. */
+static int64_t next_after_ms(const struct progress *progress)
 {
-	return after_ms < NEXT_AFTER_MOST_MS ? after_ms * 2 : after_ms;
+	if (progress->next_since_ms - progress->throttled_since_ms >= NEXT_AFTER_MOST_MS)
+		return NEXT_AFTER_MS;
+	return progress->next_after_ms < NEXT_AFTER_MOST_MS ? 2 * progress->next_after_ms : NEXT_AFTER_MOST_MS;
 }
 
 bool progress_throttle(
@@ -122,7 +126,7 @@ bool progress_throttle(
 	}
 	if (!is_next_due(progress, reason, now_ms))
 		return false;
-	progress->next_after_ms = twice_as_long(progress->next_after_ms);
+	progress->next_after_ms = next_after_ms(progress);
 	end_throttle(progress, task, progress->next_since_ms);
 	begin_throttle(progress, task, reason, progress->next_since_ms);
 	return true;

@@ -7,7 +7,8 @@
  * progress_throttle() with NULL where nothing can be reported any more).
  *
  * While it lasts, another reason is told in place of the first once it has lasted two seconds, the next one
- * four, and so on: reasons that take turns would write a history of nothing else. waiting_for has the newest.
+ * four, and so on up to a minute, until one has lasted for so long: reasons that take turns would write a
+ * history of nothing else. waiting_for has the newest.
  */
 #ifndef BACKFILLD_DAEMON_PROGRESS_H
 #define BACKFILLD_DAEMON_PROGRESS_H

@@ -120,6 +120,16 @@ void replicas_keep(struct replicas *replicas, size_t source)
 	replicas->kept[source] = true;
 }
 
+void replicas_keep_no_more(struct replicas *replicas, size_t source, int64_t now_ms)
+{
+	if (!replicas->kept[source])
+		return;
+	replicas->kept[source] = false;
+	for (size_t i = 0; i < replicas->count; i++)
+		if (replicas->known[i].source == source)
+			replicas->known[i].seen_ms = replicas->known[i].full_ms = now_ms;
+}
+
 static bool among(char *const *names, size_t count, const char *name)
 {
 	for (size_t i = 0; i < count; i++) {

@@ -58,6 +58,9 @@ void replicas_note(
  * who was seen there is let go. So it is until its first. */
 void replicas_keep(struct replicas *replicas, size_t source);
 
+/* It is gone after all: the grace begins. */
+void replicas_keep_no_more(struct replicas *replicas, size_t source, int64_t now_ms);
+
 /* After the first list of the primary: of those listed by name who is not there at all is gone from now on.
  */
 void replicas_miss_listed(struct replicas *replicas, int64_t now_ms);

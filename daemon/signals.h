@@ -47,10 +47,12 @@ struct signals_horizon {
 		*who; /* a sentence's subject: "session 4711 (psql, idle in transaction for 340 s)"; NULL: nobody */
 };
 
-/* The database's transactions, counted since some start, our own with them. */
+/* Transactions of all databases but those of other backfillds, counted since some start, our own with them.
+ */
 struct signals_traffic {
 	int64_t counted_ms;   /* clock when the counters were asked for; 0: never */
 	int connection;       /* by which: over another one it may be another server that counts */
+	int64_t scope;        /* another one: others are counted, and no difference tells anything */
 	int64_t transactions; /* committed and rolled back */
 	int64_t ours;         /* of these, those of monitor, watcher and control login since the daemon started */
 	double active_ms;     /* time that sessions spent executing statements */

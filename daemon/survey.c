@@ -262,6 +262,7 @@ static void read_traffic(struct survey *survey, const struct reply *reply, size_
 	survey->traffic = (struct signals_traffic){
 		.counted_ms = now_ms,
 		.connection = survey->connection,
+		.scope = reply_int(reply, at, 0, "scope", 0),
 		.transactions = reply_int(reply, at, 0, "transactions", 0),
 		.active_ms = reply_real(reply, at, 0, "active_ms", 0),
 		.busy_sessions = reply_int(reply, at, 0, "busy_sessions", 0),

@@ -34,17 +34,37 @@
  * (18 s of 25, with four indexes). Measured (tests/bench/replica.sh, a replica on 15 % of a processor): lag
  * of 0.8 to 1.4 s in each VACUUM at full speed, 0.6 to 0.9 s with 15 % of all time, 0.45 to 0.6 s with an
  * eighth of 44 %, and the job took no longer. Beside a max_wal_rate no more than that with which it would
- * keep to its share of it if it had to write an image of each page.
+ * keep to its share of it if it had to write an image of each page that it changes.
  *
- * A session cannot be given another cost limit while it executes: where the part changes much the cleaner
- * begins anew.
+ * A session cannot be given another cost limit while it executes: hence vacuum_judge().
  */
 double vacuum_part(const struct pace_view *pace) MUST_USE;
 
-/* The vacuum_cost_limit with which VACUUM and ANALYZE are at work for `part` of the time, where they sleep
- * for VACUUM_COST_DELAY after each. */
-#define VACUUM_COST_DELAY "2ms"
-int vacuum_cost_limit(double part) MUST_USE;
+/* What the operator alone lets one have: his window, throttle_query, max_wal_rate. */
+double vacuum_ordered_part(const struct pace_view *pace) MUST_USE;
+
+/*
+ * One that is at work is held against what it may have now: where that has been something quite different for
+ * ten seconds it must end, to begin anew, and at once where the operator says so. After each that has ended
+ * so twice as long, up to five minutes, or one that takes hours would never be through where a gate closes
+ * now and then. Zeroed: none has been.
+ */
+struct vacuum_watch {
+	double part;      /* of the time that it has */
+	int64_t wrong_ms; /* since when that is far from what it may have; 0: it is not */
+	int in_vain;      /* ended so since one was through */
+};
+
+/* `again`: one that ends could begin anew. NULL: it may go on; else why it must end, a sentence. */
+const char *vacuum_judge(
+	struct vacuum_watch *watch, const struct pace_view *pace, bool again, int64_t now_ms) MUST_USE;
+
+/* With which VACUUM and ANALYZE are at work for `part` of the time. */
+struct vacuum_cost {
+	int limit;    /* vacuum_cost_limit */
+	int delay_ms; /* vacuum_cost_delay */
+};
+struct vacuum_cost vacuum_cost(double part) MUST_USE;
 
 /* The statement for a table (its name ready for SQL), for history; to be freed. */
 char *vacuum_statement(const char *table) MUST_USE;

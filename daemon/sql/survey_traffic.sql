@@ -1,7 +1,8 @@
--- What sessions have done since some start, in all databases, since one that is busy there shares the processors with us; and how
--- many sessions of others execute something right now: those that wait for a lock, for their client or for time to pass do not. Our
--- own are left out, as in survey_horizon.sql.
-SELECT d.transactions, d.active_ms,
+-- What sessions have done since some start, in all databases, since one that is busy there shares the processors with us: but for
+-- databases in which a backfilld is at home, whose batches would be taken for an application (scope: who is counted, so that it is
+-- known when that changes); and how many sessions of others execute something right now: those that wait for a lock, for their client
+-- or for time to pass do not. Our own are left out, as in survey_horizon.sql.
+SELECT d.transactions, d.active_ms, d.scope,
        (SELECT count(*)
           FROM pg_catalog.pg_stat_get_activity(NULL) s
          WHERE s.state IN ('active', 'disabled') -- nothing is told of what it does
@@ -15,7 +16,10 @@ SELECT d.transactions, d.active_ms,
             ELSE 'network' END AS way,
        pg_catalog.pg_backend_pid() AS server_pid
   FROM (SELECT sum(pg_catalog.pg_stat_get_db_xact_commit(oid) + pg_catalog.pg_stat_get_db_xact_rollback(oid))::bigint AS transactions,
-               sum(pg_catalog.pg_stat_get_db_active_time(oid)) AS active_ms
-          FROM pg_catalog.pg_database) AS d
+               sum(pg_catalog.pg_stat_get_db_active_time(oid)) AS active_ms, sum(oid::bigint)::bigint AS scope
+          FROM pg_catalog.pg_database
+         WHERE datname = pg_catalog.current_database()
+            OR oid <> ALL (ARRAY(SELECT s.datid FROM pg_catalog.pg_stat_get_activity(NULL) s
+                                  WHERE s.application_name LIKE 'backfilld%' AND s.datid IS NOT NULL))) AS d
  CROSS JOIN (SELECT ARRAY(SELECT b.pid FROM backfill.backend b) AS pids,
                     (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = current_user) AS login) AS o

@@ -41,7 +41,8 @@ traffic_start app 4 500 <<-'SQL'
 	SELECT count(*) FROM busy WHERE id BETWEEN :id AND :id + 200;
 SQL
 enqueue careful table_name=busy column_name=v column_type=text value='hard(name)'
-wait_until 20 "it pauses" "SELECT count(*) > 0 FROM backfill.event WHERE kind = 'throttle on' AND detail ~ '^a short pause, to learn'"
+wait_until 20 "it pauses" "SELECT EXISTS (SELECT FROM backfill.event WHERE kind = 'throttle on' AND detail ~ '^a short pause, to learn')
+	OR EXISTS (SELECT FROM backfill.job WHERE waiting_for ~ '^a short pause, to learn')"
 wait_until 60 "it is held back" "SELECT count(*) > 0 FROM backfill.event WHERE kind = 'throttle on' AND detail ~ 'slowed by more than max_impact'"
 wait_until 20 "the row tells the impact, and what it may have" "SELECT forecast ? 'impact_percent' AND forecast->>'impact' = 'measured' AND (forecast->>'batches_at_once')::numeric < 1, forecast FROM backfill.job"
 ok "beside an application it goes no faster than max_impact allows, and says what it measures"
@@ -71,11 +72,12 @@ expect_equal "the application had no errors" "" "$(traffic_stop app)"
 note "an application in another database of the same server"
 steer careful "wanted = 'cancel'"
 sql -d postgres main "CREATE DATABASE elsewhere"
-TRAFFIC_DATABASE=elsewhere traffic_start elsewhere 4 300 <<-'SQL'
-	SELECT count(*) FROM generate_series(1, 3000);
+sql -d elsewhere main "CREATE TABLE rows AS SELECT g AS id FROM generate_series(1, 20000) g; GRANT SELECT ON rows TO shop_app"
+TRAFFIC_DATABASE=elsewhere traffic_start elsewhere 4 150 <<-'SQL'
+	SELECT count(*) FROM rows;
 SQL
 enqueue beside table_name=two column_name=w column_type=text value='hard(name)' max_impact=10
-wait_until 30 "the job pauses to learn how fast that is" "SELECT count(*) > 0 FROM backfill.event WHERE name = 'beside' AND kind = 'throttle on' AND detail ~ '^a short pause, to learn'"
+wait_until 30 "how fast that is has been learnt" "SELECT forecast->>'impact' = 'measured', concat_ws(' ', stage, waiting_for, forecast) FROM backfill.job WHERE name = 'beside'"
 ok "one that is at work in another database is looked at, too"
 expect_equal "it had no errors" "" "$(traffic_stop elsewhere)"
 expect_sql "what was filled is right" "t|0" "SELECT count(*) > 2000, count(*) FILTER (WHERE v <> hard(name)) FROM busy WHERE v IS NOT NULL"

@@ -43,7 +43,7 @@ sql -U shop_owner main "CREATE TABLE public.numbers (id int, body text NOT NULL)
 	CREATE TABLE public.half_1 PARTITION OF public.numbers FOR VALUES FROM (1) TO (100001) WITH (autovacuum_enabled = off);
 	CREATE TABLE public.half_2 PARTITION OF public.numbers FOR VALUES FROM (100001) TO (200001) WITH (autovacuum_enabled = off);
 	INSERT INTO public.numbers SELECT g, repeat('x', 100) FROM generate_series(1, 200000) g;
-	CREATE FUNCTION public.draw() RETURNS bigint LANGUAGE plpgsql AS \$\$ BEGIN PERFORM pg_catalog.pg_sleep(0.001); RETURN 1; END \$\$;
+	CREATE FUNCTION public.draw() RETURNS bigint LANGUAGE plpgsql AS \$\$ BEGIN PERFORM pg_catalog.pg_sleep(0.003); RETURN 1; END \$\$;
 	UPDATE public.numbers SET body = body WHERE id % 100 = 0"
 daemon_option defaults.batch_ms 20
 daemon_start
@@ -54,10 +54,10 @@ elsewhere=$(sql main "SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent
 
 always="autovacuum_enabled = on, autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0"
 autovacuumed "$elsewhere" "$always" VACUUM
-throttled "an autovacuum of another partition slows nothing" 0 300
+throttled "an autovacuum of another partition slows nothing" 0 700
 let_be "$elsewhere"
 autovacuumed "$here" "$always" VACUUM
-throttled "one of the partition that is filled does" 600 3000
+throttled "one of the partition that is filled does" 800 3000
 let_be "$here"
 
 sql main "CREATE TEMPORARY TABLE x (i int); DO \$\$ BEGIN

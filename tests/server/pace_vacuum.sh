@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The VACUUM beside a fill keeps to what the fill may do, also when that changes while it is at work: a session cannot be given
-# another cost limit then, so it ends and begins anew.
+# The VACUUM beside a fill keeps to what the operator says, also when that changes while it is at work: a session cannot be given
+# another cost limit then, so it ends and begins anew. (What else makes it end has a table in tests/unit/test_vacuum.c.)
 # shellcheck disable=SC2119 # our functions have their own arguments
 # shellcheck source=tests/server/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -29,7 +29,7 @@ begun() {
 }
 # ended WHAT WHY
 ended() {
-	wait_until 50 "$1" "SELECT count(*) = 1, string_agg(detail, '; ') FROM backfill.event WHERE kind = 'vacuum' AND detail = 'ended early: $2'"
+	wait_until 8 "$1" "SELECT count(*) = 1, string_agg(detail, '; ') FROM backfill.event WHERE kind = 'vacuum' AND detail = 'ended early: $2'"
 	wait_until 10 "it is gone" "SELECT count(*) = 0 FROM pg_stat_progress_vacuum"
 	ok "$1"
 }
@@ -38,12 +38,12 @@ daemon_start
 enqueue slow table_name=slow column_name=v column_type=text value='slowly(id, name)'
 begun 1 "rows have moved: their index entries are taken away"
 sql main "UPDATE hold SET hold = true"
-ended "the operator holds the fill: the VACUUM ends too" "nothing of the fill may go now; it begins anew"
+ended "the operator holds the fill: the VACUUM ends too" "nothing of the fill may go now"
 expect_sql "meanwhile the job has waited for that" t "SELECT waiting_for ~ 'the books are being closed' FROM backfill.job"
 sql main "UPDATE hold SET hold = false"
 begun 2 "the fill goes on, and so does its VACUUM"
 sql -U shop_owner main "UPDATE backfill.job SET max_wal_rate = 1000000"
-ended "a limit on WAL binds it" "it must be slower now, and begins anew"
+ended "a limit on WAL binds it" "it must be slower now"
 begun 3 "more slowly"
 sql -U shop_owner main "UPDATE backfill.job SET wanted = 'pause'"
 wait_until 20 "a pause ends it" "SELECT count(*) = 0 FROM pg_stat_progress_vacuum"

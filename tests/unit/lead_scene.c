@@ -174,8 +174,8 @@ void scene_survey(struct fake_rule *rule)
 	fake_columns(rule, "asked", NULL);
 	fake_row(rule, "3");
 	fake_statement(rule, "pg_stat_get_db_active_time");
-	fake_columns(rule, "transactions", "active_ms", "busy_sessions", "way", "server_pid", NULL);
-	fake_row(rule, "100", "250.5", "2", "network", "4711");
+	fake_columns(rule, "scope", "transactions", "active_ms", "busy_sessions", "way", "server_pid", NULL);
+	fake_row(rule, "16384", "100", "250.5", "2", "network", "4711");
 }
 
 static void content_server(void)

@@ -133,24 +133,30 @@ static void a_refused_connection_has_a_hint(void **state)
 static void what_a_server_refuses_us_for(void **state)
 {
 	static const struct {
-		const char *sqlstate;
+		const char *sqlstate, *message;
 		bool refusal;
 	} cases[] = {
-		{"28P01", true},  /* wrong password */
-		{"28000", true},  /* pg_hba.conf, no such role */
-		{"3D000", true},  /* no such database */
-		{"42501", true},  /* no CONNECT */
-		{"53300", true},  /* too many connections */
-		{"57P01", false}, /* shutdown */
-		{"57P03", false}, /* starting up */
-		{"08006", false}, /* connection failure */
-		{"", false},      /* libpq alone: nobody was there */
+		{"28P01", "password authentication failed", true},
+		{"28000", "no pg_hba.conf entry", true},
+		{"3D000", "database \"x\" does not exist", true},
+		{"42501", "permission denied for database", true},
+		{"53300", "too many connections", true},
+		{"55000", "database is not currently accepting connections", true},
+		{"08P01", "a pooler's no such user", true},
+		{"57P01", "terminating connection", false},
+		{"57P03", "the database system is starting up", false},
+		{"08006", "connection failure", false},
+		{"", "connection to server at \"x\" failed: fe_sendauth: no password supplied", true},
+		{"", "connection to server at \"x\" failed: SSL error: certificate verify failed", true},
+		{"", "connection to server on socket \"x\" failed: Permission denied", true},
+		{"", "connection to server at \"x\" failed: Connection refused", false},
+		{"", "server closed the connection unexpectedly", false},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(cases); i++)
-		if (sqlstate_is_refusal(cases[i].sqlstate) != cases[i].refusal)
-			fail_msg("%s", cases[i].sqlstate);
+		if (sqlstate_is_refusal(cases[i].sqlstate, cases[i].message) != cases[i].refusal)
+			fail_msg("%s %s", cases[i].sqlstate, cases[i].message);
 }
 
 int main(void)

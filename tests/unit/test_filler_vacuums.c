@@ -126,7 +126,7 @@ static void one_of_its_own_does_until_it_is_over(void **state)
 	wraparound_at(set, "4243");
 	start(set);
 	scene_run(&set->scene, has_window);
-	scene_run_ms(&set->scene, 400);
+	scene_run_ms(&set->scene, 1000);
 	/* The pace is told with the question for a batch, and judges with the next sample. */
 	assert_string_equal(text_is(&set->scene.task.waiting_for), AGAINST_WRAPAROUND);
 	assert_int_equal(set->shared.tables[0], 4243);
@@ -152,7 +152,7 @@ static void so_does_one_where_another_filler_is(void **state)
 	assert_int_equal(fake_asked(ASK_BATCH), asked);
 	assert_string_equal(text_is(&set->scene.task.waiting_for), AGAINST_WRAPAROUND);
 	set->shared.tables[1] = 0; /* that one is through with its window */
-	scene_run_ms(&set->scene, 400);
+	scene_run_ms(&set->scene, 1500);
 	assert_true(fake_asked(ASK_BATCH) > asked);
 }
 

@@ -372,6 +372,25 @@ static void a_cascade_that_refuses_us_has_not_vanished(void **state)
 	assert_int_equal(fake_asked(ASK_NOTE), 2);
 }
 
+/* And then has. */
+static void a_cascade_that_refused_us_may_vanish(void **state)
+{
+	struct stage_set *set = *state;
+	struct session *cascade = watch_cascade(set, 1);
+
+	scene_run_ms(&set->scene, 300);
+	fake_refuse(cascade, "28000", "no pg_hba.conf entry for host");
+	scene_run_ms(&set->scene, 500);
+	assert_non_null(stage_signals(set)->unreadable);
+	fake_refuse(cascade, "57P03", "the database system is shutting down");
+	scene_run_ms(&set->scene, 500);
+	assert_null(stage_signals(set)->unreadable);
+	assert_non_null(seen(set, "cascades[0]"));
+	scene_run_ms(&set->scene, 2000);
+	assert_null(seen(set, "cascades[0]"));
+	assert_string_equal(fake_bound(ASK_NOTE, 1), "replica");
+}
+
 /* As does one that starts or shuts down: it was there, and so it may vanish. */
 static void a_cascade_that_vanished_is_let_go_with_what_it_said(void **state)
 {
@@ -507,6 +526,7 @@ int main(void)
 		CASE(without_what_sessions_do_nothing_is_believed),
 		CASE(a_cascade_that_never_answered_is_not_let_go),
 		CASE(a_cascade_that_refuses_us_has_not_vanished),
+		CASE(a_cascade_that_refused_us_may_vanish),
 		CASE(a_cascade_that_vanished_is_let_go_with_what_it_said),
 		CASE(replicas_of_a_cascade_must_be_close_too),
 		CASE(tables_are_surveyed_while_they_are_watched),

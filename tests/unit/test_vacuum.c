@@ -10,6 +10,10 @@
 
 #include "daemon/vacuum.h"
 
+#include <string.h>
+
+#define START_MS INT64_C(100000)
+
 static void beside_batches_and_replicas_it_has_its_part(void **state)
 {
 	static const struct {
@@ -50,21 +54,95 @@ static void beside_batches_and_replicas_it_has_its_part(void **state)
 	}
 }
 
-static void a_part_is_a_cost_limit(void **state)
+static void a_part_is_a_cost(void **state)
 {
+	static const struct {
+		double part;
+		int limit, delay_ms;
+	} cases[] = {
+		{1.0, 2000, 2},
+		{0.5, 260, 2},
+		{0.1, 28, 2},
+		{0.04, 21, 3},
+		{0.01, 21, 15}, /* the server saves up no more than it sleeps for at once: a page of 21 credits */
+		{0.0001, 21, 100},
+	};
+
 	(void)state;
-	assert_int_equal(vacuum_cost_limit(1.0), 2000);
-	assert_int_equal(vacuum_cost_limit(0.5), 260);
-	assert_int_equal(vacuum_cost_limit(0.0001), 1);
-	for (double part = 0.05; part < 0.85; part += 0.05)
-		assert_true(vacuum_cost_limit(part) < vacuum_cost_limit(part + 0.05));
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct vacuum_cost cost = vacuum_cost(cases[i].part);
+
+		if (cost.limit != cases[i].limit || cost.delay_ms != cases[i].delay_ms)
+			fail_msg("%g: %d, %d ms", cases[i].part, cost.limit, cost.delay_ms);
+	}
+}
+
+/* One that began with a tenth of the time. */
+static void it_ends_where_it_may_have_something_else(void **state)
+{
+	static const struct pace_view as_before = {.time = 0.2, .vacuum_bytes = -1},
+								  more = {.time = 0.5, .vacuum_bytes = -1},
+								  much_more = {.time = 0.7, .vacuum_bytes = -1},
+								  much_less = {.time = 0.05, .vacuum_bytes = -1},
+								  lag = {.time = 0.2, .vacuum_bytes = -1, .stands = true},
+								  veto = {.time = 0.2, .vacuum_bytes = -1, .stands = true, .forbidden = true},
+								  max_wal_rate = {.time = 0.2, .vacuum_bytes = 1e6};
+	static const char none[] = "ended early: nothing of the fill may go now";
+	static const char slower[] = "ended early: it must be slower now";
+	static const struct {
+		const char *what;
+		const struct pace_view *pace;
+		bool again;
+		int in_vain;
+		int seconds; /* until then it may go on; -1: for good */
+		const char *why;
+	} cases[] = {
+		{"nothing has changed", &as_before, true, 0, -1, NULL},
+		{"it might have a little more", &more, true, 0, -1, NULL},
+		{"much more", &much_more, true, 0, 10, "ended early: it may be faster now"},
+		{"much more, near the end of the fill", &much_more, false, 0, -1, NULL},
+		{"much less", &much_less, true, 0, 10, slower},
+		{"much less, near the end", &much_less, false, 0, 10, slower},
+		{"a replica lags", &lag, true, 0, 10, none},
+		{"for the second time", &lag, true, 1, 20, none},
+		{"for the tenth", &lag, true, 9, 300, none},
+		{"throttle_query says so, or the window", &veto, true, 0, 0, none},
+		{"again", &veto, true, 9, 0, none},
+		{"max_wal_rate", &max_wal_rate, true, 9, 0, slower},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct vacuum_watch watch = {.part = 0.1, .in_vain = cases[i].in_vain};
+		const char *why = NULL;
+		int seconds = 0;
+
+		for (; !why && seconds < 1000; seconds++)
+			why = vacuum_judge(&watch, cases[i].pace, cases[i].again, START_MS + seconds * 1000);
+		if (!why != !cases[i].why || (why && strcmp(why, cases[i].why) != 0) ||
+			(why && seconds - 1 != cases[i].seconds))
+			fail_msg("%s: %s after %d s", cases[i].what, why ? why : "nothing", seconds - 1);
+	}
+}
+
+static void what_passes_soon_ends_nothing(void **state)
+{
+	static const struct pace_view lag = {.time = 0.2, .vacuum_bytes = -1, .stands = true},
+								  none = {.time = 0.2, .vacuum_bytes = -1};
+	struct vacuum_watch watch = {.part = 0.1};
+
+	(void)state;
+	for (int second = 0; second < 100; second++)
+		assert_null(vacuum_judge(&watch, second % 9 == 0 ? &none : &lag, true, START_MS + second * 1000));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(beside_batches_and_replicas_it_has_its_part),
-		cmocka_unit_test(a_part_is_a_cost_limit),
+		cmocka_unit_test(a_part_is_a_cost),
+		cmocka_unit_test(it_ends_where_it_may_have_something_else),
+		cmocka_unit_test(what_passes_soon_ends_nothing),
 	};
 
 	return cmocka_run_group_tests_name("vacuum", tests, NULL, NULL);
