@@ -126,10 +126,8 @@ bool cleaner_consider(struct cleaner *cleaner, struct member *table, const struc
 
 void cleaner_heed(struct cleaner *cleaner, const struct pace_view *pace, bool again)
 {
-	if (cleaner->busy && cleaner->stopped_ms == 0) {
+	if (cleaner->busy && cleaner->stopped_ms == 0)
 		cleaner->early = vacuum_judge(&cleaner->watch, pace, again, clock_ms());
-		cleaner->watch.in_vain += cleaner->early != NULL;
-	}
 	if (cleaner->early)
 		cleaner_stop(cleaner);
 }

@@ -60,7 +60,8 @@ static double part_of_wal(double bytes_per_s)
 	return limit / (LIMIT_AT_HALF + limit);
 }
 
-double vacuum_ordered_part(const struct pace_view *pace)
+/* What the operator alone lets it have. */
+static double ordered_part(const struct pace_view *pace)
 {
 	if (pace->forbidden)
 		return 0.0;
@@ -75,7 +76,7 @@ double vacuum_part(const struct pace_view *pace)
 		return 0.0;
 	if (pace->replica_limits)
 		part = fmin(part, fmax(PART_OF_BATCHES_TIME * pace->used, PART_LEAST));
-	return fmin(part, vacuum_ordered_part(pace));
+	return fmin(part, ordered_part(pace));
 }
 
 static const char *why_end(const struct vacuum_watch *watch, double part, bool again)
@@ -100,7 +101,7 @@ static int64_t patience_ms(const struct vacuum_watch *watch)
 
 const char *vacuum_judge(struct vacuum_watch *watch, const struct pace_view *pace, bool again, int64_t now_ms)
 {
-	const char *why = why_end(watch, vacuum_ordered_part(pace), false);
+	const char *why = why_end(watch, ordered_part(pace), false);
 
 	if (why)
 		return why;
@@ -109,7 +110,10 @@ const char *vacuum_judge(struct vacuum_watch *watch, const struct pace_view *pac
 		watch->wrong_ms = 0;
 	else if (watch->wrong_ms == 0)
 		watch->wrong_ms = now_ms;
-	return why && now_ms - watch->wrong_ms >= patience_ms(watch) ? why : NULL;
+	if (!why || now_ms - watch->wrong_ms < patience_ms(watch))
+		return NULL;
+	watch->in_vain++;
+	return why;
 }
 
 struct vacuum_cost vacuum_cost(double part)

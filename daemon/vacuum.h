@@ -40,14 +40,11 @@
  */
 double vacuum_part(const struct pace_view *pace) MUST_USE;
 
-/* What the operator alone lets one have: his window, throttle_query, max_wal_rate. */
-double vacuum_ordered_part(const struct pace_view *pace) MUST_USE;
-
 /*
  * One that is at work is held against what it may have now: where that has been something quite different for
- * ten seconds it must end, to begin anew, and at once where the operator says so. After each that has ended
- * so twice as long, up to five minutes, or one that takes hours would never be through where a gate closes
- * now and then. Zeroed: none has been.
+ * ten seconds it must end, to begin anew. After each that has ended so twice as long, up to five minutes, or
+ * one that takes hours would never be through where a gate closes now and then. But at once where the
+ * operator says so: daily_window, throttle_query, max_wal_rate. Zeroed: none has been.
  */
 struct vacuum_watch {
 	double part;      /* of the time that it has */
