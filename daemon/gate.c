@@ -141,7 +141,6 @@ bool gate_may_go(struct gate *gate, const struct signals *signals, const struct 
 	gate->judged_ms = signals->pulse_ms;
 	note_lag(gate, signals, max_lag_ms, now_ms);
 	limit.ms = gate->lagged ? max_lag_ms / 2 : max_lag_ms;
-	gate->vetoed = signals->veto == SIGNALS_HOLD;
 	if (ignorance_forbids(signals, &reason) || pulse_forbids(signals, &limit, now_ms, &reason) ||
 		survey_forbids(signals, now_ms, &reason) || operator_forbids(signals, &reason) ||
 		table_forbids(table, &reason)) {

@@ -19,7 +19,6 @@
 
 struct gate {
 	bool closed;
-	bool vetoed;        /* by the operator's query */
 	bool lagged;        /* a replica's lag closed it, or kept it closed: half of the limit counts */
 	int64_t within_ms;  /* since when no lag is known to be beyond the whole limit; 0: one is, or that is not
 						   known */

@@ -353,6 +353,7 @@ void impact_sample(struct impact *impact, const struct signals_traffic *traffic,
 		return;
 	}
 	if (went_back(&impact->window.traffic, traffic)) {
+		end_vain_pause(impact, now_ms);
 		begin_window(impact, traffic, own);
 		return;
 	}

@@ -462,7 +462,7 @@ void pace_read(const struct pace_share *share, struct pace_view *ret_view)
 		.used = share->accounts[PACE_TIME].steady / 1000.0,
 		.replica_limits = pace_replica_limits(share),
 		.stands = share->gate.closed || share->wish.opens_at,
-		.forbidden = share->gate.vetoed || share->wish.opens_at,
+		.forbidden = share->wish.opens_at != NULL,
 		.vacuum_bytes =
 			share->wish.max_wal_rate > 0 ? PACE_VACUUM_SHARE * (double)share->wish.max_wal_rate : -1.0,
 	};

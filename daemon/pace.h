@@ -124,7 +124,7 @@ struct pace_view {
 	/* What its batches wait for most is what the replicas take, or a climb until that is known. */
 	bool replica_limits;
 	bool stands;         /* none may go, whatever is left of its portion: the gate is closed, or its window */
-	bool forbidden;      /* for the operator says so: his window, or throttle_query */
+	bool forbidden;      /* and that is its window: it takes hours */
 	double vacuum_bytes; /* a second, that a VACUUM beside them may write; -1: no limit */
 };
 void pace_read(const struct pace_share *share, struct pace_view *ret_view);

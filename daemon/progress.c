@@ -71,7 +71,7 @@ static bool is_throttled(const struct progress *progress)
 
 static void begin_throttle(struct progress *progress, struct task *task, const char *reason, int64_t since_ms)
 {
-	progress->throttled_since_ms = since_ms;
+	progress->throttled_since_ms = progress->steady_since_ms = since_ms;
 	text_clear(&progress->throttle_reason);
 	text_add(&progress->throttle_reason, reason);
 	text_clear(&progress->next_reason);
@@ -89,6 +89,8 @@ static void end_throttle(struct progress *progress, struct task *task, int64_t n
 static bool is_next_due(struct progress *progress, const char *reason, int64_t now_ms)
 {
 	if (same_reason(reason, text_is(&progress->throttle_reason))) {
+		if (progress->next_reason.length > 0)
+			progress->steady_since_ms = now_ms;
 		text_clear(&progress->next_reason);
 		return false;
 	}
@@ -103,7 +105,7 @@ static bool is_next_due(struct progress *progress, const char *reason, int64_t n
 /* After the reason that was told until now. */
 static int64_t next_after_ms(const struct progress *progress)
 {
-	if (progress->next_since_ms - progress->throttled_since_ms >= NEXT_AFTER_MOST_MS)
+	if (progress->next_since_ms - progress->steady_since_ms >= NEXT_AFTER_MOST_MS)
 		return NEXT_AFTER_MS;
 	return progress->next_after_ms < NEXT_AFTER_MOST_MS ? 2 * progress->next_after_ms : NEXT_AFTER_MOST_MS;
 }

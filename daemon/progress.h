@@ -27,6 +27,7 @@ struct progress {
 	int64_t throttled_before_ms;   /* as the row had it when the job was claimed, and by fillings since */
 	int64_t throttled_measured_ms; /* by this filling: also waits too short for an event */
 	int64_t throttled_since_ms;    /* of the reason below */
+	int64_t steady_since_ms;       /* and since when there was no other */
 	struct text throttle_reason;   /* as the history has it; empty: not throttled */
 	int64_t next_since_ms;         /* of the reason below */
 	struct text next_reason;       /* another one, that has not lasted long enough; empty: there is none */

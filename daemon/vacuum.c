@@ -123,7 +123,7 @@ struct vacuum_cost vacuum_cost(double part)
 
 	return (struct vacuum_cost){
 		.limit = (int)fmin(fmax(limit, LIMIT_LEAST), LIMIT_MOST),
-		.delay_ms = (int)fmin(delay_ms, DELAY_MOST_MS),
+		.delay_ms = (int)fmin(ceil(delay_ms), DELAY_MOST_MS),
 	};
 }
 

@@ -34,7 +34,8 @@
  * (18 s of 25, with four indexes). Measured (tests/bench/replica.sh, a replica on 15 % of a processor): lag
  * of 0.8 to 1.4 s in each VACUUM at full speed, 0.6 to 0.9 s with 15 % of all time, 0.45 to 0.6 s with an
  * eighth of 44 %, and the job took no longer. Beside a max_wal_rate no more than that with which it would
- * keep to its share of it if it had to write an image of each page that it changes.
+ * keep to its share of it if it had to write an image of each page that it changes (no less than 80 kB a
+ * second: the server sleeps for no longer).
  *
  * A session cannot be given another cost limit while it executes: hence vacuum_judge().
  */
@@ -44,7 +45,7 @@ double vacuum_part(const struct pace_view *pace) MUST_USE;
  * One that is at work is held against what it may have now: where that has been something quite different for
  * ten seconds it must end, to begin anew. After each that has ended so twice as long, up to five minutes, or
  * one that takes hours would never be through where a gate closes now and then. But at once where the
- * operator says so: daily_window, throttle_query, max_wal_rate. Zeroed: none has been.
+ * operator has ordered it for long: daily_window, max_wal_rate. Zeroed: none has been.
  */
 struct vacuum_watch {
 	double part;      /* of the time that it has */

@@ -63,8 +63,8 @@ static void a_part_is_a_cost(void **state)
 		{1.0, 2000, 2},
 		{0.5, 260, 2},
 		{0.1, 28, 2},
-		{0.04, 21, 3},
-		{0.01, 21, 15}, /* the server saves up no more than it sleeps for at once: a page of 21 credits */
+		{0.04, 21, 4},
+		{0.01, 21, 16}, /* the server saves up no more than it sleeps for at once: a page of 21 credits */
 		{0.0001, 21, 100},
 	};
 
@@ -85,7 +85,7 @@ static void it_ends_where_it_may_have_something_else(void **state)
 								  much_more = {.time = 0.7, .vacuum_bytes = -1},
 								  much_less = {.time = 0.05, .vacuum_bytes = -1},
 								  lag = {.time = 0.2, .vacuum_bytes = -1, .stands = true},
-								  veto = {.time = 0.2, .vacuum_bytes = -1, .stands = true, .forbidden = true},
+								  shut = {.time = 0.2, .vacuum_bytes = -1, .stands = true, .forbidden = true},
 								  max_wal_rate = {.time = 0.2, .vacuum_bytes = 1e6};
 	static const char none[] = "ended early: nothing of the fill may go now";
 	static const char slower[] = "ended early: it must be slower now";
@@ -106,8 +106,8 @@ static void it_ends_where_it_may_have_something_else(void **state)
 		{"a replica lags", &lag, true, 0, 10, none},
 		{"for the second time", &lag, true, 1, 20, none},
 		{"for the tenth", &lag, true, 9, 300, none},
-		{"throttle_query says so, or the window", &veto, true, 0, 0, none},
-		{"again", &veto, true, 9, 0, none},
+		{"its window is over", &shut, true, 0, 0, none},
+		{"again", &shut, true, 9, 0, none},
 		{"max_wal_rate", &max_wal_rate, true, 9, 0, slower},
 	};
 
