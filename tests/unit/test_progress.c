@@ -179,6 +179,35 @@ static void slow_turns_are_few_events_too(void **state)
 	assert_true(throttle(set, turns[1], (int64_t)25 * 3600 * 1000 + 2100));
 }
 
+/* Whether it was told in so many seconds, each half of which it is said again. */
+static bool told_within(struct stage_set *set, const char *reason, int64_t *now_ms, int seconds)
+{
+	bool told = false;
+
+	for (int i = 0; i < 2 * seconds; i++, *now_ms += 500)
+		told = throttle(set, reason, *now_ms) || told;
+	return told;
+}
+
+static void only_a_minute_of_one_reason_makes_it_impatient_again(void **state)
+{
+	static const char a[] = "replica a is 1.2 s behind", b[] = "replica b is 1.1 s behind";
+	struct stage_set *set = *state;
+	int64_t now_ms = 1000;
+
+	assert_true(told_within(set, a, &now_ms, 3));
+	assert_true(told_within(set, b, &now_ms, 3));
+	for (int i = 0; i < 100; i++) {
+		assert_false(told_within(set, a, &now_ms, 3)); /* four seconds are asked for now */
+		assert_false(told_within(set, b, &now_ms, 3));
+	}
+	assert_true(told_within(set, a, &now_ms, 5));
+	assert_false(told_within(set, b, &now_ms, 7)); /* eight */
+	assert_false(told_within(set, a, &now_ms, 70));
+	assert_true(told_within(set, b, &now_ms, 9));
+	assert_true(told_within(set, a, &now_ms, 3)); /* two */
+}
+
 static void throttled_ms_is_what_the_filling_measured_and_earlier_ones(void **state)
 {
 	struct stage_set *set = *state;
@@ -327,6 +356,7 @@ int main(void)
 		CASE(another_reason_is_told_once_it_has_lasted),
 		CASE(reasons_that_take_turns_are_one_throttle),
 		CASE(slow_turns_are_few_events_too),
+		CASE(only_a_minute_of_one_reason_makes_it_impatient_again),
 		CASE(throttled_ms_is_what_the_filling_measured_and_earlier_ones),
 		CASE(a_report_tells_what_nobody_has_told),
 		CASE(the_end_of_a_filling_is_its_last_word),
