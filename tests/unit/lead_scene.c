@@ -76,6 +76,16 @@ void scene_run_to_end(struct scene *scene)
 	scene_run(scene, has_ended);
 }
 
+void scene_share(struct scene *scene, struct filler_shared *ret_shared)
+{
+	struct pace_wish wish;
+
+	*ret_shared = (struct filler_shared){.task = &scene->task, .workers = 1};
+	task_wish(&scene->task, 1, 0, &wish);
+	ret_shared->share = pace_join(scene->task.pace, &wish, 0);
+	window_course_start(&ret_shared->course, 1);
+}
+
 void scene_done(void *owner, const struct fault *why)
 {
 	struct scene *scene = owner;

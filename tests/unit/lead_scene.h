@@ -9,6 +9,7 @@
 
 #include "tests/unit/fake_session.h"
 
+#include "daemon/filler.h"
 #include "daemon/task.h"
 #include "daemon/window.h"
 
@@ -40,6 +41,9 @@ struct scene {
 /* The stage is `filling`, sync none, one worker. Monitor and sessions are up. */
 void scene_begin(struct scene *scene);
 void scene_end(struct scene *scene);
+
+/* What a filler, one of one, shares with its job, which has joined the pace: the caller's to leave. */
+void scene_share(struct scene *scene, struct filler_shared *ret_shared);
 
 /* A task_done that fills `ended` and `why`; its owner is the scene. */
 void scene_done(void *owner, const struct fault *why);

@@ -91,15 +91,10 @@ static bool has_two_batches(struct scene *scene)
 static int set_up(void **state)
 {
 	static struct stage_set set;
-	struct pace_wish wish;
 
 	set = (struct stage_set){0};
 	scene_begin(&set.scene);
-	set.shared.task = &set.scene.task;
-	set.shared.workers = 1;
-	task_wish(&set.scene.task, 1, 0, &wish);
-	set.shared.share = pace_join(set.scene.task.pace, &wish, 0);
-	window_course_start(&set.shared.course, 1);
+	scene_share(&set.scene, &set.shared);
 	*state = &set;
 	return 0;
 }
