@@ -117,11 +117,12 @@ static struct change_step step_analyze(const struct job *job, const struct relat
 {
 	struct change_step step = change_step_make(CHANGE_ANALYZE, "SHARE UPDATE EXCLUSIVE");
 	struct text sql = {0};
+	bool goes_on_to_children = relation->partitioned || relation->server_version >= 180000;
 
 	step.timeout_ms = ANALYZE_TIMEOUT_MS;
 	add_analyze(&step, job, job->table_name, &sql);
-	/* That of a partitioned table goes on to its partitions. */
-	for (size_t i = 1; !relation->partitioned && i < relation->members_count; i++)
+	/* From 18 on ANALYZE does so for an inheritance parent, too. */
+	for (size_t i = 1; !goes_on_to_children && i < relation->members_count; i++)
 		add_analyze(&step, job, relation->members[i].name, &sql);
 	text_free(&sql);
 	return step;

@@ -198,15 +198,27 @@ static void judge_settings(struct check *check, const struct reply *reply)
 			(long long)deadlock_ms / 4);
 }
 
+static bool is_listed(const struct options_database *database, const char *name)
+{
+	for (size_t i = 0; i < database->replicas_count; i++) {
+		if (strcmp(database->replicas[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void find_replicas(struct check *check, const struct reply *reply)
 {
 	for (size_t row = 0; row < reply_rows(reply, 1); row++) {
 		const char *name = reply_text(reply, 1, row, "application_name");
 		bool receives_only = reply_bool(reply, 1, row, "receives_only");
+		bool is_left_out = reply_bool(reply, 1, row, "logical") && !is_listed(database_of(check), name);
 
-		add_replica(check, name, !receives_only);
+		add_replica(check, name, !receives_only && !is_left_out);
 		find(check, "ok", "replica %s is %s%s", name, reply_text(reply, 1, row, "state"),
-			receives_only ? ", receives only: not waited for" : "");
+			receives_only ? ", receives only: not waited for"
+			: is_left_out ? ", a logical one: not waited for, unless replicas lists it"
+						  : "");
 	}
 }
 

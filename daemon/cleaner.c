@@ -8,8 +8,10 @@
 
 #include <stdlib.h>
 
-/* After a vacuum that gave way to somebody who waited for the table. */
+/* After a vacuum that came to nothing, as where an autovacuum is at the table; after the next one twice as
+ * long. */
 #define AGAIN_AFTER_MS 10000
+#define AGAIN_AFTER_MOST_MS 640000
 /* One may have come before the vacuum began. */
 #define CANCEL_AGAIN_MS 1000
 struct cleaner {
@@ -19,9 +21,10 @@ struct cleaner {
 	const char *early;  /* why it was told to end, for a later one; NULL: it was not */
 	int64_t stopped_ms; /* when the one under way was told to end; 0: it was not */
 	int64_t since_ms;
-	uint32_t oid;       /* of the table that it is about */
-	char *table;        /* its name */
-	int64_t rows_moved; /* what the vacuum under way is for */
+	uint32_t oid;           /* of the table that it is about */
+	char *table;            /* its name */
+	int64_t rows_moved;     /* what the vacuum under way is for */
+	int64_t again_after_ms; /* the last one came to nothing; 0: it did not */
 	int64_t not_before_ms;
 };
 
@@ -46,7 +49,7 @@ void cleaner_free(struct cleaner *cleaner)
 
 static void tell(struct cleaner *cleaner, const char *kind, const char *detail, int64_t duration_ms)
 {
-	char *statement = vacuum_statement(cleaner->table);
+	char *statement = vacuum_statement(&cleaner->task->relation, cleaner->table);
 
 	queue_tell(cleaner->task->control, &cleaner->task->job,
 		&(struct queue_event){
@@ -70,6 +73,14 @@ static void owe(struct cleaner *cleaner)
 		table->rows_moved += cleaner->rows_moved;
 }
 
+static void put_off(struct cleaner *cleaner)
+{
+	int64_t ms = cleaner->again_after_ms == 0 ? AGAIN_AFTER_MS : 2 * cleaner->again_after_ms;
+
+	cleaner->again_after_ms = ms < AGAIN_AFTER_MOST_MS ? ms : AGAIN_AFTER_MOST_MS;
+	cleaner->not_before_ms = clock_ms() + cleaner->again_after_ms;
+}
+
 static void vacuumed(void *owner, const struct reply *reply)
 {
 	struct cleaner *cleaner = owner;
@@ -87,14 +98,13 @@ static void vacuumed(void *owner, const struct reply *reply)
 		tell(cleaner, "vacuum", early, duration_ms);
 	} else if (why && why->kind == FAULT_BUSY && stopped) {
 		tell(cleaner, "vacuum", "ended early: the fill is over, autovacuum does the rest", duration_ms);
-	} else if (why && why->kind == FAULT_BUSY) {
-		owe(cleaner);
-		cleaner->not_before_ms = clock_ms() + AGAIN_AFTER_MS;
-		tell(cleaner, "refused", why->message, duration_ms);
 	} else if (why) {
-		tell(cleaner, "error", why->message, duration_ms);
+		owe(cleaner);
+		put_off(cleaner);
+		tell(cleaner, why->kind == FAULT_BUSY ? "refused" : "error", why->message, duration_ms);
 	} else {
 		cleaner->watch.in_vain = 0;
+		cleaner->again_after_ms = 0;
 		tell(cleaner, "vacuum", "index entries of moved rows are taken away", duration_ms);
 	}
 }

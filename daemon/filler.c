@@ -257,22 +257,36 @@ static void tell_window(struct filler *filler)
 	free(detail);
 }
 
+/* Somebody always holds it, if only for a millisecond: who has for as long as the window took, as far as that
+ * is known. */
+static const char *horizon_holder(const struct filler *filler)
+{
+	const struct signals_horizon *horizon = &monitor_signals(filler->task->monitor)->horizon;
+	int64_t window_ms = clock_ms() - filler->window_since_ms;
+
+	return horizon->held_s < 0 || 2000 * horizon->held_s >= window_ms ? horizon->who : NULL;
+}
+
 static void tell_turn(struct filler *filler, enum window_turn turn)
 {
 	struct task *task = filler->task;
-	const char *who = monitor_signals(task->monitor)->horizon.who;
+	const char *holder = horizon_holder(filler);
 	char *detail;
 
 	if (turn == WINDOW_NO_TURN)
 		return;
-	if (turn == WINDOW_GOT_STUCK)
+	if (turn == WINDOW_GOT_FREE)
+		detail = memory_textf(
+			"updates find room in their pages again; filling in %d passes", filler->shared->course.passes);
+	else if (holder)
 		detail =
 			memory_textf("updates find no room in their pages, since something holds the xmin horizon (%s); "
 						 "filling in one pass until it moves",
-				who ? who : "a long transaction, a slot, a standby's feedback");
+				holder);
 	else
-		detail =
-			memory_textf("the xmin horizon moves again; filling in %d passes", filler->shared->course.passes);
+		detail = memory_text("updates find no room in their pages: their rows grow by more than the passes "
+							 "before free, or short transactions hold the xmin horizon; filling in one pass "
+							 "for a while");
 	queue_tell(task->control, &task->job,
 		&(struct queue_event){
 			.kind = "passes", .detail = detail, .lock_wait_ms = -1, .duration_ms = -1, .rows = -1},

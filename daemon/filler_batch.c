@@ -13,8 +13,13 @@
 #define PATIENCE_LEAST_MS 1000
 /* Doublings of it end here: somebody who keeps cancelling must not make it overflow. */
 #define PATIENCE_MOST 64
-/* A batch that is refused so often for something else than a lock says so. */
+/* A batch that is refused so often for something else than a lock says so, and takes its time where it was
+ * not cancelled: whoever waited for it needs it small, not late. */
 #define RETRIES_UNTOLD 5
+#define RETRY_WITHIN_MS 20
+#define RETRY_WITHIN_MOST_MS 5000
+/* For a lock, so often that somebody keeps it. */
+#define KEPT_AFTER_MS 1000
 
 static int timeout_ms(const struct filler *filler)
 {
@@ -104,6 +109,17 @@ static void got_holders(void *owner, const struct reply *reply)
 	text_free(&sentence);
 }
 
+static int64_t retry_after_ms(const struct filler *filler, bool cancelled)
+{
+	int64_t within_ms = RETRY_WITHIN_MS;
+
+	if (filler->refusals > 2)
+		return KEPT_AFTER_MS;
+	for (int i = RETRIES_UNTOLD; !cancelled && i < filler->retries && within_ms < RETRY_WITHIN_MOST_MS; i++)
+		within_ms *= 2;
+	return clock_jitter(within_ms < RETRY_WITHIN_MOST_MS ? within_ms : RETRY_WITHIN_MOST_MS);
+}
+
 static bool is_one_page(const struct window_batch *batch)
 {
 	return batch->end_page - batch->from_page <= 1;
@@ -116,12 +132,13 @@ static bool goes_in_parts(struct filler *filler)
 }
 
 /* First once more and smaller, then without the rows that are locked; a single page that is slow gets more
- * time. */
+ * time, until it has had the most and goes in parts. */
 static void batch_was_refused(struct filler *filler, const struct fault *why)
 {
 	bool lock = strcmp(why->sqlstate, "55P03") == 0;
 	bool cancelled = strcmp(why->sqlstate, "57014") == 0;
 	bool slow = cancelled && clock_ms() - filler->batch_begun_ms >= timeout_ms(filler);
+	bool gets_more_time = slow && filler->patience < PATIENCE_MOST;
 
 	if (lock)
 		filler->refusals++;
@@ -130,11 +147,11 @@ static void batch_was_refused(struct filler *filler, const struct fault *why)
 	if (filler->refusals > 2)
 		ddl_ask_holders(filler->task->control, &filler->task->job, &filler->task->relation, "ROW EXCLUSIVE",
 			session_backend_pid(filler->session), got_holders, filler);
-	if (slow && is_one_page(&filler->batch))
-		filler->patience = filler->patience < PATIENCE_MOST ? 2 * filler->patience : PATIENCE_MOST;
-	if (!cancelled || slow || !goes_in_parts(filler))
+	if (gets_more_time && is_one_page(&filler->batch))
+		filler->patience *= 2;
+	if (!cancelled || gets_more_time || !goes_in_parts(filler))
 		stride_halve(&filler->stride, &filler->batch, clock_ms());
-	filler_after(filler, filler->refusals > 2 ? 1000 : clock_jitter(20), filler_fill);
+	filler_after(filler, retry_after_ms(filler, cancelled), filler_fill);
 }
 
 /* What the server says of a table or column that went away under the fill lacks what to do about it. */

@@ -249,6 +249,7 @@ static void look_at_fillers(void *owner, struct foreman_look *ret_look)
 
 	*ret_look = (struct foreman_look){
 		.fillers = team_working(&filling->team),
+		.beside = pace_at_work_beside(filling->shared.share),
 		.pages = pages_done(filling),
 		.throttled_ms = pace_throttled_ms(filling->shared.share),
 	};

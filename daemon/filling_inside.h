@@ -12,6 +12,7 @@
 #include "daemon/filling.h"
 #include "daemon/foreman.h"
 #include "daemon/queue.h"
+#include "daemon/sweep.h"
 #include "daemon/team.h"
 #include "daemon/walked.h"
 
@@ -27,11 +28,10 @@ struct filling {
 	struct filler_shared shared;
 	struct queue_walk walk;
 	struct team team;
-	int64_t rows_before;   /* found in walks that are over */
-	int sweep;             /* to start next */
-	int64_t rows_of_sweep; /* found by the last one */
-	int skipping_sweeps;   /* in a row */
-	int counts;            /* of what is left pending */
+	int64_t rows_before; /* found in walks that are over */
+	int sweep;           /* to start next */
+	struct sweep_past past;
+	int counts; /* of what is left pending */
 	struct walked walked;
 	bool walking; /* a walk is under way; false between walks, whatever the fillers say */
 	bool stopping;

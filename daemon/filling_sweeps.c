@@ -3,7 +3,6 @@
 #include "common/memory.h"
 #include "daemon/catalog.h"
 #include "daemon/leftover.h"
-#include "daemon/sweep.h"
 
 #include <stdlib.h>
 
@@ -27,12 +26,11 @@ static void next_sweep(struct filling *filling)
 	filling->shared.rows_found = 0;
 	filling->sweep = filling->walk.sweep + 1;
 	if (!filling->shared.skipped) {
-		filling->skipping_sweeps = 0;
 		filling_read_size(filling);
 		return;
 	}
 	task_wait_for(filling->task, "rows that other transactions have locked; the next sweep takes them");
-	filling_after(filling, sweep_pause_ms(++filling->skipping_sweeps), filling_read_size);
+	filling_after(filling, sweep_pause_ms(filling->past.skipping), filling_read_size);
 }
 
 static void watched_updates(void *owner, const struct fault *why)
@@ -106,14 +104,14 @@ void filling_end_walk(struct filling *filling)
 		.number = filling->walk.sweep,
 		.whole = filling->walk.fresh,
 		.rows_found = filling->shared.rows_found,
-		.rows_before = filling->rows_of_sweep,
 		.skipped = filling->shared.skipped,
 	};
+	enum sweep_verdict verdict = sweep_judge(&filling->task->job, &table, &filling->past, &walk);
 
 	if (walk.number > 0)
 		tell_sweep(filling, &walk);
-	filling->rows_of_sweep = walk.rows_found;
-	switch (sweep_judge(&filling->task->job, &table, &walk)) {
+	sweep_remember(&filling->past, &walk);
+	switch (verdict) {
 	case SWEEP_WATCH:
 		watch_updates(filling);
 		return;

@@ -73,7 +73,7 @@ static void judge(struct foreman *foreman, const struct foreman_look *now, int64
 		.fillers = now->fillers,
 		.rate = (now->pages - foreman->last.pages) * 1000.0 / step_ms,
 		.throttled = (double)(now->throttled_ms - foreman->last.throttled_ms) / step_ms,
-		.busy_others = (double)signals->traffic.busy_sessions,
+		.busy_others = (double)signals->traffic.busy_sessions + now->beside,
 		.cores = signals->cores,
 	};
 	int before = foreman_fillers(foreman);

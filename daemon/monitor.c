@@ -365,6 +365,7 @@ static void open_query(struct monitor *monitor)
 		.name = "backfilld throttle",
 		.sql = monitor->database->throttle_query,
 		.every_ms = QUERY_EVERY_MS,
+		.rests = true,
 		.deadline_ms = VETO_TIMEOUT_MS * 2,
 	};
 

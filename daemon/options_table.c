@@ -80,7 +80,7 @@ static const struct settings_option database_options[] = {
 		.word_offset = offsetof(struct options_database, replicas_all),
 		.form = "all, or a list of application_name values",
 		.fits = options_fit_replica,
-		.help = "The replicas that must be kept close; [] looks at none.",
+		.help = "The replicas that must be kept close; [] looks at none. all: the standbys, no logical ones.",
 	},
 	{
 		.key = "delayed_replicas",

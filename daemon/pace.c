@@ -140,6 +140,15 @@ int pace_fillers_beside(const struct pace_share *share)
 	return fillers;
 }
 
+double pace_at_work_beside(const struct pace_share *share)
+{
+	double ms = 0.0;
+
+	for (const struct pace_share *other = share->pace->shares; other; other = other->next)
+		ms += other == share ? 0.0 : other->accounts[PACE_TIME].steady;
+	return ms / 1000.0;
+}
+
 /* What was learnt beside the job before is true a little longer. */
 static bool remembers(const struct pace *pace, int64_t now_ms)
 {

@@ -67,6 +67,9 @@ void pace_leave(struct pace_share *share);
 /* Fillers that the other jobs shall have. */
 int pace_fillers_beside(const struct pace_share *share) MUST_USE;
 
+/* Connections that the other jobs' batches have kept busy, on average of some ten seconds. */
+double pace_at_work_beside(const struct pace_share *share) MUST_USE;
+
 /* What was seen of the job's own table, and of those of its parts that its fillers are in. */
 void pace_sample_table(struct pace_share *share, const struct signals_table *table);
 

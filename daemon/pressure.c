@@ -52,5 +52,6 @@ bool pressure_read_replica(const struct reply *reply, size_t row, struct replica
 	ret_seen->name = reply_text(reply, PULSE_AT, row, "application_name");
 	ret_seen->replayed = (uint64_t)reply_int(reply, PULSE_AT, row, "replay_lsn", 0);
 	ret_seen->received = (uint64_t)reply_int(reply, PULSE_AT, row, "received_lsn", 0);
+	ret_seen->logical = reply_bool(reply, PULSE_AT, row, "logical");
 	return true;
 }

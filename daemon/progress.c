@@ -33,18 +33,24 @@ static bool is_cause(char c)
 	return c && c != ',' && c != ';';
 }
 
-/* Do they differ in figures only? A digit behind a letter belongs to a name: standby1. */
+/* Other digits belong to names: standby1, db-2. */
+static bool begins_figure(char before, char c)
+{
+	return (before == ' ' || before == '(') && isdigit((unsigned char)c);
+}
+
+/* Do they differ in figures only? */
 static bool same_reason(const char *a, const char *b)
 {
 	char before = ' ';
 
 	while (is_cause(*a) || is_cause(*b)) {
-		if (!isalpha((unsigned char)before) && isdigit((unsigned char)*a) && isdigit((unsigned char)*b)) {
+		if (begins_figure(before, *a) && begins_figure(before, *b)) {
 			while (is_figure(*a))
 				a++;
 			while (is_figure(*b))
 				b++;
-			before = ' ';
+			before = '.';
 			continue;
 		}
 		if (*a != *b)

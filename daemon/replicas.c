@@ -173,7 +173,7 @@ void replicas_note(struct replicas *replicas, size_t source, const struct replic
 	uint64_t position = is_delayed ? seen->received : seen->replayed;
 	struct replica *replica;
 
-	if (!rules->all && !among(rules->listed, rules->listed_count, seen->name))
+	if (rules->all ? seen->logical : !among(rules->listed, rules->listed_count, seen->name))
 		return;
 	replica = find(replicas, seen->name, source);
 	if (!replica)

@@ -20,7 +20,7 @@
 #define REPLICAS_OF_PRIMARY 0 /* the source; that of cascade number i (from 0) is i + 1 */
 
 struct replicas_rules {
-	bool all;            /* otherwise only those listed */
+	bool all;            /* that replay WAL; otherwise only those listed, logical ones, too */
 	char *const *listed; /* application_name values; the lists are on loan for the replicas' life */
 	size_t listed_count;
 	char *const *delayed; /* those that replay late on purpose: what they have received counts */
@@ -33,6 +33,7 @@ struct replicas_seen {
 	const char *name;
 	uint64_t replayed; /* LSN */
 	uint64_t received; /* and flushed */
+	bool logical;      /* a subscription, or one of the sessions that copy its tables and then vanish */
 };
 
 struct replicas;

@@ -19,7 +19,10 @@ static void answered(void *owner, const struct reply *reply)
 {
 	struct rhythm *rhythm = owner;
 
-	loop_timer_after(rhythm->timer, rhythm->asked_ms + rhythm->question.every_ms - clock_ms());
+	int64_t took_ms = clock_ms() - rhythm->asked_ms;
+	int64_t left_ms = rhythm->question.every_ms - took_ms;
+
+	loop_timer_after(rhythm->timer, rhythm->question.rests && left_ms < took_ms ? took_ms : left_ms);
 	rhythm->answer(rhythm->owner, rhythm->number, reply, reply_fault(reply));
 }
 

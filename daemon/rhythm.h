@@ -1,7 +1,8 @@
 /*
  * rhythm: one question asked again and again on a connection of its own.
  *
- * The next one is asked so long after the last, or at once when its answer took longer; one at a time.
+ * The next one is asked so long after the last, or when its answer took longer at once, or (`rests`) after a
+ * rest as long as that; one at a time.
  */
 #ifndef BACKFILLD_DAEMON_RHYTHM_H
 #define BACKFILLD_DAEMON_RHYTHM_H
@@ -19,6 +20,7 @@ struct rhythm_question {
 	const char *name; /* application_name */
 	const char *sql;  /* one statement */
 	int64_t every_ms;
+	bool rests; /* it may be dear: no more than half of the time */
 	int64_t deadline_ms;
 };
 

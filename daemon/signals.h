@@ -43,6 +43,8 @@ struct signals_slot {
 /* Who keeps dead rows from being pruned away the longest. */
 struct signals_horizon {
 	int64_t xids; /* age of the oldest xmin in transactions; 0: nobody holds one */
+	int64_t
+		held_s; /* for how long, since its holder's transaction began; -1: not known (a slot, a standby) */
 	const char
 		*who; /* a sentence's subject: "session 4711 (psql, idle in transaction for 340 s)"; NULL: nobody */
 };

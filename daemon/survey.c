@@ -245,6 +245,7 @@ static void read_horizon(struct survey *survey, const struct reply *reply, size_
 	bool held = reply_rows(reply, at) > 0;
 
 	survey->horizon_xids = held ? reply_int(reply, at, 0, "xids", 0) : 0;
+	survey->horizon_held_s = held ? reply_int(reply, at, 0, "held_s", -1) : -1;
 	memory_set_text(&survey->horizon_who, held ? reply_text(reply, at, 0, "who") : NULL);
 }
 
@@ -341,6 +342,7 @@ void survey_tell(const struct survey *survey, struct signals *signals)
 	signals->archiver_failing = survey->archiver_failing;
 	signals->checkpoints_asked = survey->checkpoints_asked;
 	signals->horizon.xids = survey->horizon_xids;
+	signals->horizon.held_s = survey->horizon_held_s;
 	signals->horizon.who = survey->horizon_who;
 	signals->traffic = survey->traffic;
 	signals->cores = survey->cores;

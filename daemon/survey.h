@@ -33,6 +33,7 @@ struct survey {
 	char *archiver_failing;
 	int64_t checkpoints_asked;
 	int64_t horizon_xids;
+	int64_t horizon_held_s;
 	char *horizon_who;
 	int connection; /* number of the one that it is taken on */
 	struct signals_traffic traffic;

@@ -7,14 +7,20 @@
 #define PAUSE_LEAST_MS 1000
 #define PAUSE_MOST_MS 30000
 
-static bool is_hopeless(const struct sweep_walk *walk)
+static bool is_hopeless(const struct sweep_past *past, const struct sweep_walk *walk)
 {
-	return walk->number >= SWEEP_HOPELESS_AFTER && walk->rows_found > 0 &&
-		   walk->rows_found >= walk->rows_before;
+	struct sweep_past with = *past;
+
+	sweep_remember(&with, walk);
+	if (walk->rows_found == 0)
+		return false;
+	if (!walk->skipped && past->skipping == 0 && with.clear >= SWEEP_HOPELESS_AFTER)
+		return walk->rows_found >= past->rows;
+	return with.rows_all / SWEEP_HOPELESS_TIMES >= with.rows_most;
 }
 
-enum sweep_verdict sweep_judge(
-	const struct job *job, const struct sweep_table *table, const struct sweep_walk *walk)
+enum sweep_verdict sweep_judge(const struct job *job, const struct sweep_table *table,
+	const struct sweep_past *past, const struct sweep_walk *walk)
 {
 	bool clean = walk->whole && walk->rows_found == 0 && !walk->skipped;
 
@@ -25,9 +31,21 @@ enum sweep_verdict sweep_judge(
 		return SWEEP_COUNT;
 	if (clean)
 		return SWEEP_DONE;
-	if (job->sync == JOB_SYNC_NONE && walk->number >= SWEEP_MOST_WITHOUT_SYNC && !walk->skipped)
-		return SWEEP_COUNT;
-	return is_hopeless(walk) ? SWEEP_HOPELESS : SWEEP_AGAIN;
+	if (job->sync == JOB_SYNC_NONE)
+		return walk->number >= SWEEP_MOST_WITHOUT_SYNC && !walk->skipped ? SWEEP_COUNT : SWEEP_AGAIN;
+	return is_hopeless(past, walk) ? SWEEP_HOPELESS : SWEEP_AGAIN;
+}
+
+void sweep_remember(struct sweep_past *past, const struct sweep_walk *walk)
+{
+	past->rows = walk->rows_found;
+	if (walk->number == 0)
+		return;
+	past->rows_all += walk->rows_found;
+	if (walk->rows_found > past->rows_most)
+		past->rows_most = walk->rows_found;
+	past->skipping = walk->skipped ? past->skipping + 1 : 0;
+	past->clear += walk->skipped ? 0 : 1;
 }
 
 int64_t sweep_pause_ms(int skipping_sweeps)
@@ -50,9 +68,8 @@ char *sweep_describe(const struct sweep_walk *walk, int64_t pages)
 
 void sweep_hopeless(const struct sweep_walk *walk, struct fault *ret_why)
 {
-	fault_set(ret_why, FAULT_JOB,
-		"sweep %d still found %" PRId64 " rows to fill, no fewer than the one before", walk->number,
-		walk->rows_found);
+	fault_set(ret_why, FAULT_JOB, "sweep %d still found %" PRId64 " rows to fill, as those before it did",
+		walk->number, walk->rows_found);
 	fault_set_hint(ret_why, "Either value gives another result each time (a function declared "
 							"IMMUTABLE or STABLE that is not), or rows are "
 							"written past the trigger (logical replication, session_replication_role): "

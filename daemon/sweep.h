@@ -12,11 +12,19 @@
 #include "daemon/job.h"
 
 struct sweep_walk {
-	int number;          /* 0: the fill itself */
-	bool whole;          /* false: found under way, its first part is not known */
-	int64_t rows_found;  /* pending rows that it filled */
-	int64_t rows_before; /* that the sweep before it filled */
-	bool skipped;        /* rows were left because somebody had them locked */
+	int number;         /* 0: the fill itself */
+	bool whole;         /* false: found under way, its first part is not known */
+	int64_t rows_found; /* pending rows that it filled */
+	bool skipped;       /* rows were left because somebody had them locked */
+};
+
+/* What the walks before it came to. Zeroed: there were none that is known of. */
+struct sweep_past {
+	int64_t rows;      /* of the last one */
+	int64_t rows_most; /* of the sweep that found the most */
+	int64_t rows_all;  /* of all sweeps together */
+	int skipping;      /* sweeps in a row, to the last one, that left locked rows */
+	int clear;         /* sweeps that left none */
 };
 
 struct sweep_table {
@@ -28,18 +36,25 @@ enum sweep_verdict {
 	SWEEP_AGAIN,    /* sweep once more */
 	SWEEP_COUNT,    /* done as far as can be; count what is still pending */
 	SWEEP_DONE,     /* nothing is pending */
-	SWEEP_HOPELESS, /* sweep after sweep finds no fewer rows than the one before */
+	SWEEP_HOPELESS, /* sweep after sweep finds rows that were filled before */
 };
 
 /* With sync = none rows written meanwhile are the application's own: no more sweeps than this. */
 #define SWEEP_MOST_WITHOUT_SYNC 3
 
 /* By then a fill that gets anywhere finds fewer rows from sweep to sweep: triggers help whoever writes
- * meanwhile. */
+ * meanwhile. Sweeps that leave locked rows do not count, nor those behind them, which find what was left. */
 #define SWEEP_HOPELESS_AFTER 10
 
-enum sweep_verdict sweep_judge(
-	const struct job *job, const struct sweep_table *table, const struct sweep_walk *walk) MUST_USE;
+/* And where there is always somebody who has rows locked: each row that was left is found once, so all sweeps
+ * together would not find so many times what a single one has. */
+#define SWEEP_HOPELESS_TIMES 30
+
+enum sweep_verdict sweep_judge(const struct job *job, const struct sweep_table *table,
+	const struct sweep_past *past, const struct sweep_walk *walk) MUST_USE;
+
+/* The walk, once judged, is past. */
+void sweep_remember(struct sweep_past *past, const struct sweep_walk *walk);
 
 /* A sentence about it for the job's history, to be freed. */
 char *sweep_describe(const struct sweep_walk *walk, int64_t pages) MUST_USE;

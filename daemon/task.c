@@ -45,6 +45,10 @@ struct session *task_connect(
 	struct session *session;
 
 	script_add(greeting, "SELECT pg_catalog.set_config('client_connection_check_interval', '1s', false)");
+	/* What the role or the database has by default is not meant for work that takes its time. Batches and
+	 * ALTERs have limits of their own. (transaction_timeout: from 17 on.) */
+	script_add(greeting, "SELECT pg_catalog.set_config(s.name, '0', false) FROM pg_catalog.pg_settings AS s"
+						 " WHERE s.name IN ('statement_timeout', 'transaction_timeout')");
 	session = session_new(task->loop, task->conninfo, name, greeting, events, owner);
 	free(name);
 	return session;

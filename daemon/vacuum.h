@@ -64,13 +64,13 @@ struct vacuum_cost {
 };
 struct vacuum_cost vacuum_cost(double part) MUST_USE;
 
-/* The statement for a table (its name ready for SQL), for history; to be freed. */
-char *vacuum_statement(const char *table) MUST_USE;
+/* The statement for a table of the tree (its name ready for SQL), for history; to be freed. */
+char *vacuum_statement(const struct relation *relation, const char *table) MUST_USE;
 
 /*
- * Asked on a session that does nothing else meanwhile. A table that is being vacuumed or altered is passed
- * over. `part`: of the time in which it is at work, the rest it sleeps as autovacuum does; it truncates
- * nothing, so it never asks for a stronger lock.
+ * Asked on a session that does nothing else meanwhile. While the table is being vacuumed or altered it is
+ * refused (FAULT_BUSY, 55P03), soon. `part`: of the time in which it is at work, the rest it sleeps as
+ * autovacuum does; it truncates nothing, so it never asks for a stronger lock.
  */
 void vacuum_ask(struct session *session, const struct relation *relation, const char *table, double part,
 	session_answer *answer, void *owner);

@@ -20,8 +20,21 @@ WITH lapsed AS (
 	INSERT INTO backfill.claim (job_id, root_oid, holder, epoch, lease_until)
 	SELECT c.id, coalesce(backfill.tree_of(c.table_oid), 0), $2, c.epoch, pg_catalog.clock_timestamp() + $3 * interval '1 millisecond' FROM claimed c
 	RETURNING job_id
+), throttle AS ( -- a holder that died could not tell the end of it; it was alive when it last wrote the row
+	SELECT e.kind, e.detail, pg_catalog.date_part('epoch', greatest(j.updated_at - e.at, interval '0')) * 1000 AS ms
+	  FROM backfill.event e
+	  JOIN backfill.job j ON j.id = e.job_id
+	 WHERE e.job_id = $1 AND e.kind IN ('throttle on', 'throttle off')
+	 ORDER BY e.id DESC
+	 LIMIT 1
 ), told AS (
-	INSERT INTO backfill.event (job_id, name, kind, stage, detail)
-	SELECT c.id, c.name, 'claim', c.stage, pg_catalog.format('claimed by %s under epoch %s', $2, c.epoch) FROM claimed c
+	INSERT INTO backfill.event (job_id, name, kind, stage, detail, duration_ms)
+	SELECT c.id, c.name, t.kind, c.stage, t.detail, t.ms
+	  FROM claimed c
+	 CROSS JOIN LATERAL (
+		SELECT 1 AS place, 'throttle off' AS kind, detail, ms FROM throttle WHERE kind = 'throttle on'
+		 UNION ALL
+		SELECT 2, 'claim', pg_catalog.format('claimed by %s under epoch %s', $2, c.epoch), NULL) AS t
+	 ORDER BY t.place
 )
 SELECT c.epoch FROM claimed c JOIN taken t ON t.job_id = c.id

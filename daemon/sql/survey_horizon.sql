@@ -10,7 +10,8 @@ WITH ours AS (
 	       greatest(pg_catalog.age(s.backend_xid), pg_catalog.age(s.backend_xmin)
 	                 * CASE WHEN s.datid IS NULL OR s.datid = d.oid THEN 1 END) AS xids,
 	       pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()
-	                 - CASE WHEN s.state LIKE 'idle%' THEN s.state_change ELSE s.xact_start END)::bigint AS age_s
+	                 - CASE WHEN s.state LIKE 'idle%' THEN s.state_change ELSE s.xact_start END)::bigint AS age_s,
+	       pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - s.xact_start)::bigint AS held_s
 	  FROM pg_catalog.pg_stat_get_activity(NULL) s
 	  JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database()
 	 CROSS JOIN ours o
@@ -21,7 +22,7 @@ WITH ours AS (
 	   AND NOT (s.backend_type = 'walsender' AND s.datid IS NOT NULL)
 	   AND s.pid <> ALL (ARRAY(SELECT v.pid FROM pg_catalog.pg_stat_get_progress_info('VACUUM') v))
 ), holder AS (
-	SELECT xids,
+	SELECT xids, held_s,
 	       CASE WHEN backend_type = 'walsender' THEN pg_catalog.format('standby %s (hot_standby_feedback)', application_name)
 	            WHEN backend_type = 'client backend' THEN
 	                 pg_catalog.format('session %s (%s%s%s)', pid, application_name || CASE WHEN application_name <> '' THEN ', ' ELSE '' END,
@@ -29,16 +30,16 @@ WITH ours AS (
 	            ELSE pg_catalog.format('%s %s', backend_type, pid) END AS who
 	  FROM session
 	UNION ALL
-	SELECT pg_catalog.age(s.xmin), pg_catalog.format('replication slot %s', s.slot_name)
+	SELECT pg_catalog.age(s.xmin), NULL, pg_catalog.format('replication slot %s', s.slot_name)
 	  FROM pg_catalog.pg_get_replication_slots() s
 	 WHERE s.xmin IS NOT NULL
 	UNION ALL
-	SELECT pg_catalog.age(x.transaction),
-	       pg_catalog.format('prepared transaction %s (for %s s)', pg_catalog.regexp_replace(x.gid, '[^ -~]', '?', 'g'),
-	                pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - x.prepared)::bigint)
-	  FROM pg_catalog.pg_prepared_xact() x
+	SELECT pg_catalog.age(x.transaction), x.held_s,
+	       pg_catalog.format('prepared transaction %s (for %s s)', pg_catalog.regexp_replace(x.gid, '[^ -~]', '?', 'g'), x.held_s)
+	  FROM (SELECT p.transaction, p.gid, pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - p.prepared)::bigint AS held_s
+	          FROM pg_catalog.pg_prepared_xact() p) x
 )
-SELECT h.xids, h.who
+SELECT h.xids, h.held_s, h.who
   FROM holder h
  WHERE h.xids > 0
  ORDER BY h.xids DESC, h.who

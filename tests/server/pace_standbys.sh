@@ -32,21 +32,30 @@ goes_by() {
 	check "$1, within a second ($ms ms)" test "$ms" -lt 1000
 }
 
-# receiver_start: a client that takes the server's WAL and replays nothing.
+# receiver_start PROGRAM OPTION…: a client that takes the server's WAL and is no standby.
 receiver_start() {
-	become_server setsid "$PG_BIN/pg_receivewal" -d "$(conninfo main postgres postgres)" -D "$WORK/received" -s 1 </dev/null >"$WORK/receiver.out" 2>&1 &
-	echo $! >"$WORK/pids/receiver"
+	become_server setsid "$PG_BIN/$1" -d "$(conninfo main postgres)" -s 1 "${@:2}" </dev/null >"$WORK/$1.out" 2>&1 &
+	echo $! >"$WORK/pids/$1"
 	disown $!
-	wait_until 10 "pg_receivewal streams" "SELECT count(*) = 1 FROM pg_stat_replication WHERE application_name = 'pg_receivewal' AND state = 'streaming'"
+	wait_until 10 "$1 streams" "SELECT count(*) = 1 FROM pg_stat_replication WHERE application_name = '$1' AND state = 'streaming'"
 }
 
+# receiver_signal PROGRAM SIGNAL
 receiver_signal() {
-	if [[ -f $WORK/pids/receiver ]]; then
-		kill "-$1" "$(cat "$WORK/pids/receiver")"
+	if [[ -f $WORK/pids/$1 ]]; then
+		kill "-$2" "$(cat "$WORK/pids/$1")"
 	fi
 }
 
-slow_fill main
+# holds_nothing_up WHAT: rows are filled a second from now.
+holds_nothing_up() {
+	local now
+	now=$(sql main "SELECT clock_timestamp()")
+	wait_until 10 "$1" "SELECT max(at) > timestamptz '$now' + interval '1 second', (SELECT waiting_for FROM backfill.job) FROM touched"
+	ok "$1"
+}
+
+slow_fill main wal_level=logical
 sql main "SELECT pg_create_physical_replication_slot('kept')" >/dev/null
 replica_start middle main
 replica_start leaf middle
@@ -77,10 +86,10 @@ passes="FROM backfill.event WHERE name = 'wide' AND kind = 'passes' AND detail ~
 wait_until 20 "the fill has turned to one pass" "SELECT count(*) = 1 $passes '^updates find no room'"
 expect_sql "where updates find no room it is told who holds the horizon" 1 "SELECT count(*) $passes 'something holds the xmin horizon .replication slot kept.; filling in one pass'"
 setting late hot_standby_feedback off
-wait_until 20 "the slot lets go" "SELECT count(*) = 1 $passes '^the xmin horizon moves again; filling in $many passes\$'"
+wait_until 20 "updates find room once the slot lets go" "SELECT count(*) = 1 $passes '^updates find room in their pages again; filling in $many passes\$'"
 ok "it is told when that lets go"
 wait_until 20 "the passes are back" "SELECT bool_and(detail ~ 'in $many passes'), string_agg(detail, '; ') FROM backfill.event
-	WHERE name = 'wide' AND kind = 'window' AND id > (SELECT max(id) $passes 'moves again')"
+	WHERE name = 'wide' AND kind = 'window' AND id > (SELECT max(id) $passes 'room in their pages again')"
 ok "and windows have their passes again"
 sql -U shop_owner main "UPDATE backfill.job SET wanted = 'cancel'"
 job_reaches wide cancelled 20
@@ -94,14 +103,23 @@ moves_on "rows are filled though a replica replays an hour late on purpose"
 only_receives="who only receives, and that no more, holds nothing up"
 if [[ -x $PG_BIN/pg_receivewal ]]; then
 	as_server mkdir "$WORK/received"
-	receiver_start
-	receiver_signal STOP
-	stopped=$(sql main "SELECT clock_timestamp()")
-	wait_until 10 "$only_receives" "SELECT max(at) > timestamptz '$stopped' + interval '1 second', (SELECT waiting_for FROM backfill.job) FROM touched"
-	ok "$only_receives"
+	receiver_start pg_receivewal -D "$WORK/received"
+	receiver_signal pg_receivewal STOP
+	holds_nothing_up "$only_receives"
 else
 	skip_one "$only_receives" "this server comes without pg_receivewal"
 fi
+# Sessions that copy tables for a subscription come and go.
+cluster_start subscriber
+sql main "CREATE PUBLICATION nothing"
+sql subscriber "CREATE SUBSCRIPTION changes CONNECTION '$(conninfo main postgres)' PUBLICATION nothing"
+wait_until 20 "a subscription tells how far it is" "SELECT count(replay_lsn) = 1 FROM pg_stat_replication WHERE application_name = 'changes'"
+kill -STOP "$(sql subscriber "SELECT pid FROM pg_stat_subscription WHERE subname = 'changes'")"
+holds_nothing_up "a subscription that stands still holds nothing up"
+cluster_stop subscriber immediate
+wait_until 10 "it is gone" "SELECT count(*) = 0 FROM pg_stat_replication WHERE application_name = 'changes'"
+holds_nothing_up "nor does one that vanishes"
+sql main "SELECT pg_drop_replication_slot('changes')" >/dev/null
 
 sql leaf "SELECT pg_wal_replay_pause()"
 waits "a replica behind another standby must be close too" "replica leaf is .* behind"
@@ -118,7 +136,7 @@ waits "for replica_grace_s; then they are fewer than min_replicas" "^1 of the 2 
 cluster_resume middle
 wait_until 20 "the standby is back" "SELECT count(*) = 2 FROM pg_stat_replication WHERE state = 'streaming' AND application_name IN ('middle', 'late')"
 moves_on "it goes on when they are enough again"
-receiver_signal KILL
+receiver_signal pg_receivewal KILL
 cluster_resume leaf
 wait_until -n middle 20 "and what is behind it" "SELECT count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming'"
 sql leaf "SELECT pg_wal_replay_pause()"

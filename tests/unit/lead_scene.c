@@ -165,8 +165,8 @@ void scene_batch(struct fake_rule *rule, const char *rows)
 
 void scene_pulse(struct fake_rule *rule)
 {
-	fake_columns(
-		rule, "flush_lsn", "insert_lsn", "sees", "application_name", "replay_lsn", "received_lsn", NULL);
+	fake_columns(rule, "flush_lsn", "insert_lsn", "sees", "application_name", "replay_lsn", "received_lsn",
+		"logical", NULL);
 }
 
 void scene_survey(struct fake_rule *rule)
@@ -193,7 +193,7 @@ static void content_server(void)
 	struct fake_rule *rule = fake_on(ASK_PULSE);
 
 	scene_pulse(rule);
-	fake_row(rule, "1000", "1000", "t", NULL, NULL, NULL);
+	fake_row(rule, "1000", "1000", "t", NULL, NULL, NULL, "f");
 	scene_survey(fake_on(ASK_SURVEY));
 	rule = fake_on(ASK_REAP);
 	fake_columns(rule, "left_over", "pid", "ended", NULL);

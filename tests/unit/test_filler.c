@@ -1,64 +1,10 @@
 /*
  * filler: what it does about faults that a real server cannot easily be made to produce.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "tests/unit/lead_scene.h"
-
-#include "daemon/filler.h"
+#include "tests/unit/filler_scene.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-struct stage_set {
-	struct scene scene; /* first: the scene's callers know only this */
-	struct filler_shared shared;
-	struct filler *filler;
-	int moved;
-	int idle;
-	size_t told; /* events, when it became idle last */
-	int failed;
-};
-
-static void moved(void *owner, struct member *table)
-{
-	assert_int_equal(table->oid, 4242); /* the relation knows no other */
-	((struct stage_set *)owner)->moved++;
-}
-
-static void idle(void *owner)
-{
-	struct stage_set *set = owner;
-
-	set->idle++;
-	set->told = fake_asked(ASK_EVENT);
-}
-
-static void failed(void *owner, const struct fault *why)
-{
-	struct stage_set *set = owner;
-
-	set->failed++;
-	fault_copy(&set->scene.why, why);
-}
-
-static void held(void *owner, const char *reason_or_null)
-{
-	(void)owner;
-	(void)reason_or_null;
-}
-
-static const struct filler_events events = {.moved = moved, .idle = idle, .held = held, .failed = failed};
-
-static bool is_idle(struct scene *scene)
-{
-	return ((struct stage_set *)scene)->idle > 0;
-}
 
 static bool is_idle_twice(struct scene *scene)
 {
@@ -68,12 +14,6 @@ static bool is_idle_twice(struct scene *scene)
 static bool has_failed(struct scene *scene)
 {
 	return ((struct stage_set *)scene)->failed > 0;
-}
-
-static bool has_window(struct scene *scene)
-{
-	(void)scene;
-	return fake_asked(ASK_WINDOW) > 0;
 }
 
 static bool has_batch(struct scene *scene)
@@ -86,32 +26,6 @@ static bool has_two_batches(struct scene *scene)
 {
 	(void)scene;
 	return fake_asked(ASK_BATCH) > 1;
-}
-
-static int set_up(void **state)
-{
-	static struct stage_set set;
-
-	set = (struct stage_set){0};
-	scene_begin(&set.scene);
-	scene_share(&set.scene, &set.shared);
-	*state = &set;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct stage_set *set = *state;
-
-	filler_free(set->filler);
-	pace_leave(set->shared.share);
-	scene_end(&set->scene);
-	return 0;
-}
-
-static void start(struct stage_set *set, int number)
-{
-	set->filler = filler_new(&set->shared, number, &events, set);
 }
 
 /* One window of 4 pages in one pass, to be given once. */
@@ -127,7 +41,7 @@ static void a_window_is_walked_and_the_next_one_asked_for(void **state)
 	one_window();
 	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){4, 8, 2, 1, 6});
 	scene_batch(fake_on(ASK_BATCH), "25");
-	start(set, 0);
+	stage_start(set, 0);
 	scene_run(&set->scene, is_idle);
 	assert_int_equal(fake_asked(STRETCH("0,0", "4,0")), 1);
 	assert_int_equal(fake_asked(STRETCH("6,0", "8,0")), 1); /* from where the bookmark stood */
@@ -152,7 +66,7 @@ static void the_next_batch_is_sent_while_one_is_under_way(void **state)
 	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 200, 1, 0, 0});
 	scene_batch(slow, "3");
 	fake_after(slow, 50);
-	start(set, 0);
+	stage_start(set, 0);
 	scene_run(&set->scene, has_two_batches);
 	assert_int_equal(filler_pages_done(set->filler), 0);
 	assert_int_equal(fake_asked(STRETCH("0,0", "64,0")), 1);
@@ -171,7 +85,7 @@ static void behind_one_that_failed_it_is_sent_again(void **state)
 	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 128, 1, 0, 0});
 	fake_fails(locked, FAULT_BUSY, "55P03", "locked");
 	fake_after(locked, 50);
-	start(set, 0);
+	stage_start(set, 0);
 	scene_run(&set->scene, has_two_batches);
 	assert_int_equal(fake_asked(STRETCH("64,0", "128,0")), 1);
 	scene_run(&set->scene, is_idle);
@@ -190,7 +104,7 @@ static void rows_of_the_one_before_it_stay_filled(void **state)
 	fake_after(filled, 20);
 	fake_fails(fake_once(STRETCH("64,0", "128,0")), FAULT_BUSY, "55P03", "locked");
 	scene_batch(fake_on(ASK_BATCH), "1");
-	start(set, 0);
+	stage_start(set, 0);
 	scene_run(&set->scene, is_idle);
 	assert_int_equal(fake_asked(STRETCH("0,0", "64,0")), 1);
 	assert_int_equal(fake_asked(STRETCH("64,0", "96,0")), 1);
@@ -208,7 +122,7 @@ static void long_batches_go_one_by_one(void **state)
 	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 200, 1, 0, 0});
 	scene_batch(slow, "3");
 	fake_after(slow, 50);
-	start(set, 0);
+	stage_start(set, 0);
 	scene_run(&set->scene, has_batch);
 	scene_run_ms(&set->scene, 20);
 	assert_int_equal(fake_asked(ASK_BATCH), 1);
@@ -225,7 +139,7 @@ static void while_rows_are_locked_it_goes_one_by_one(void **state)
 	fake_fails(fake_once(STRETCH("0,0", "64,0")), FAULT_BUSY, "55P03", "locked");
 	scene_batch(slow, "3");
 	fake_after(slow, 100);
-	start(set, 0);
+	stage_start(set, 0);
 	scene_run(&set->scene, has_two_batches); /* one of them behind the one that failed */
 	scene_run_ms(&set->scene, 60);
 	assert_int_equal(fake_asked(STRETCH("0,0", "32,0")), 1);
@@ -244,7 +158,7 @@ static void a_leaf_that_is_gone_is_left_out(void **state)
 
 	lies_in_a_leaf(NULL);
 	fake_on("UPDATE backfill.walk w SET frontier = l.first_page");
-	start(set, 0);
+	stage_start(set, 0);
 	scene_run(&set->scene, is_idle);
 	assert_int_equal(fake_asked(ASK_BATCH), 0);
 	assert_int_equal(fake_asked(ASK_WINDOW), 2); /* the next one */
@@ -260,7 +174,7 @@ static void a_leaf_that_is_not_found_is_asked_for_again(void **state)
 	lies_in_a_leaf("public.part_1");
 	fake_fails(fake_once(ASK_BATCH), FAULT_JOB, "42P01", "relation \"public.part_1\" does not exist");
 	lies_in_a_leaf("public.part_one");
-	start(set, 0);
+	stage_start(set, 0);
 	scene_run(&set->scene, is_idle);
 	assert_int_equal(fake_asked("UPDATE ONLY public.part_one AS"), 1);
 	assert_int_equal(set->failed, 0);
@@ -274,7 +188,7 @@ static void but_only_once(void **state)
 		lies_in_a_leaf("public.part_1");
 		fake_fails(fake_once(ASK_BATCH), FAULT_JOB, "42703", "column \"v\" does not exist");
 	}
-	start(set, 0);
+	stage_start(set, 0);
 	scene_run(&set->scene, has_failed);
 	assert_string_equal(set->scene.why.sqlstate, "42703");
 }
@@ -286,7 +200,7 @@ static void locked_rows_are_tried_smaller_then_left_then_waited_for(void **state
 	one_window();
 	for (int i = 0; i < 3; i++)
 		fake_fails(fake_once(ASK_BATCH), FAULT_BUSY, "55P03", "canceling statement due to lock timeout");
-	start(set, 0);
+	stage_start(set, 0);
 	scene_run(&set->scene, is_idle);
 	assert_int_equal(fake_asked(STRETCH("0,0", "4,0")), 1);
 	assert_int_equal(fake_asked(STRETCH("0,0", "2,0")), 1);
@@ -302,7 +216,7 @@ static void one_lock_timeout_makes_it_smaller_and_no_more(void **state)
 
 	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 1000, 1, 0, 0});
 	fake_fails(fake_once(ASK_BATCH), FAULT_BUSY, "55P03", "locked");
-	start(set, 0);
+	stage_start(set, 0);
 	scene_run(&set->scene, is_idle);
 	assert_int_equal(fake_asked(STRETCH("0,0", "64,0")), 1);
 	assert_int_equal(fake_asked(STRETCH("0,0", "32,0")), 1); /* once smaller, and that worked */
@@ -318,27 +232,13 @@ static void a_deadlock_or_a_cancelled_batch_is_tried_again_smaller(void **state)
 	fake_fails(fake_once(ASK_BATCH), FAULT_BUSY, "40P01", "deadlock detected");
 	fake_fails(fake_once(ASK_BATCH), FAULT_BUSY, "57014", "canceling statement due to statement timeout");
 	fake_fails(fake_once(ASK_BATCH), FAULT_BUSY, "40P01", "deadlock detected");
-	start(set, 0);
+	stage_start(set, 0);
 	scene_run(&set->scene, is_idle);
 	assert_int_equal(fake_asked(STRETCH("0,0", "64,0")), 1);
 	assert_int_equal(fake_asked(STRETCH("0,0", "32,0")), 1);
 	assert_int_equal(fake_asked(STRETCH("0,0", "16,0")), 1);
 	assert_int_equal(fake_asked(STRETCH("0,0", "8,0")), 1);
 	assert_int_equal(fake_asked("SKIP LOCKED"), 0);
-}
-
-static void a_page_that_is_slow_gets_more_time(void **state)
-{
-	struct stage_set *set = *state;
-	struct fake_rule *slow = fake_once(ASK_BATCH);
-
-	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 1, 1, 0, 0});
-	fake_fails(slow, FAULT_BUSY, "57014", "canceling statement due to statement timeout");
-	fake_after(slow, 2000);
-	start(set, 0);
-	scene_run(&set->scene, is_idle);
-	assert_string_equal(fake_bound("'statement_timeout'", 3), "4000");
-	assert_int_equal(set->failed, 0);
 }
 
 static void a_page_that_gives_way_to_others_goes_in_parts(void **state)
@@ -348,7 +248,7 @@ static void a_page_that_gives_way_to_others_goes_in_parts(void **state)
 	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 1, 1, 0, 0});
 	for (int i = 0; i < 40; i++)
 		fake_fails(fake_once(ASK_BATCH), FAULT_BUSY, "57014", "canceling statement due to user request");
-	start(set, 0);
+	stage_start(set, 0);
 	scene_run(&set->scene, is_idle);
 	assert_string_equal(fake_bound("'statement_timeout'", 3), "2000");
 	assert_true(fake_asked("ctid < '(0,1024)'") > 0);
@@ -363,7 +263,7 @@ static void a_server_out_of_disk_is_waited_for(void **state)
 
 	one_window();
 	fake_fails(fake_once(ASK_BATCH), FAULT_SCARCE, "53100", "could not extend file");
-	start(set, 0);
+	stage_start(set, 0);
 	scene_run(&set->scene, has_batch);
 	scene_run_ms(&set->scene, 50);
 	assert_int_equal(fake_asked(ASK_BATCH), 1);
@@ -379,7 +279,7 @@ static void fenced_in_mid_batch_it_takes_no_other(void **state)
 
 	one_window();
 	fake_fails(fake_once(ASK_BATCH), FAULT_FENCED, "BF001", "login worker holds no bookmark");
-	start(set, 0);
+	stage_start(set, 0);
 	scene_run(&set->scene, has_failed);
 	assert_int_equal(set->scene.why.kind, FAULT_FENCED);
 	assert_true(filler_at_rest(set->filler));
@@ -395,7 +295,7 @@ static void a_connection_lost_in_a_window_starts_again_from_the_bookmark(void **
 	one_window();
 	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 4, 1, 0, 2});
 	fake_fails(fake_once(ASK_BATCH), FAULT_LINK, "57P01", "terminating connection");
-	start(set, 0);
+	stage_start(set, 0);
 	scene_run(&set->scene, is_idle);
 	assert_int_equal(fake_asked(ASK_REAP), 2); /* the lost one may still be at work */
 	assert_int_equal(fake_asked(ASK_ENLIST), 2);
@@ -411,7 +311,7 @@ static void so_it_does_with_another_batch_sent_ahead(void **state)
 	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 200, 1, 0, 0});
 	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 200, 1, 0, 64});
 	fake_silent(fake_once(STRETCH("0,0", "64,0")));
-	start(set, 0);
+	stage_start(set, 0);
 	scene_run(&set->scene, has_two_batches);
 	fake_lose(fake_session(fake_sessions() - 1), "cable cut");
 	scene_run(&set->scene, is_idle);
@@ -427,7 +327,7 @@ static void the_control_session_failing_is_only_waited_for(void **state)
 
 	fake_fails(fake_once(ASK_WINDOW), FAULT_LINK, "57P01", "terminating connection");
 	one_window();
-	start(set, 0);
+	stage_start(set, 0);
 	scene_run(&set->scene, is_idle);
 	assert_int_equal(fake_asked(ASK_WINDOW), 3);
 	assert_int_equal(fake_asked(ASK_BATCH), 1);
@@ -469,7 +369,7 @@ static void the_row_that_fails_is_found_by_halving(void **state)
 	fake_row(row, "id");
 	one_window();
 	row_2_5_fails();
-	start(set, 0);
+	stage_start(set, 0);
 	scene_run(&set->scene, has_failed);
 	assert_int_equal(set->scene.why.kind, FAULT_DATA);
 	assert_string_equal(set->scene.why.sqlstate, "22012");
@@ -487,7 +387,7 @@ static void a_row_whose_key_cannot_be_told_fails_the_job_all_the_same(void **sta
 	fake_fails(fake_once("AS place"), FAULT_LINK, "57P01", "terminating connection");
 	one_window();
 	row_2_5_fails();
-	start(set, 0);
+	stage_start(set, 0);
 	scene_run(&set->scene, has_failed);
 	assert_int_equal(set->scene.why.kind, FAULT_DATA);
 	assert_string_equal(set->scene.why.message, "division by zero");
@@ -500,7 +400,7 @@ static void stopped_while_the_last_window_is_asked_for_it_comes_to_rest(void **s
 	struct stage_set *set = *state;
 
 	fake_after(fake_on(ASK_WINDOW), 50);
-	start(set, 0);
+	stage_start(set, 0);
 	scene_run(&set->scene, has_window);
 	filler_stop(set->filler);
 	assert_false(filler_at_rest(set->filler));
@@ -516,7 +416,7 @@ static void stopped_in_a_batch_it_rests_when_that_is_answered(void **state)
 	scene_batch(slow, "3");
 	fake_after(slow, 50);
 	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 400, 1, 0, 0});
-	start(set, 0);
+	stage_start(set, 0);
 	scene_run(&set->scene, has_batch);
 	filler_stop(set->filler);
 	assert_false(filler_at_rest(set->filler));
@@ -532,7 +432,7 @@ static void beyond_the_workers_wanted_it_is_idle(void **state)
 {
 	struct stage_set *set = *state;
 
-	start(set, 1);
+	stage_start(set, 1);
 	scene_run(&set->scene, is_idle);
 	assert_int_equal(fake_asked(ASK_WINDOW), 0);
 	set->shared.workers = 2;
@@ -550,7 +450,7 @@ static void windows_are_as_large_as_all_fillers_leave_room_for(void **state)
 
 	set->scene.task.shared_buffers = 16384;
 	set->shared.workers = 2;
-	start(set, 0);
+	stage_start(set, 0);
 	scene_run(&set->scene, is_idle);
 	assert_string_equal(fake_bound(ASK_WINDOW, 4), "2048");
 	set->shared.workers = 8;
@@ -575,7 +475,7 @@ static void no_longer_wanted_it_tells_its_window_before_it_is_idle(void **state)
 	one_window();
 	scene_batch(slow, "25");
 	fake_after(slow, 50);
-	start(set, 1);
+	stage_start(set, 1);
 	scene_run(&set->scene, has_batch);
 	set->shared.workers = 1;
 	scene_run(&set->scene, is_idle);
@@ -592,7 +492,7 @@ static void no_longer_wanted_it_still_finishes_a_window_it_lost_the_connection_i
 	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 4, 1, 0, 0});
 	scene_window(fake_once(ASK_WINDOW), &(struct window_bookmark){0, 4, 1, 0, 2});
 	fake_silent(fake_once(STRETCH("0,0", "4,0")));
-	start(set, 1);
+	stage_start(set, 1);
 	scene_run(&set->scene, has_batch);
 	set->shared.workers = 1;
 	fake_lose(fake_session(fake_sessions() - 1), "cable cut");
@@ -604,7 +504,6 @@ static void no_longer_wanted_it_still_finishes_a_window_it_lost_the_connection_i
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		CASE(a_window_is_walked_and_the_next_one_asked_for),
 		CASE(the_next_batch_is_sent_while_one_is_under_way),
 		CASE(behind_one_that_failed_it_is_sent_again),
@@ -617,7 +516,6 @@ int main(void)
 		CASE(locked_rows_are_tried_smaller_then_left_then_waited_for),
 		CASE(one_lock_timeout_makes_it_smaller_and_no_more),
 		CASE(a_deadlock_or_a_cancelled_batch_is_tried_again_smaller),
-		CASE(a_page_that_is_slow_gets_more_time),
 		CASE(a_page_that_gives_way_to_others_goes_in_parts),
 		CASE(a_server_out_of_disk_is_waited_for),
 		CASE(fenced_in_mid_batch_it_takes_no_other),

@@ -1,87 +1,14 @@
 /*
  * filler: which autovacuums its job makes room for: those of tables that its fillers are in.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "tests/unit/lead_scene.h"
-
-#include "daemon/filler.h"
-
-struct stage_set {
-	struct scene scene; /* first: the scene's callers know only this */
-	struct filler_shared shared;
-	struct filler *filler;
-	bool idle;
-};
-
-static void moved(void *owner, struct member *table)
-{
-	(void)owner;
-	(void)table;
-}
-
-static void idle(void *owner)
-{
-	((struct stage_set *)owner)->idle = true;
-}
-
-static void failed(void *owner, const struct fault *why)
-{
-	(void)owner;
-	fail_msg("the filler failed: %s", why->message);
-}
-
-static void held(void *owner, const char *reason_or_null)
-{
-	(void)owner;
-	(void)reason_or_null;
-}
-
-static const struct filler_events events = {.moved = moved, .idle = idle, .held = held, .failed = failed};
-
-static bool is_idle(struct scene *scene)
-{
-	return ((struct stage_set *)scene)->idle;
-}
-
-static bool has_window(struct scene *scene)
-{
-	(void)scene;
-	return fake_asked(ASK_WINDOW) > 0;
-}
-
-static int set_up(void **state)
-{
-	static struct stage_set set;
-
-	set = (struct stage_set){0};
-	scene_begin(&set.scene);
-	scene_share(&set.scene, &set.shared);
-	*state = &set;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct stage_set *set = *state;
-
-	filler_free(set->filler);
-	pace_leave(set->shared.share);
-	scene_end(&set->scene);
-	return 0;
-}
+#include "tests/unit/filler_scene.h"
 
 /* One window, in partition 4243. */
 static void start(struct stage_set *set)
 {
 	scene_window_in(
 		fake_once(ASK_WINDOW), &(struct window_bookmark){0, 100000, 1, 0, 0}, "4243", "public.part_1");
-	set->filler = filler_new(&set->shared, 0, &events, set);
+	stage_start(set, 0);
 }
 
 #define AGAINST_WRAPAROUND                                                                                   \
@@ -154,7 +81,6 @@ static void so_does_one_where_another_filler_is(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		CASE(an_autovacuum_of_another_partition_stops_nothing),
 		CASE(one_of_its_own_does_until_it_is_over),
 		CASE(so_does_one_where_another_filler_is),

@@ -17,7 +17,7 @@
 /* A replica in the pulse, of a primary at 2000; NULL: there is none. */
 static void sees(struct fake_rule *rule, const char *name, const char *replayed, const char *received)
 {
-	fake_row(rule, "2000", "2100", "t", name, replayed, received);
+	fake_row(rule, "2000", "2100", "t", name, replayed, received, "f");
 }
 
 static bool one_more(struct scene *scene)
@@ -185,8 +185,8 @@ static void the_survey_is_told_as_it_was_answered(void **state)
 	fake_columns(rule, "really", "waiting", "failing", NULL);
 	fake_row(rule, "t", "7", "000000010000000000000003");
 	fake_statement(rule, "pg_prepared_xact()");
-	fake_columns(rule, "xids", "who", NULL);
-	fake_row(rule, "44", "session 9 (psql, active for 3 s)");
+	fake_columns(rule, "xids", "held_s", "who", NULL);
+	fake_row(rule, "44", "3", "session 9 (psql, active for 3 s)");
 	stage_watch_anew(set);
 	scene_run_ms(&set->scene, 200);
 	assert_int_equal(stage_signals(set)->slots_count, 2);
@@ -197,6 +197,7 @@ static void the_survey_is_told_as_it_was_answered(void **state)
 	assert_string_equal(stage_signals(set)->archiver_failing, "000000010000000000000003");
 	assert_int_equal(stage_signals(set)->checkpoints_asked, 3);
 	assert_int_equal(stage_signals(set)->horizon.xids, 44);
+	assert_int_equal(stage_signals(set)->horizon.held_s, 3);
 	assert_string_equal(stage_signals(set)->horizon.who, "session 9 (psql, active for 3 s)");
 	assert_int_equal(stage_signals(set)->traffic.transactions, 100);
 	assert_int_equal(stage_signals(set)->traffic.busy_sessions, 2);
@@ -289,7 +290,7 @@ static void without_rights_nothing_is_believed(void **state)
 	fake_row(rule, "f");
 	rule = fake_on(ASK_SAMPLE);
 	scene_pulse(rule);
-	fake_row(rule, "2000", "2000", "f", NULL, NULL, NULL);
+	fake_row(rule, "2000", "2000", "f", NULL, NULL, NULL, "f");
 	samples(set, 2);
 	assert_true(stage_signals(set)->pulse_ms <= pulse_ms + 100);
 	assert_non_null(strstr(stage_signals(set)->unreadable, "GRANT pg_monitor TO"));

@@ -105,6 +105,11 @@ static void which_reasons_are_the_same(void **state)
 	} cases[] = {
 		{"replica a is 1.4 s behind", "replica a is 2 s behind", true},
 		{"replica standby1 is 1 s behind", "replica standby2 is 1 s behind", false},
+		{"replica standby11 is 1 s behind", "replica standby12 is 1 s behind", false},
+		{"replica db-1 is 1 s behind", "replica db-2 is 1 s behind", false},
+		{"replica db_1.a is 1 s behind", "replica db_1.b is 1 s behind", false},
+		{"replica db.1 is 1 s behind", "replica db.2 is 1 s behind", false},
+		{"an application (9 transactions) is there", "an application (11 transactions) is there", true},
 		{"replica a is 1 s behind", "replica a is 1 s behind and gone", false},
 		{"replica a is 1", "replica a is 1 s behind", false},
 		{"pid 12 waits", "pid 345 waits", true},

@@ -287,6 +287,30 @@ static void one_that_is_late_on_purpose_counts_by_what_it_received(void **state)
 	replicas_free(replicas);
 }
 
+static void a_logical_one_counts_only_where_it_is_listed(void **state)
+{
+	static char *names[] = {(char *)"subscription"};
+	const struct replicas_rules rules[] = {
+		{.all = true, .grace_ms = GRACE_MS},
+		{.listed = names, .listed_count = 1, .grace_ms = GRACE_MS},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rules); i++) {
+		struct replicas *replicas = replicas_new(&rules[i]);
+
+		replicas_restart(replicas, 1000);
+		replicas_note_primary(replicas, 1000, 100);
+		replicas_begin(replicas, 0, 1000);
+		replicas_note(replicas, 0,
+			&(struct replicas_seen){
+				.name = "subscription", .replayed = 90, .received = 1000, .logical = true},
+			1000);
+		assert_int_equal(find(replicas, "subscription", 1000) != NULL, !rules[i].all);
+		replicas_free(replicas);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -303,6 +327,7 @@ int main(void)
 		cmocka_unit_test(another_of_that_name_somewhere_else_is_not_the_one_that_vanished),
 		cmocka_unit_test(who_is_listed_and_not_there_is_gone),
 		cmocka_unit_test(one_that_is_late_on_purpose_counts_by_what_it_received),
+		cmocka_unit_test(a_logical_one_counts_only_where_it_is_listed),
 	};
 
 	return cmocka_run_group_tests_name("replicas", tests, NULL, NULL);
