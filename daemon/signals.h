@@ -42,11 +42,9 @@ struct signals_slot {
 
 /* Who keeps dead rows from being pruned away the longest. */
 struct signals_horizon {
-	int64_t xids; /* age of the oldest xmin in transactions; 0: nobody holds one */
-	int64_t
-		held_s; /* for how long, since its holder's transaction began; -1: not known (a slot, a standby) */
-	const char
-		*who; /* a sentence's subject: "session 4711 (psql, idle in transaction for 340 s)"; NULL: nobody */
+	int64_t xids;    /* age of the oldest xmin in transactions; 0: nobody holds one */
+	int64_t held_s;  /* since its holder's transaction began; -1: not known (a slot, a standby) */
+	const char *who; /* a sentence's subject: "session 4711 (psql, active for 340 s)"; NULL: nobody */
 };
 
 /* Transactions of all databases but those of other backfillds, counted since some start, our own with them.

@@ -93,7 +93,7 @@ static void a_question_that_only_waited_too_long_is_busy(void **state)
 	struct answer *impatient;
 
 	RUN_UNTIL(world, session_is_open(world->session));
-	slow = ask(world, "SELECT pg_catalog.pg_sleep(0.6)::text AS x");
+	slow = ask(world, "SELECT pg_catalog.pg_sleep(2)::text AS x");
 	impatient = ask_script(world, world->session, script_of("SELECT 1 AS x"), 100);
 	RUN_UNTIL(world, world->answers == 2);
 	assert_int_equal(impatient->kind, FAULT_BUSY);

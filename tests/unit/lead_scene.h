@@ -48,7 +48,7 @@ void scene_share(struct scene *scene, struct filler_shared *ret_shared);
 /* A task_done that fills `ended` and `why`; its owner is the scene. */
 void scene_done(void *owner, const struct fault *why);
 
-/* Lets the loop run until `until` is true of the scene; fails the test after 10 s. */
+/* Lets the loop run until `until` is true of the scene; fails the test after a minute. */
 void scene_run(struct scene *scene, bool (*until)(struct scene *scene));
 void scene_run_ms(struct scene *scene, int64_t ms);
 void scene_run_to_end(struct scene *scene);
