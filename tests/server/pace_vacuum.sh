@@ -16,8 +16,10 @@ sql -U shop_owner main "
 		IF \$1 * 7919 % 5 = 0 THEN PERFORM pg_sleep(0.001); END IF;
 		RETURN upper(\$2) || repeat('y', 30); END \$\$;
 	ANALYZE slow"
+# What the role has by default is not meant for a VACUUM.
 sql main "
 	ALTER ROLE backfilld_shop SET vacuum_cost_page_hit = 10000;
+	ALTER ROLE backfilld_shop SET statement_timeout = '2 s';
 	CREATE TABLE hold AS SELECT false AS hold; GRANT SELECT ON hold TO PUBLIC"
 daemon_option database.throttle_query '"SELECT hold, '"'the books are being closed'"' FROM public.hold"'
 
@@ -35,16 +37,21 @@ ended() {
 
 daemon_start
 enqueue slow table_name=slow column_name=v column_type=text value='slowly(id, name)'
-begun 1 "rows have moved: their index entries are taken away"
+wait_until 20 "rows are filled" "SELECT sum(rows_filled) > 0 FROM backfill.bookmark"
+session_open other main
+session_do other "BEGIN; LOCK TABLE slow IN SHARE UPDATE EXCLUSIVE MODE" >/dev/null
+wait_until 30 "a VACUUM that is refused is told" "SELECT count(*) = 1, string_agg(kind || ' ' || detail, '; ') FROM backfill.event WHERE kind = 'refused' AND detail ~ 'lock timeout' AND statement ~ '^VACUUM'"
+session_do other "ROLLBACK" >/dev/null
+begun 2 "what it was for is owed: it comes again, ten seconds later"
 sql main "UPDATE hold SET hold = true"
 ended "the operator holds the fill: the VACUUM ends too" "nothing of the fill may go now" 40 # ten seconds, and what a busy machine takes
 expect_sql "none is at work" 0 "SELECT count(*) FROM pg_stat_progress_vacuum"
 expect_sql "meanwhile the job has waited for that" t "SELECT waiting_for ~ 'the books are being closed' FROM backfill.job"
 sql main "UPDATE hold SET hold = false"
-begun 2 "the fill goes on, and so does its VACUUM"
+begun 3 "the fill goes on, and so does its VACUUM"
 sql -U shop_owner main "UPDATE backfill.job SET max_wal_rate = 1000000"
 ended "a limit on WAL binds it" "it must be slower now" 8
-begun 3 "more slowly"
+begun 4 "more slowly"
 sql -U shop_owner main "UPDATE backfill.job SET wanted = 'pause'"
 wait_until 20 "a pause ends it" "SELECT count(*) = 0 FROM pg_stat_progress_vacuum"
 ok "a pause ends it"
