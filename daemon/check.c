@@ -198,27 +198,41 @@ static void judge_settings(struct check *check, const struct reply *reply)
 			(long long)deadlock_ms / 4);
 }
 
-static bool is_listed(const struct options_database *database, const char *name)
+/* Why it is not waited for; NULL: it is. */
+static const char *why_left_out(const struct check *check, const struct replicas_seen *seen)
 {
-	for (size_t i = 0; i < database->replicas_count; i++) {
-		if (strcmp(database->replicas[i], name) == 0)
-			return true;
-	}
-	return false;
+	const struct options_database *database = database_of(check);
+	struct replicas_rules rules = {
+		.all = database->replicas_all,
+		.listed = database->replicas,
+		.listed_count = database->replicas_count,
+	};
+
+	if (replicas_want(&rules, seen))
+		return NULL;
+	return rules.all ? "a logical one, which replicas does not list" : "not among those that replicas lists";
+}
+
+static void find_replica(
+	struct check *check, const struct replicas_seen *seen, bool receives_only, const char *state)
+{
+	const char *why = receives_only ? "receives only" : why_left_out(check, seen);
+
+	add_replica(check, seen->name, !why);
+	find(check, "ok", "replica %s is %s%s%s%s", seen->name, state, why ? ", " : "", why ? why : "",
+		why ? ": not waited for" : "");
 }
 
 static void find_replicas(struct check *check, const struct reply *reply)
 {
 	for (size_t row = 0; row < reply_rows(reply, 1); row++) {
-		const char *name = reply_text(reply, 1, row, "application_name");
-		bool receives_only = reply_bool(reply, 1, row, "receives_only");
-		bool is_left_out = reply_bool(reply, 1, row, "logical") && !is_listed(database_of(check), name);
+		struct replicas_seen seen = {
+			.name = reply_text(reply, 1, row, "application_name"),
+			.logical = reply_bool(reply, 1, row, "logical"),
+		};
 
-		add_replica(check, name, !receives_only && !is_left_out);
-		find(check, "ok", "replica %s is %s%s", name, reply_text(reply, 1, row, "state"),
-			receives_only ? ", receives only: not waited for"
-			: is_left_out ? ", a logical one: not waited for, unless replicas lists it"
-						  : "");
+		find_replica(
+			check, &seen, reply_bool(reply, 1, row, "receives_only"), reply_text(reply, 1, row, "state"));
 	}
 }
 
@@ -244,7 +258,7 @@ static void judge_replicas(struct check *check)
 		find(check, "bad", "%d replicas replay, min_replicas is %d: nothing would be filled",
 			check->replaying, database->min_replicas);
 	if (check->replaying == 0)
-		find(check, "note", "no replica is connected: lag will not hold anything back");
+		find(check, "note", "no replica that is waited for is connected: lag will not hold anything back");
 }
 
 static void got_version(void *owner, const struct reply *reply)
@@ -308,13 +322,13 @@ static void check_database(struct check *check)
 
 static void judge_cascade(struct check *check, const struct reply *reply)
 {
+	char *place = memory_textf("behind cascades[%zu]", check->cascade);
 	struct replicas_seen seen;
 	size_t count = 0;
 
-	for (; pressure_read_replica(reply, count, &seen); count++) {
-		add_replica(check, seen.name, true);
-		find(check, "ok", "replica %s is behind cascades[%zu]", seen.name, check->cascade);
-	}
+	for (; pressure_read_replica(reply, count, &seen); count++)
+		find_replica(check, &seen, false, place);
+	free(place);
 	if (count == 0)
 		find(check, "note", "cascades[%zu], reached as %s, has no replica that replays", check->cascade,
 			session_user(check->session));

@@ -24,7 +24,7 @@ struct cleaner {
 	uint32_t oid;           /* of the table that it is about */
 	char *table;            /* its name */
 	int64_t rows_moved;     /* what the vacuum under way is for */
-	int64_t again_after_ms; /* the last one came to nothing; 0: it did not */
+	int64_t again_after_ms; /* of that table, since the last one came to nothing; 0: it did not */
 	int64_t not_before_ms;
 };
 
@@ -109,13 +109,17 @@ static void vacuumed(void *owner, const struct reply *reply)
 	}
 }
 
+static bool is_put_off(const struct cleaner *cleaner, const struct member *table)
+{
+	return cleaner->again_after_ms != 0 && cleaner->oid == table->oid && clock_ms() < cleaner->not_before_ms;
+}
+
 bool cleaner_consider(struct cleaner *cleaner, struct member *table, const struct pace_view *pace)
 {
 	struct task *task = cleaner->task;
 	double part = vacuum_part(pace);
 
-	if (cleaner->busy || part <= 0.0 || !session_is_open(task->session) ||
-		clock_ms() < cleaner->not_before_ms)
+	if (cleaner->busy || part <= 0.0 || !session_is_open(task->session) || is_put_off(cleaner, table))
 		return false;
 	if (table->rows <= 0 || (double)table->rows_moved < VACUUM_AFTER_SHARE * table->rows)
 		return false;
@@ -124,6 +128,8 @@ bool cleaner_consider(struct cleaner *cleaner, struct member *table, const struc
 	pace_vacuum_began(task->pace, clock_ms());
 	cleaner->busy = true;
 	cleaner->watch.part = part;
+	if (cleaner->oid != table->oid)
+		cleaner->again_after_ms = 0;
 	cleaner->oid = table->oid;
 	memory_set_text(&cleaner->table, table->name);
 	cleaner->rows_moved = table->rows_moved;

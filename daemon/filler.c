@@ -270,11 +270,13 @@ static const char *horizon_holder(const struct filler *filler)
 static void tell_turn(struct filler *filler, enum window_turn turn)
 {
 	struct task *task = filler->task;
-	const char *holder = horizon_holder(filler);
+	const char *holder;
 	char *detail;
 
 	if (turn == WINDOW_NO_TURN)
 		return;
+	holder = turn == WINDOW_GOT_STUCK ? horizon_holder(filler) : NULL;
+	filler->shared->pinned = holder != NULL;
 	if (turn == WINDOW_GOT_FREE)
 		detail = memory_textf(
 			"updates find room in their pages again; filling in %d passes", filler->shared->course.passes);

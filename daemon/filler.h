@@ -21,6 +21,7 @@ struct filler;
 struct filler_shared {
 	struct task *task;
 	struct window_course course;
+	bool pinned; /* the course is stuck, and somebody was seen who holds the horizon */
 	struct pace_share *share;
 	int workers; /* fillers that shall work now, at least 1 */
 	int at_work; /* that have a window; fewer at the end of a walk, more for a while when fewer are wanted */

@@ -115,7 +115,9 @@ static int64_t retry_after_ms(const struct filler *filler, bool cancelled)
 
 	if (filler->refusals > 2)
 		return KEPT_AFTER_MS;
-	for (int i = RETRIES_UNTOLD; !cancelled && i < filler->retries && within_ms < RETRY_WITHIN_MOST_MS; i++)
+	if (cancelled)
+		return clock_jitter(within_ms);
+	for (int i = RETRIES_UNTOLD; i < filler->retries && within_ms < RETRY_WITHIN_MOST_MS; i++)
 		within_ms *= 2;
 	return clock_jitter(within_ms < RETRY_WITHIN_MOST_MS ? within_ms : RETRY_WITHIN_MOST_MS);
 }
@@ -125,7 +127,8 @@ static bool is_one_page(const struct window_batch *batch)
 	return batch->end_page - batch->from_page <= 1;
 }
 
-/* A page that is cancelled because somebody waits for one of its rows, each time before it is done. */
+/* A page that is cancelled, each time before it is done: somebody waits for one of its rows, or it has had
+ * all the time there is. */
 static bool goes_in_parts(struct filler *filler)
 {
 	return is_one_page(&filler->batch) && !window_narrow(&filler->window, &filler->batch);

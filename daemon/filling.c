@@ -122,13 +122,13 @@ static double pages_done(const struct filling *filling)
 	return done < (double)filling->walk.pages ? done : (double)filling->walk.pages;
 }
 
-/* Without vacuums an index over values in no order doubles; while the horizon stands still they take nothing
- * away, and after the last window there is nothing to double. */
+/* Without vacuums an index over values in no order doubles; while somebody holds the horizon they take
+ * nothing away, and after the last window there is nothing to double. */
 static bool may_vacuum(const struct filling *filling)
 {
 	bool last = pages_done(filling) >= LAST_PART * (double)filling->walk.pages;
 
-	return !filling->stopping && !filling->shared.course.stuck && filling->walk.sweep == 0 && !last;
+	return !filling->stopping && !filling->shared.pinned && filling->walk.sweep == 0 && !last;
 }
 
 static void filler_moved(void *owner, struct member *table)

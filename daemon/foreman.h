@@ -13,7 +13,7 @@ struct foreman;
 /* How the filling does, as of now. */
 struct foreman_look {
 	int fillers;          /* that have work */
-	double beside;        /* of other jobs, at work on the same server, on average */
+	double beside;        /* of other jobs of this database, at work, on average */
 	double pages;         /* done, ever growing within a walk */
 	int64_t throttled_ms; /* of the filling, ever */
 };

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 /* Another reason has to last so long, and after each that was told twice as long; until one has lasted for
  * the most. */
@@ -33,10 +34,10 @@ static bool is_cause(char c)
 	return c && c != ',' && c != ';';
 }
 
-/* Other digits belong to names: standby1, db-2. */
+/* Other digits belong to names: standby12, db-2. */
 static bool begins_figure(char before, char c)
 {
-	return (before == ' ' || before == '(') && isdigit((unsigned char)c);
+	return isdigit((unsigned char)c) && !isalnum((unsigned char)before) && !strchr("-_.", before);
 }
 
 /* Do they differ in figures only? */

@@ -166,6 +166,11 @@ static void note_more(const struct replicas *replicas, struct replica *replica, 
 	replica->grown_ms = replica->more_ms;
 }
 
+bool replicas_want(const struct replicas_rules *rules, const struct replicas_seen *seen)
+{
+	return rules->all ? !seen->logical : among(rules->listed, rules->listed_count, seen->name);
+}
+
 void replicas_note(struct replicas *replicas, size_t source, const struct replicas_seen *seen, int64_t now_ms)
 {
 	const struct replicas_rules *rules = &replicas->rules;
@@ -173,7 +178,7 @@ void replicas_note(struct replicas *replicas, size_t source, const struct replic
 	uint64_t position = is_delayed ? seen->received : seen->replayed;
 	struct replica *replica;
 
-	if (rules->all ? seen->logical : !among(rules->listed, rules->listed_count, seen->name))
+	if (!replicas_want(rules, seen))
 		return;
 	replica = find(replicas, seen->name, source);
 	if (!replica)

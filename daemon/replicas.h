@@ -36,6 +36,9 @@ struct replicas_seen {
 	bool logical;      /* a subscription, or one of the sessions that copy its tables and then vanish */
 };
 
+/* Is it one of those that must be kept close? */
+bool replicas_want(const struct replicas_rules *rules, const struct replicas_seen *seen) MUST_USE;
+
 struct replicas;
 
 struct replicas *replicas_new(const struct replicas_rules *rules) MUST_USE;

@@ -18,7 +18,6 @@ struct rhythm {
 static void answered(void *owner, const struct reply *reply)
 {
 	struct rhythm *rhythm = owner;
-
 	int64_t took_ms = clock_ms() - rhythm->asked_ms;
 	int64_t left_ms = rhythm->question.every_ms - took_ms;
 

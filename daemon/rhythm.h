@@ -1,8 +1,8 @@
 /*
  * rhythm: one question asked again and again on a connection of its own.
  *
- * The next one is asked so long after the last, or when its answer took longer at once, or (`rests`) after a
- * rest as long as that; one at a time.
+ * The next one is asked so long after the last, or at once when its answer took longer; where it `rests`, not
+ * before as long again as the answer took. One at a time.
  */
 #ifndef BACKFILLD_DAEMON_RHYTHM_H
 #define BACKFILLD_DAEMON_RHYTHM_H

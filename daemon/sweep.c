@@ -16,7 +16,7 @@ static bool is_hopeless(const struct sweep_past *past, const struct sweep_walk *
 		return false;
 	if (!walk->skipped && past->skipping == 0 && with.clear >= SWEEP_HOPELESS_AFTER)
 		return walk->rows_found >= past->rows;
-	return with.rows_all / SWEEP_HOPELESS_TIMES >= with.rows_most;
+	return with.rows_all >= SWEEP_HOPELESS_ROWS && with.rows_all / SWEEP_HOPELESS_TIMES >= with.rows_most;
 }
 
 enum sweep_verdict sweep_judge(const struct job *job, const struct sweep_table *table,
@@ -31,8 +31,11 @@ enum sweep_verdict sweep_judge(const struct job *job, const struct sweep_table *
 		return SWEEP_COUNT;
 	if (clean)
 		return SWEEP_DONE;
-	if (job->sync == JOB_SYNC_NONE)
-		return walk->number >= SWEEP_MOST_WITHOUT_SYNC && !walk->skipped ? SWEEP_COUNT : SWEEP_AGAIN;
+	if (job->sync == JOB_SYNC_NONE) {
+		int most = walk->skipped ? SWEEP_MOST_BESIDE_LOCKS : SWEEP_MOST_WITHOUT_SYNC;
+
+		return walk->number >= most ? SWEEP_COUNT : SWEEP_AGAIN;
+	}
 	return is_hopeless(past, walk) ? SWEEP_HOPELESS : SWEEP_AGAIN;
 }
 
@@ -41,8 +44,9 @@ void sweep_remember(struct sweep_past *past, const struct sweep_walk *walk)
 	past->rows = walk->rows_found;
 	if (walk->number == 0)
 		return;
-	past->rows_all += walk->rows_found;
-	if (walk->rows_found > past->rows_most)
+	if (walk->number > 1)
+		past->rows_all += walk->rows_found;
+	if (walk->number > 1 && walk->rows_found > past->rows_most)
 		past->rows_most = walk->rows_found;
 	past->skipping = walk->skipped ? past->skipping + 1 : 0;
 	past->clear += walk->skipped ? 0 : 1;

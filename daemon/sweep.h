@@ -21,8 +21,8 @@ struct sweep_walk {
 /* What the walks before it came to. Zeroed: there were none that is known of. */
 struct sweep_past {
 	int64_t rows;      /* of the last one */
-	int64_t rows_most; /* of the sweep that found the most */
-	int64_t rows_all;  /* of all sweeps together */
+	int64_t rows_most; /* of the sweep that found the most, behind the first */
+	int64_t rows_all;  /* of all sweeps behind the first together */
 	int skipping;      /* sweeps in a row, to the last one, that left locked rows */
 	int clear;         /* sweeps that left none */
 };
@@ -47,8 +47,14 @@ enum sweep_verdict {
 #define SWEEP_HOPELESS_AFTER 10
 
 /* And where there is always somebody who has rows locked: each row that was left is found once, so all sweeps
- * together would not find so many times what a single one has. */
+ * together hardly find so many rows, and so many times what a single one has. (The first finds what was
+ * written while UPDATEs were not watched.) */
 #define SWEEP_HOPELESS_TIMES 30
+#define SWEEP_HOPELESS_ROWS 10000
+
+/* Nor more than this, though rows are locked: an application that always has some would have the table read
+ * for ever. That is an hour. */
+#define SWEEP_MOST_BESIDE_LOCKS 120
 
 enum sweep_verdict sweep_judge(const struct job *job, const struct sweep_table *table,
 	const struct sweep_past *past, const struct sweep_walk *walk) MUST_USE;

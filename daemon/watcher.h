@@ -10,7 +10,7 @@
  * below 200 ms); who waits for an advisory lock is looked at once a second. Who was cancelled gets SQLSTATE
  * `57014`, as for any busy lock: a batch is halved and taken up again, a step of the builder's backs off, a
  * vacuum comes later. A statement that itself still waits for its lock on the table is left to its own
- * timeout, ddl_lock_timeout_ms.
+ * timeout, ddl_lock_timeout_ms (a VACUUM's is shorter).
  *
  * While it cannot look it says so, once, and no batch goes.
  */

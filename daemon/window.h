@@ -80,14 +80,14 @@ struct window_course {
 	int passes_least; /* fewer were tried and left rows without room */
 	int singles;      /* windows done in one pass since the last try with more */
 	int singles_most; /* so many before the next; doubled by each try in vain, up to 8 */
-	bool stuck;       /* pruning frees nothing: something holds the horizon */
+	bool stuck;       /* pruning frees nothing: something holds the horizon, or rows grow too much */
 };
 
 /* What a window has changed, for the history. */
 enum window_turn {
 	WINDOW_NO_TURN,
 	WINDOW_GOT_STUCK, /* in one pass from now on, but for a try now and then */
-	WINDOW_GOT_FREE,  /* the horizon moves again: in `passes` passes from now on */
+	WINDOW_GOT_FREE,  /* pruning frees room again: in `passes` passes from now on */
 };
 
 /* A window to walk from where `bookmark` stands. */

@@ -63,6 +63,8 @@ checked "--check with one that has" 0 "ok +shop: replica leaf is behind cascades
 daemon_option database.replicas "[standby1, leaf]"
 daemon_option database.min_replicas 2
 checked "one of the list may be there" 0 "ok +shop: replica leaf is behind cascades.0."
+daemon_option database.replicas "[standby1]"
+checked "one that is not in the list does not count" 1 "ok +shop: replica leaf is behind cascades.0., not among those that replicas lists: not waited for"
 daemon_option database.replicas all
 daemon_option database.min_replicas 0
 daemon_option database.cascades "[\"host=$WORK/nowhere dbname=shop user=backfilld\", \"$(conninfo standby1 backfilld nix)\", \"$(conninfo standby1 backfilld_shop)\"]"

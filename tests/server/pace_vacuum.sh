@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The VACUUM beside a fill keeps to what the operator says, also when that changes while it is at work: a session cannot be given
-# another cost limit then, so it ends and begins anew. (What else makes it end has a table in tests/unit/test_vacuum.c.)
+# another cost limit then, so it ends and begins anew. It is owed where it is refused. (What else makes it end has a table in tests/unit/test_vacuum.c.)
 # shellcheck disable=SC2119 # our functions have their own arguments
 # shellcheck source=tests/server/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -56,5 +56,21 @@ sql -U shop_owner main "UPDATE backfill.job SET wanted = 'pause'"
 wait_until 20 "a pause ends it" "SELECT count(*) = 0 FROM pg_stat_progress_vacuum"
 ok "a pause ends it"
 wait_until 10 "the job is put down" "SELECT count(*) = 0 FROM backfill.claim"
-expect_sql "nothing has failed" "filling|0" "SELECT stage, (SELECT count(*) FROM backfill.event WHERE kind = 'error') FROM backfill.job"
+expect_sql "it has not failed" filling "SELECT stage FROM backfill.job"
+sql -U shop_owner main "UPDATE backfill.job SET wanted = 'cancel'"
+job_reaches slow cancelled 20
+
+# Nobody holds the horizon, and index entries are left behind all the same.
+sql main "ALTER ROLE backfilld_shop RESET vacuum_cost_page_hit"
+sql -U shop_owner main "
+	CREATE TABLE outgrown (id int PRIMARY KEY, body text) WITH (autovacuum_enabled = off);
+	CREATE INDEX ON outgrown (md5(body));
+	INSERT INTO outgrown SELECT g, md5(g::text) FROM generate_series(1, 40000) g;
+	ANALYZE outgrown"
+enqueue outgrown table_name=outgrown column_name=v column_type=text value='repeat(body, 40)'
+job_reaches outgrown "done" 60
+expect_sql "rows that outgrow their pages are said to, not that somebody holds the horizon" 1 \
+	"SELECT count(*) FROM backfill.event WHERE name = 'outgrown' AND kind = 'passes' AND detail ~ '^updates find no room in their pages: their rows grow by more'"
+expect_sql "and their index entries are taken away" t "SELECT count(*) > 1 FROM backfill.event WHERE name = 'outgrown' AND kind = 'vacuum'"
+expect_sql "nothing has failed" 0 "SELECT count(*) FROM backfill.event WHERE kind = 'error'"
 daemon_stop

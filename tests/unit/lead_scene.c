@@ -59,7 +59,8 @@ void scene_run(struct scene *scene, bool (*until)(struct scene *scene))
 	scene->limit = NULL;
 }
 
-/* In steps, of which each counts twice at most: while the machine stands still, so does the scene. */
+/* In steps, of which each counts twice at most: while the machine stands still, so does the scene.
+ * (With fast_clock a step is 40 ms at least, and short spans last longer.) */
 void scene_run_ms(struct scene *scene, int64_t ms)
 {
 	struct loop_timer *timer = loop_timer_new(scene->loop, stop, scene);

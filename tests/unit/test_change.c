@@ -337,6 +337,40 @@ static void stages_that_change_nothing(void **state)
 	assert_null(step.script);
 }
 
+/* With its children's. */
+static void an_inheritance_parent_is_analyzed_once(void **state)
+{
+	static const struct {
+		int server_version;
+		bool partitioned;
+		const char *sql;
+	} cases[] = {
+		{170000, false, "ANALYZE public.users (\"v\");\nANALYZE public.child (\"v\");"},
+		{180000, false, "ANALYZE public.users (\"v\");"},
+		{170000, true, "ANALYZE public.users (\"v\");"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		static struct member members[] = {
+			{.oid = 1, .name = (char *)"public.users"}, {.oid = 2, .name = (char *)"public.child"}};
+		struct job job = job_of(JOB_SYNC_NONE, false, NULL, false);
+		struct relation relation = {.column_exists = true,
+			.server_version = cases[i].server_version,
+			.partitioned = cases[i].partitioned,
+			.members = members,
+			.members_count = COUNT_OF(members)};
+		struct change_step step = {0};
+		char *sql;
+
+		assert_true(change_next(&job, &relation, STAGE_ANALYZING, &step));
+		sql = change_text(&step);
+		assert_string_equal(sql, cases[i].sql);
+		free(sql);
+		change_step_clear(&step);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -345,6 +379,7 @@ int main(void)
 		cmocka_unit_test(what_a_step_says),
 		cmocka_unit_test(an_identity_goes_on_where_its_helper_ends),
 		cmocka_unit_test(stages_that_change_nothing),
+		cmocka_unit_test(an_inheritance_parent_is_analyzed_once),
 	};
 
 	return cmocka_run_group_tests_name("change", tests, NULL, NULL);

@@ -10,6 +10,8 @@
 
 #include "tests/unit/monitor_scene.h"
 
+#include "common/clock.h"
+
 static struct fake_rule *operator_asks(struct stage_set *set)
 {
 	set->scene.database.throttle_query = (char *)"SELECT busy, why FROM ops.load";
@@ -38,6 +40,27 @@ static void the_operator_may_hold_and_say_why(void **state)
 	scene_run_ms(&set->scene, 1200);
 	assert_int_equal(stage_signals(set)->veto, SIGNALS_GO);
 	assert_null(stage_signals(set)->veto_why);
+}
+
+static bool was_asked_again(struct scene *scene)
+{
+	(void)scene;
+	return fake_asked("ops.load") > 1;
+}
+
+static void one_that_takes_long_leaves_the_server_alone_for_as_long(void **state)
+{
+	struct stage_set *set = *state;
+	struct fake_rule *rule = operator_asks(set);
+	int64_t began_ms = clock_ms();
+
+	fake_columns(rule, "busy", NULL);
+	fake_type(rule, 16, -1);
+	fake_row(rule, "f");
+	fake_after(rule, 900);
+	stage_watch_anew(set);
+	scene_run(&set->scene, was_asked_again);
+	assert_true(clock_ms() - began_ms >= 1800); /* and not 1000 */
 }
 
 static void what_the_operators_query_may_not_answer(void **state)
@@ -94,6 +117,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, stage_set_up, stage_tear_down)
 		CASE(the_operator_may_hold_and_say_why),
+		CASE(one_that_takes_long_leaves_the_server_alone_for_as_long),
 		CASE(what_the_operators_query_may_not_answer),
 		CASE(a_query_that_fails_holds_and_is_said_once),
 	};

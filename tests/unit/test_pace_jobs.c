@@ -235,6 +235,8 @@ static void a_job_that_does_not_look_at_the_application_is_not_held_for_it(void 
 	assert_true(rates[0].busy < 0.6);
 	assert_true(fabs(view.used - rates[0].busy) < 0.1);
 	assert_true(rates[1].busy > 0.9);
+	assert_true(fabs(pace_at_work_beside(scene.jobs[1].share) - view.used) < 1e-6);
+	assert_true(pace_at_work_beside(scene.jobs[0].share) > 0.5); /* of ten seconds it has been there for */
 	scene_end(&scene);
 }
 

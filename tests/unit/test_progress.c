@@ -109,6 +109,7 @@ static void which_reasons_are_the_same(void **state)
 		{"replica db-1 is 1 s behind", "replica db-2 is 1 s behind", false},
 		{"replica db_1.a is 1 s behind", "replica db_1.b is 1 s behind", false},
 		{"replica db.1 is 1 s behind", "replica db.2 is 1 s behind", false},
+		{"load=9", "load=10.5", true},
 		{"an application (9 transactions) is there", "an application (11 transactions) is there", true},
 		{"replica a is 1 s behind", "replica a is 1 s behind and gone", false},
 		{"replica a is 1", "replica a is 1 s behind", false},

@@ -58,8 +58,10 @@ static void what_a_walk_proves(void **state)
 		{"... not the second", JOB_SYNC_NONE, false, false, {2, true, 4, false}, {.rows = 4}, SWEEP_AGAIN},
 		{"... and not while rows are locked", JOB_SYNC_NONE, false, false, {3, true, 4, true}, {.rows = 4},
 			SWEEP_AGAIN},
-		{"... however many there were, since the application writes without us", JOB_SYNC_NONE, false, false,
-			{90, true, 4, true}, {4, 4, 356, 3, 80}, SWEEP_AGAIN},
+		{"... for an hour", JOB_SYNC_NONE, false, false, {119, true, 4, true}, {4, 4, 20000, 3, 80},
+			SWEEP_AGAIN},
+		{"... and no longer", JOB_SYNC_NONE, false, false, {120, true, 4, true}, {4, 4, 20000, 3, 80},
+			SWEEP_COUNT},
 		{"a tenth sweep that finds no fewer rows is hopeless", JOB_SYNC_DERIVE, false, false,
 			{10, true, 40, false}, {40, 60, 460, 0, 9}, SWEEP_HOPELESS},
 		{"... not the ninth", JOB_SYNC_DERIVE, false, false, {9, true, 40, false}, {40, 60, 460, 0, 8},
@@ -74,6 +76,8 @@ static void what_a_walk_proves(void **state)
 			{1, 1, 12, 20, 10}, SWEEP_AGAIN},
 		{"nor when it is the last of those that took turns", JOB_SYNC_FILL, false, false, {11, true, 2, true},
 			{1, 1, 10, 10, 0}, SWEEP_AGAIN},
+		{"... fifty of them", JOB_SYNC_FILL, false, false, {51, true, 1, true}, {1, 1, 50, 50, 0},
+			SWEEP_AGAIN},
 		{"the same rows again and again are, beside others that are locked", JOB_SYNC_FILL, false, false,
 			{31, true, 980, true}, {970, 1000, 29100, 30, 0}, SWEEP_HOPELESS},
 		{"... not before thirty times", JOB_SYNC_FILL, false, false, {30, true, 980, true},
@@ -96,7 +100,7 @@ static void what_is_remembered_of_the_walks(void **state)
 	static const struct sweep_walk walks[] = {{0, true, 500, false}, {1, true, 7, true}, {2, true, 9, true},
 		{3, true, 4, false}, {4, true, 0, false}};
 	static const struct sweep_past pasts[] = {
-		{.rows = 500}, {7, 7, 7, 1, 0}, {9, 9, 16, 2, 0}, {4, 9, 20, 0, 1}, {0, 9, 20, 0, 2}};
+		{.rows = 500}, {7, 0, 0, 1, 0}, {9, 9, 9, 2, 0}, {4, 9, 13, 0, 1}, {0, 9, 13, 0, 2}};
 	struct sweep_past past = {0};
 
 	(void)state;

@@ -10,6 +10,7 @@
 
 #include "daemon/vacuum.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define START_MS INT64_C(100000)
@@ -136,6 +137,23 @@ static void what_passes_soon_ends_nothing(void **state)
 		assert_null(vacuum_judge(&watch, second % 9 == 0 ? &none : &lag, true, START_MS + second * 1000));
 }
 
+static void from_18_on_it_does_not_go_on_to_children(void **state)
+{
+	static const struct {
+		int server_version;
+		const char *end;
+	} cases[] = {{170000, "PARALLEL 0) public.users"}, {180000, "PARALLEL 0) ONLY public.users"}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct relation relation = {.server_version = cases[i].server_version};
+		char *statement = vacuum_statement(&relation, "public.users");
+
+		assert_string_equal(strstr(statement, "PARALLEL"), cases[i].end);
+		free(statement);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +161,7 @@ int main(void)
 		cmocka_unit_test(a_part_is_a_cost),
 		cmocka_unit_test(it_ends_where_it_may_have_something_else),
 		cmocka_unit_test(what_passes_soon_ends_nothing),
+		cmocka_unit_test(from_18_on_it_does_not_go_on_to_children),
 	};
 
 	return cmocka_run_group_tests_name("vacuum", tests, NULL, NULL);
