@@ -88,6 +88,34 @@ job_reaches() {
 	fi
 }
 
+# gauge_start, gauge_stop: $STALLED_MS is how long at most this machine left somebody who wanted to run waiting meanwhile, a loop
+# that sleeps and wakes up. What is taken off a time by the clock is no time of the daemon's. Without its file the loop ends.
+gauge_start() {
+	: >"$WORK/pids/gauge"
+	gauge_run >"$WORK/gauge" 2>&1 &
+	echo $! >"$WORK/pids/gauge"
+}
+
+gauge_run() {
+	local longest=10000 begun gap
+	while [[ -e $WORK/pids/gauge ]]; do
+		begun=${EPOCHREALTIME/./}
+		doze 0.01
+		gap=$((${EPOCHREALTIME/./} - begun))
+		longest=$((gap > longest ? gap : longest))
+	done
+	echo $((longest / 1000 - 10))
+}
+
+gauge_stop() {
+	local pid
+	pid=$(<"$WORK/pids/gauge")
+	rm "$WORK/pids/gauge"
+	wait "$pid"
+	# shellcheck disable=SC2034 # the tests look at it
+	STALLED_MS=$(<"$WORK/gauge")
+}
+
 # What helps to understand a failure.
 test_tell() {
 	local file
