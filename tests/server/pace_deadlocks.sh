@@ -96,11 +96,13 @@ observer_stop() {
 	sql main "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE query ~ '^DO .*RAISE NOTICE'" >/dev/null
 }
 
-# round NAME CIRCLES: jobs on each table, in the middle of it, until there were so many deadlocks, but not for ever.
+# provoke NAME CIRCLES: jobs on each table, in the middle of it, until there were so many deadlocks, but not for ever. $LOST is what the
+# application was told.
 circles=0
-round() {
+provoke() {
 	local number table seen from
 	from=$(wc -l <"$(cluster_log main)")
+	gauge_start
 	transactions_start
 	observer_start
 	for ((number = 1; number <= 10 && $(observer_count) < $2; number++)); do
@@ -114,12 +116,26 @@ round() {
 		done
 	done
 	observer_stop
+	gauge_stop
 	seen=$(observer_count)
 	circles=$((circles + seen))
-	expect_equal "$1: the application was the victim of no deadlock" "" "$(tail -n "+$from" "$(cluster_log main)" | grep 'shop_app@.*deadlock detected' | head -n 3)"
-	expect_equal "$1: ... and of nothing else" "" "$(traffic_stop rows)$(traffic_stop table)$(tail -n "+$from" "$(cluster_log main)" | grep 'shop_app@.*ERROR' | head -n 3)"
+	LOST=$(traffic_stop rows && traffic_stop table && tail -n "+$from" "$(cluster_log main)" | grep 'shop_app@.*ERROR' | head -n 3) || true
 	note "$1: $seen times we waited for somebody who waited for us; ours ended with: $(tail -n "+$from" "$(cluster_log main)" |
 		sed -n 's/.*backfilld job .*ERROR:  //p' | sort | uniq -c | sort -rn | tr -s ' \n' ' ,')"
+}
+
+# round NAME CIRCLES DEADLOCK_TIMEOUT: half of that has gone when we cancel. Where the machine stood still for half of what is left then,
+# a victim says nothing about us: once more.
+round() {
+	local try
+	for try in '' _again _thrice; do
+		provoke "$1$try" "$2"
+		if [[ $LOST != *deadlock* ]] || ((STALLED_MS <= $3 / 4)); then
+			break
+		fi
+		note "$1: the machine stood still for $STALLED_MS ms, and the application was a victim: $LOST"
+	done
+	expect_equal "$1: the application was the victim of no deadlock, and of nothing else" "" "$LOST"
 }
 
 # referred NAME: while a job makes a foreign key somebody has a row of the other table, and wants the job's own again and again, giving
@@ -127,6 +143,7 @@ round() {
 referred() {
 	local name=$1 from met=0 longest=0 tries
 	from=$(wc -l <"$(cluster_log main)")
+	gauge_start
 	observer_start
 	session_open "$name" main -U shop_app
 	session_do "$name" "BEGIN; UPDATE mails SET hits = hits + 1 WHERE email = 'x1'" >/dev/null
@@ -136,12 +153,13 @@ referred() {
 		met=$(session_do "$name" "SELECT wait_for_us()" 60)
 		longest=$((met > longest ? met : longest))
 	done
+	gauge_stop
 	session_do "$name" "COMMIT" >/dev/null
 	session_close "$name"
 	job_reaches "$name" "done" 60
 	observer_stop
 	check "$name: an ALTER was in a deadlock" test "$(observer_count relationShareRowExclusiveLock)" -ge 1
-	check "$name: ... for which the application waited $longest ms" test "$longest" -lt 300
+	check "$name: ... for which the application waited $longest ms, up to $STALLED_MS of them for the machine" test $((longest - STALLED_MS)) -lt 300
 	expect_equal "$name: ... and was not its victim" "" "$(tail -n "+$from" "$(cluster_log main)" | grep 'shop_app@.*ERROR' | head -n 3)"
 	expect_sql "$name: ... and the ALTER was done later" 1 "SELECT count(*) FROM backfill.event WHERE name = '$name' AND kind = 'statement' AND statement ~ 'FOREIGN KEY'"
 }
@@ -168,12 +186,13 @@ sql -U shop_owner main <<-'SQL'
 		END $$;
 SQL
 DEADLOCKS=${DEADLOCKS:-200}
-round default "$DEADLOCKS"
+round default "$DEADLOCKS" 1000
 referred referred
-sql main "ALTER SYSTEM SET deadlock_timeout = '100ms'"
+# A quarter of it is less than what the watcher and lock_timeout_ms take otherwise.
+sql main "ALTER SYSTEM SET deadlock_timeout = '190ms'"
 sql main "SELECT pg_reload_conf()" >/dev/null
-wait_until 10 "deadlock_timeout is short" "SELECT current_setting('deadlock_timeout') = '100ms'"
-round short 30
+wait_until 10 "deadlock_timeout is short" "SELECT current_setting('deadlock_timeout') = '190ms'"
+round short 30 190
 referred referred_shortly
 check "at least $DEADLOCKS deadlocks were provoked ($circles)" test "$circles" -ge "$DEADLOCKS"
 expect_sql "nothing failed" "" "SELECT string_agg(detail, '; ') FROM backfill.event WHERE kind = 'error'"
