@@ -29,6 +29,7 @@ slow_fill main
 replica_start standby1 main
 daemon_install
 numbers_table 12000
+sql -U shop_owner main "ALTER TABLE public.touched ADD at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()"
 as_server tee "$WORK/two.yaml" >/dev/null <<-YAML
 	databases:
 	  - name: shop
@@ -48,20 +49,27 @@ numbers_job numbers
 wait_until 20 "some rows are filled" "SELECT sum(rows_filled) > 500 FROM backfill.bookmark"
 
 sql standby1 "SELECT pg_wal_replay_pause()"
-job_says numbers "replica standby1 is .* behind" 3
+job_says numbers "replica standby1 is .* behind" 10
 ok "waiting_for names the replica that stopped replaying"
 stands "nothing is filled while it does not replay"
-wait_until 3 "an event tells of the throttle" "SELECT count(*) = 1 FROM backfill.event WHERE kind = 'throttle on' AND detail ~ 'standby1 is .* behind'"
+wait_until 10 "an event tells of the throttle" "SELECT count(*) = 1 FROM backfill.event WHERE kind = 'throttle on' AND detail ~ 'standby1 is .* behind'"
 sql standby1 "SELECT pg_wal_replay_resume()"
 moves_on "the fill goes on when it replays again"
 wait_until 5 "an event tells of the end" "SELECT count(*) = 1 FROM backfill.event WHERE kind = 'throttle off' AND detail ~ 'standby1 is .* behind' AND duration_ms > 500"
 expect_sql "throttled time is summed up" t "SELECT throttled_ms BETWEEN 500 AND 20000 FROM backfill.job"
 
+# From when it is noticed to when it is let go, by the server's clock; 0.3 s are for a batch that was on its way, and for the events.
+gauge_start
 cluster_stop standby1 immediate
-job_says numbers "replica standby1 vanished" 3
-stands "nothing is filled while a replica has vanished"
+vanished="(SELECT min(at) FROM backfill.event WHERE kind = 'throttle on' AND detail ~ 'replica standby1 vanished')"
+let_go="(SELECT min(at) FROM backfill.event WHERE kind = 'replica' AND detail ~ 'standby1 has been gone for 3 s .* no longer waited for')"
+wait_until 20 "an event tells that it vanished, and one that it is let go" "$vanished IS NOT NULL AND $let_go IS NOT NULL, $vanished"
 moves_on "after replica_grace_s the fill goes on without it"
-wait_for 3 "the log says so" grep -q "replica standby1 has been gone for 3 s" "$(daemon_log daemon)"
+gauge_stop
+batch="interval '300 ms' + $STALLED_MS * interval '1 ms'"
+expect_sql "nothing is filled while a replica has vanished, for more than a second" "0|t" "SELECT count(*) FILTER (WHERE at BETWEEN $vanished + $batch AND $let_go - interval '300 ms'),
+	$let_go - $vanished > interval '1.6 s' - $STALLED_MS * interval '1 ms' FROM touched"
+wait_for 10 "the log says so" grep -q "replica standby1 has been gone for 3 s" "$(daemon_log daemon)"
 cluster_resume standby1
 wait_until 20 "the replica is back" "SELECT count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming'"
 replica_caught_up standby1 main
