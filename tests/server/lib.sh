@@ -88,8 +88,8 @@ job_reaches() {
 	fi
 }
 
-# gauge_start, gauge_stop: $STALLED_MS is how long at most this machine left somebody who wanted to run waiting meanwhile, a loop
-# that sleeps and wakes up. What is taken off a time by the clock is no time of the daemon's. Without its file the loop ends.
+# gauge_start, gauge_stop: $STALLED_MS is the longest time in between for which the machine kept somebody waiting who wanted to run, a loop
+# that sleeps and wakes up. A check takes it off what it measured by the clock: it is no time of the daemon's. The loop ends with its file.
 gauge_start() {
 	: >"$WORK/pids/gauge"
 	gauge_run >"$WORK/gauge" 2>&1 &
