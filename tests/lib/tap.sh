@@ -23,14 +23,20 @@ note() {
 	printf '# %s\n' "${text//$'\n'/$'\n# '}"
 }
 
+# name_of TEXT: on one line, and without what TAP takes for a directive.
+name_of() {
+	local name=${1//#/No. }
+	printf '%s\n' "${name//$'\n'/ }"
+}
+
 ok() {
 	TAP_PASSED=$((TAP_PASSED + 1))
-	printf 'ok - %s\n' "${1//#/No. }"
+	echo "ok - $(name_of "$1")"
 }
 
 not_ok() {
 	TAP_FAILED=$((TAP_FAILED + 1))
-	printf 'not ok - %s\n' "${1//#/No. }"
+	echo "not ok - $(name_of "$1")"
 	shift
 	for more in "$@"; do
 		note "  $more"
