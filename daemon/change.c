@@ -117,12 +117,12 @@ static struct change_step step_analyze(const struct job *job, const struct relat
 {
 	struct change_step step = change_step_make(CHANGE_ANALYZE, "SHARE UPDATE EXCLUSIVE");
 	struct text sql = {0};
-	bool goes_on_to_children = relation->partitioned || relation->server_version >= 180000;
+	/* That of a partitioned table goes on to its partitions, whatever the version. */
+	bool with_children = relation->partitioned || relation_takes_children_along(relation);
 
 	step.timeout_ms = ANALYZE_TIMEOUT_MS;
 	add_analyze(&step, job, job->table_name, &sql);
-	/* From 18 on ANALYZE does so for an inheritance parent, too. */
-	for (size_t i = 1; !goes_on_to_children && i < relation->members_count; i++)
+	for (size_t i = 1; !with_children && i < relation->members_count; i++)
 		add_analyze(&step, job, relation->members[i].name, &sql);
 	text_free(&sql);
 	return step;

@@ -5,6 +5,7 @@
 #include "common/session.h"
 #include "common/text.h"
 #include "daemon/fitness.h"
+#include "daemon/monitor.h"
 #include "daemon/pressure.h"
 #include "daemon/queue.h"
 #include "daemon/survey.h"
@@ -201,12 +202,7 @@ static void judge_settings(struct check *check, const struct reply *reply)
 /* Why it is not waited for; NULL: it is. */
 static const char *why_left_out(const struct check *check, const struct replicas_seen *seen)
 {
-	const struct options_database *database = database_of(check);
-	struct replicas_rules rules = {
-		.all = database->replicas_all,
-		.listed = database->replicas,
-		.listed_count = database->replicas_count,
-	};
+	struct replicas_rules rules = monitor_rules(database_of(check));
 
 	if (replicas_want(&rules, seen))
 		return NULL;

@@ -86,9 +86,9 @@ static void tell_sampled(void *owner)
 		monitor->sampled(monitor->owner);
 }
 
-static struct replicas *replicas_of(const struct options_database *database)
+struct replicas_rules monitor_rules(const struct options_database *database)
 {
-	return replicas_new(&(struct replicas_rules){
+	return (struct replicas_rules){
 		.all = database->replicas_all,
 		.listed = database->replicas,
 		.listed_count = database->replicas_count,
@@ -96,19 +96,20 @@ static struct replicas *replicas_of(const struct options_database *database)
 		.delayed_count = database->delayed_replicas_count,
 		.cascades = database->cascades_count,
 		.grace_ms = (int64_t)database->replica_grace_s * 1000,
-	});
+	};
 }
 
 struct monitor *monitor_new(
 	struct loop *loop, const struct options_database *database, monitor_sampled *sampled, void *owner)
 {
 	struct monitor *monitor = memory_new(sizeof(*monitor));
+	struct replicas_rules rules = monitor_rules(database);
 
 	*monitor = (struct monitor){.loop = loop, .database = database, .sampled = sampled, .owner = owner};
 	monitor->timer = loop_timer_new(loop, ask_pulse, monitor);
 	monitor->outages = outages_new(part_of_query(monitor) + 1, database->name);
 	monitor->surveyor = surveyor_new(loop, monitor->outages, surveyed, monitor);
-	monitor->replicas = replicas_of(database);
+	monitor->replicas = replicas_new(&rules);
 	monitor->cascades = memory_new((cascades_of(monitor) + 1) * sizeof(monitor->cascades[0]));
 	return monitor;
 }

@@ -17,6 +17,7 @@
 #include "common/base.h"
 #include "common/loop.h"
 #include "daemon/options.h"
+#include "daemon/replicas.h"
 #include "daemon/signals.h"
 
 struct monitor;
@@ -29,6 +30,9 @@ typedef void monitor_sampled(void *owner);
 struct monitor *monitor_new(struct loop *loop, const struct options_database *database,
 	monitor_sampled *sampled, void *owner) MUST_USE;
 void monitor_free(struct monitor *monitor);
+
+/* Which replicas it looks at, and how; `database` is on loan for the rules' life. */
+struct replicas_rules monitor_rules(const struct options_database *database) MUST_USE;
 
 /* Whether samples are taken: only while a job is worked on. */
 void monitor_watch(struct monitor *monitor, bool on);

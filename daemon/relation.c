@@ -31,6 +31,11 @@ void relation_copy_members(struct relation *copy, const struct relation *relatio
 	}
 }
 
+bool relation_takes_children_along(const struct relation *relation)
+{
+	return relation->server_version >= 180000;
+}
+
 struct member *relation_member(const struct relation *relation, uint32_t oid)
 {
 	for (size_t i = 0; i < relation->members_count; i++)

@@ -107,6 +107,10 @@ struct member *relation_add_member(struct relation *relation) MUST_USE;
 /* Deep copies of all members, behind those that `copy` has. */
 void relation_copy_members(struct relation *copy, const struct relation *relation);
 
+/* VACUUM and ANALYZE of an inheritance parent go on to its children, unless they are told ONLY: from 18 on.
+ */
+bool relation_takes_children_along(const struct relation *relation) MUST_USE;
+
 /* NULL: not of the tree (any more). */
 struct member *relation_member(const struct relation *relation, uint32_t oid) MUST_USE;
 

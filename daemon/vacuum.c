@@ -32,25 +32,21 @@
 #define PATIENCE_MS 10000
 #define PATIENCE_MOST_MS 300000
 #define DEADLINE_MS (INT64_C(7) * 24 * 3600 * 1000)
-/* Without this a VACUUM of an inheritance parent goes on to its children. */
-#define VERSION_WITH_ONLY 180000
-
-/* VACUUM runs in no transaction block, so role, patience and pace are the session's for the while. */
-#define SETTINGS(lock_timeout)                                                                               \
-	"SELECT pg_catalog.set_config('vacuum_cost_delay', $1, false),"                                          \
-	" pg_catalog.set_config('vacuum_cost_limit', $3, false),"                                                \
-	" pg_catalog.set_config('lock_timeout', " lock_timeout ", false),"                                       \
-	" pg_catalog.set_config('role', $2, false)"
 
 /* An autovacuum that somebody waits for gives up, but only after deadlock_timeout. */
-static const char settings_before[] = SETTINGS(AUTHORITY_LOCK_TIMEOUT("1000"));
-static const char settings_after[] = SETTINGS("'0'");
+#define LOCK_TIMEOUT AUTHORITY_LOCK_TIMEOUT("1000")
 
-static struct script *settings(const char *sql, const char *role, const struct vacuum_cost *cost)
+/* VACUUM runs in no transaction block, so role, patience (in SQL) and pace are the session's for the while.
+ */
+static struct script *settings(const char *role, const char *lock_timeout, const struct vacuum_cost *cost)
 {
 	struct script *script = script_new();
 
-	script_add(script, sql);
+	script_addf(script,
+		"SELECT pg_catalog.set_config('vacuum_cost_delay', $1, false),"
+		" pg_catalog.set_config('vacuum_cost_limit', $3, false),"
+		" pg_catalog.set_config('lock_timeout', %s, false), pg_catalog.set_config('role', $2, false)",
+		lock_timeout);
 	script_bind_int(script, cost->delay_ms);
 	script_bind(script, role);
 	script_bind_int(script, cost->limit);
@@ -60,7 +56,7 @@ static struct script *settings(const char *sql, const char *role, const struct v
 char *vacuum_statement(const struct relation *relation, const char *table)
 {
 	return memory_textf("VACUUM (INDEX_CLEANUP ON, TRUNCATE OFF, PROCESS_TOAST OFF, PARALLEL 0) %s%s",
-		relation->server_version >= VERSION_WITH_ONLY ? "ONLY " : "", table);
+		relation_takes_children_along(relation) ? "ONLY " : "", table);
 }
 
 /* With an image of each page. */
@@ -142,14 +138,14 @@ void vacuum_ask(struct session *session, const struct relation *relation, const 
 	session_answer *answer, void *owner)
 {
 	struct script *script = script_new();
-	struct script *after = settings(settings_after, "none", &(struct vacuum_cost){.limit = 200});
+	struct script *after = settings("none", "'0'", &(struct vacuum_cost){.limit = 200});
 	char *statement = vacuum_statement(relation, table);
 	struct vacuum_cost cost = vacuum_cost(part);
 
 	script_add(script, statement);
 	free(statement);
 	batch_add_hand_in(after, relation->server_version);
-	session_ask(session, settings(settings_before, relation->owner, &cost), SHORT_DEADLINE_MS, NULL, NULL);
+	session_ask(session, settings(relation->owner, LOCK_TIMEOUT, &cost), SHORT_DEADLINE_MS, NULL, NULL);
 	session_ask(session, script, DEADLINE_MS, answer, owner);
 	session_ask(session, after, DEADLINE_MS, NULL, NULL);
 }
