@@ -297,6 +297,11 @@ bool session_is_open(const struct session *session)
 	return session->state == SESSION_OPEN;
 }
 
+int64_t session_at_work_since_ms(const struct session *session)
+{
+	return session->at_work_since_ms;
+}
+
 static const PGconn *standing(const struct session *session)
 {
 	bool stands = session->state == SESSION_OPEN || session->state == SESSION_GREETING;

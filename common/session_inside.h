@@ -84,6 +84,7 @@ struct session {
 	struct question **end;
 	size_t waiting;
 	uint64_t asked;
+	int64_t at_work_since_ms; /* 0: the server has nothing to do */
 
 	struct loop_timer *wake;     /* something was asked */
 	struct loop_timer *patience; /* end of a rest, or of the time to connect */

@@ -1,5 +1,6 @@
 #include "common/session_inside.h"
 
+#include "common/clock.h"
 #include "common/memory.h"
 
 #include <stdio.h>
@@ -115,6 +116,8 @@ void session_send(struct session *session, struct question *question)
 		session->current = question;
 	reply_begin(&question->reply, question->script, session->must_roll_back);
 	question->prepared_before = session->prepared_count;
+	if (session->at_work_since_ms == 0)
+		session->at_work_since_ms = clock_ms();
 	if (!send_script(session, question->script)) {
 		session_lose_broken(session);
 		return;
@@ -165,6 +168,8 @@ static void finish_question(struct session *session)
 	transaction = PQtransactionStatus(session->conn);
 	session->must_roll_back = transaction == PQTRANS_INERROR ||
 							  (question->reply.why.kind != FAULT_NONE && transaction == PQTRANS_INTRANS);
+	if (!question->next && transaction == PQTRANS_IDLE)
+		session->at_work_since_ms = 0;
 	if (question->is_greeting) {
 		finish_greeting(session);
 		return;

@@ -6,6 +6,7 @@
 #include "common/session.h"
 #include "daemon/fitness.h"
 #include "daemon/monitor.h"
+#include "daemon/presence.h"
 #include "daemon/queue.h"
 #include "daemon/roster.h"
 #include "daemon/task.h"
@@ -29,6 +30,7 @@ struct director {
 	void *owner;
 	struct session *control;
 	struct monitor *monitor;
+	struct presence *presence;
 	struct pace *pace;
 	struct watcher *watcher;
 	struct loop_timer *timer;
@@ -157,7 +159,8 @@ struct director *director_new(struct loop *loop, const struct options *options,
 	director->pace = pace_new();
 	director->control =
 		session_new(loop, database->conninfo, "backfilld", greeting(), &session_events, director);
-	director->watcher = watcher_new(loop, database, director->control);
+	director->presence = presence_new();
+	director->watcher = watcher_new(loop, database, director->control, director->presence);
 	return director;
 }
 
@@ -169,6 +172,7 @@ void director_free(struct director *director)
 	monitor_free(director->monitor);
 	pace_free(director->pace);
 	watcher_free(director->watcher);
+	presence_free(director->presence);
 	session_free(director->control);
 	loop_timer_free(director->timer);
 	queue_entry_clear(&director->claiming);
@@ -213,6 +217,7 @@ static void got_hello(void *owner, const struct reply *reply)
 		.loop = director->loop,
 		.control = control,
 		.monitor = director->monitor,
+		.presence = director->presence,
 		.pace = director->pace,
 		.options = director->options,
 		.database = director->database,

@@ -87,7 +87,7 @@ void filler_free(struct filler *filler)
 	keep_window(filler, false);
 	session_forget(filler->task->control, filler);
 	enlist_free(filler->enlist);
-	session_free(filler->session);
+	task_disconnect(filler->task, filler->session);
 	free(filler->leaf);
 	loop_timer_free(filler->timer);
 	fault_clear(&filler->why);

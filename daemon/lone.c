@@ -182,7 +182,7 @@ void lone_free(struct lone *lone)
 		return;
 	session_forget(lone->task->control, lone);
 	enlist_free(lone->enlist);
-	session_free(lone->session);
+	task_disconnect(lone->task, lone->session);
 	loop_timer_free(lone->timer);
 	free(lone->sql);
 	free(lone->what);

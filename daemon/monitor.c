@@ -16,6 +16,8 @@
 #include <stdlib.h>
 
 #define PULSE_EVERY_MS 100
+/* Where nobody replays: the pacer judges no more often. */
+#define LONELY_PULSE_EVERY_MS 250
 /* The first ones come quicker: until there are some nothing may be filled. */
 #define FIRST_PULSES 8
 #define FIRST_PULSES_EVERY_MS 50
@@ -55,6 +57,7 @@ struct monitor {
 	int64_t pulse_ms;
 	uint64_t flushed;
 	uint64_t written;
+	bool followed; /* by somebody who replays, or should */
 	struct signals signals;
 };
 
@@ -245,6 +248,15 @@ static void cascade_answered(void *owner, size_t number, const struct reply *rep
 
 /* ---- the pulse ---- */
 
+/* Somebody replays, or is missed, or may do so behind a standby that does not count. */
+static bool is_followed(const struct monitor *monitor)
+{
+	size_t count;
+	bool somebody = replicas_read(monitor->replicas, monitor->pulse_ms, &count) && count > 0;
+
+	return somebody || cascades_of(monitor) > 0;
+}
+
 static void note_pulse(struct monitor *monitor, const struct reply *reply)
 {
 	int64_t now_ms = clock_ms();
@@ -263,27 +275,42 @@ static void note_pulse(struct monitor *monitor, const struct reply *reply)
 		replicas_miss_listed(monitor->replicas, now_ms);
 	let_go(monitor, now_ms);
 	monitor->pulse_ms = now_ms;
+	monitor->followed = is_followed(monitor);
+}
+
+static int64_t pulse_every_ms(const struct monitor *monitor)
+{
+	if (monitor->pulses < FIRST_PULSES)
+		return FIRST_PULSES_EVERY_MS;
+	return monitor->followed ? PULSE_EVERY_MS : LONELY_PULSE_EVERY_MS;
+}
+
+static void rest(struct monitor *monitor)
+{
+	int64_t rest_ms = monitor->asked_ms + pulse_every_ms(monitor) - clock_ms();
+
+	monitor->pulses++;
+	loop_timer_after(monitor->timer, rest_ms > REST_MS ? rest_ms : REST_MS);
 }
 
 static void felt_pulse(void *owner, const struct reply *reply)
 {
 	struct monitor *monitor = owner;
-	int64_t every_ms = monitor->pulses++ < FIRST_PULSES ? FIRST_PULSES_EVERY_MS : PULSE_EVERY_MS;
-	int64_t rest_ms = monitor->asked_ms + every_ms - clock_ms();
 
-	loop_timer_after(monitor->timer, rest_ms > REST_MS ? rest_ms : REST_MS);
 	if (reply_fault(reply))
 		outages_note(monitor->outages, PART_PULSE, pressure_failed_part(reply), reply_fault(reply));
 	else if (!pressure_may_see(reply))
 		outages_begin(monitor->outages, SURVEY_RIGHTS, survey_missing_rights(session_user(monitor->session)));
 	else
 		note_pulse(monitor, reply);
+	rest(monitor);
 	tell_sampled(monitor);
 }
 
+/* Nobody would tell how far it has come, if nobody replays it. */
 static bool heartbeat_is_due(struct monitor *monitor, int64_t now_ms)
 {
-	if (now_ms < monitor->heartbeat_due_ms)
+	if (now_ms < monitor->heartbeat_due_ms || !monitor->followed)
 		return false;
 	/* After a pause the missed ones are not made up for. */
 	if (now_ms - monitor->heartbeat_due_ms > HEARTBEAT_EVERY_MS)
@@ -340,6 +367,8 @@ static struct script *greeting(void)
 
 	script_add(script, "SET synchronous_commit = off");
 	script_add(script, "SET statement_timeout = '4s'");
+	/* Or what has a parameter is planned anew each time. */
+	script_add(script, "SET plan_cache_mode = force_generic_plan");
 	return script;
 }
 

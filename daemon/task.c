@@ -1,5 +1,6 @@
 #include "daemon/task.h"
 
+#include "common/clock.h"
 #include "common/memory.h"
 
 #include <inttypes.h>
@@ -51,7 +52,16 @@ struct session *task_connect(
 						 " WHERE s.name IN ('statement_timeout', 'transaction_timeout')");
 	session = session_new(task->loop, task->conninfo, name, greeting, events, owner);
 	free(name);
+	presence_enter(task->presence, session);
 	return session;
+}
+
+void task_disconnect(const struct task *task, struct session *session)
+{
+	if (!session)
+		return;
+	presence_leave(task->presence, session, clock_ms());
+	session_free(session);
 }
 
 struct log_about task_about(const struct task *task)

@@ -16,6 +16,7 @@
 #include "daemon/job.h"
 #include "daemon/monitor.h"
 #include "daemon/pace.h"
+#include "daemon/presence.h"
 #include "daemon/relation.h"
 
 struct task {
@@ -23,7 +24,8 @@ struct task {
 	struct session *control; /* the database's control login */
 	struct session *session; /* the worker login, for planning and DDL; enlisted while a stage runs */
 	struct monitor *monitor;
-	struct pace *pace; /* of the cluster */
+	struct presence *presence; /* of all such sessions in the database */
+	struct pace *pace;         /* of the cluster */
 	struct job job;
 	struct relation relation;
 	const char *database;           /* label */
@@ -48,12 +50,14 @@ void task_wish(const struct task *task, int fillers, int64_t now_ms, struct pace
 void task_wait_for(struct task *task, const char *sentence_or_null);
 
 /*
- * A session of the worker login, to be freed; `as` tells it from the job's others: "filler 2"; NULL: it plans
- * and changes the catalogue. The server ends what it does within a second when its daemon has died. `events`
- * as in session_new().
+ * A session of the worker login, for task_disconnect(); `as` tells it from the job's others: "filler 2";
+ * NULL: it plans and changes the catalogue. The server ends what it does within a second when its daemon has
+ * died. `events` as in session_new().
  */
 struct session *task_connect(
 	const struct task *task, const char *as, const struct session_events *events, void *owner) MUST_USE;
+/* NULL is fine. */
+void task_disconnect(const struct task *task, struct session *session);
 
 /* The job as fields of a log line; on loan as the task is. */
 struct log_about task_about(const struct task *task) MUST_USE;

@@ -14,6 +14,8 @@
 /* Where a look fails on a connection that stands, the next one would fail as well. */
 #define LOOK_AGAIN_MS 1000
 #define TELL_EVERY_MS 1000
+/* However little of ours is at work: whether it can look must be known. */
+#define LOOK_LEAST_MS 1000
 /* Whoever waits for an advisory lock may wait for ever, and for somebody else. */
 #define ADVISORY_EVERY_MS 1000
 /* So long nobody has looked, for a connection that hangs or does not come about. */
@@ -34,6 +36,7 @@ struct watcher {
 	struct loop *loop;
 	const struct options_database *database;
 	struct session *control;
+	const struct presence *presence;
 	int64_t looks;
 	int64_t seen_ms;         /* when it looked last, or began to */
 	int64_t tolerated_ms;    /* that somebody waits for us; and to look again after */
@@ -48,14 +51,15 @@ struct watcher {
 
 static void look(void *owner);
 
-struct watcher *watcher_new(
-	struct loop *loop, const struct options_database *database, struct session *control)
+struct watcher *watcher_new(struct loop *loop, const struct options_database *database,
+	struct session *control, const struct presence *presence)
 {
 	struct watcher *watcher = memory_new(sizeof(*watcher));
 
 	watcher->loop = loop;
 	watcher->database = database;
 	watcher->control = control;
+	watcher->presence = presence;
 	watcher->timer = loop_timer_new(loop, look, watcher);
 	return watcher;
 }
@@ -261,12 +265,29 @@ static void looked(void *owner, const struct reply *reply)
 	yield_cancel(watcher->session, watcher->tolerated_ms, advisory, cancelled, watcher);
 }
 
+/* Until somebody can have waited for us for too long. */
+static int64_t may_rest_ms(const struct watcher *watcher)
+{
+	int64_t now_ms = clock_ms();
+	int64_t since_ms = presence_since_ms(watcher->presence, now_ms);
+
+	if (!watcher->proven || now_ms - watcher->seen_ms >= LOOK_LEAST_MS)
+		return 0;
+	return (since_ms == 0 ? now_ms : since_ms) + watcher->tolerated_ms - now_ms;
+}
+
 static void look(void *owner)
 {
 	struct watcher *watcher = owner;
+	int64_t rest_ms;
 
 	if (!session_is_open(watcher->session))
 		return;
+	rest_ms = may_rest_ms(watcher);
+	if (rest_ms > 0) {
+		loop_timer_after(watcher->timer, rest_ms);
+		return;
+	}
 	watcher->looks++;
 	yield_ask_anybody(watcher->session, looked, watcher);
 }

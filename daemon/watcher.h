@@ -7,10 +7,13 @@
  * known before it is needed. There is one event a second and job at most.
  *
  * It looks every 50 ms, and cancels what somebody has waited for 50 ms (both less where deadlock_timeout is
- * below 200 ms); who waits for an advisory lock is looked at once a second. Who was cancelled gets SQLSTATE
- * `57014`, as for any busy lock: a batch is halved and taken up again, a step of the builder's backs off, a
- * vacuum comes later. A statement that itself still waits for its lock on the table is left to its own
- * timeout, ddl_lock_timeout_ms (a VACUUM's is shorter).
+ * below 200 ms); who waits for an advisory lock is looked at once a second. While nothing of ours has been at
+ * work for so long nobody can have waited for it: then it looks once a second, to know that it can. (Beside a
+ * busy application batches are shorter than that, and twenty looks a second cost it more than they do.)
+ *
+ * Who was cancelled gets SQLSTATE `57014`, as for any busy lock: a batch is halved and taken up again, a step
+ * of the builder's backs off, a vacuum comes later. A statement that itself still waits for its lock on the
+ * table is left to its own timeout, ddl_lock_timeout_ms (a VACUUM's is shorter).
  *
  * While it cannot look it says so, once, and no batch goes.
  */
@@ -21,13 +24,14 @@
 #include "common/loop.h"
 #include "common/session.h"
 #include "daemon/options.h"
+#include "daemon/presence.h"
 
 struct watcher;
 
-/* `database` and `control`, where its events are told, are on loan for the watcher's life. At rest until
- * watcher_watch(). */
-struct watcher *watcher_new(
-	struct loop *loop, const struct options_database *database, struct session *control) MUST_USE;
+/* `database`, `control`, where its events are told, and `presence` are on loan for the watcher's life. At
+ * rest until watcher_watch(). */
+struct watcher *watcher_new(struct loop *loop, const struct options_database *database,
+	struct session *control, const struct presence *presence) MUST_USE;
 void watcher_free(struct watcher *watcher);
 
 /* Questions that it asked, ever: they are among the transactions that the server counts. */

@@ -38,6 +38,7 @@ struct worker *worker_new(const struct worker_context *context, const struct que
 	worker->task.loop = context->loop;
 	worker->task.control = context->control;
 	worker->task.monitor = context->monitor;
+	worker->task.presence = context->presence;
 	worker->task.pace = context->pace;
 	worker->task.database = context->database->name;
 	worker->task.synchronous_commit = options_commit_name(context->options->defaults.synchronous_commit);
@@ -75,7 +76,7 @@ void worker_free(struct worker *worker)
 		return;
 	worker_end_parts(worker);
 	session_forget(worker->task.control, worker);
-	session_free(worker->task.session);
+	task_disconnect(&worker->task, worker->task.session);
 	loop_timer_free(worker->timer);
 	loop_timer_free(worker->tick);
 	move_free(worker->move);
@@ -145,7 +146,7 @@ static void put_down(struct worker *worker)
 
 	worker_report_last(worker);
 	worker_end_parts(worker);
-	session_free(task->session);
+	task_disconnect(task, task->session);
 	task->session = NULL;
 	queue_release(task->control, task->job.id, task->job.epoch,
 		worker->held_at != STAGE_HOLD_NONE ? stage_hold_name(worker->held_at) : NULL,
@@ -166,7 +167,7 @@ void worker_abandon(struct worker *worker)
 	worker->stopping = true;
 	session_forget(worker->task.control, worker);
 	worker_end_parts(worker);
-	session_free(worker->task.session);
+	task_disconnect(&worker->task, worker->task.session);
 	worker->task.session = NULL;
 	loop_timer_stop(worker->tick);
 	worker_after(worker, 0, tell_ended);

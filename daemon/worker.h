@@ -14,6 +14,7 @@
 #include "common/text.h"
 #include "daemon/monitor.h"
 #include "daemon/options.h"
+#include "daemon/presence.h"
 #include "daemon/queue.h"
 
 struct worker;
@@ -22,6 +23,7 @@ struct worker_context {
 	struct loop *loop;
 	struct session *control;
 	struct monitor *monitor;
+	struct presence *presence;
 	struct pace *pace;
 	const struct options *options;
 	const struct options_database *database;

@@ -406,6 +406,11 @@ bool session_is_open(const struct session *session)
 	return session->open;
 }
 
+int64_t session_at_work_since_ms(const struct session *session)
+{
+	return session->first ? session->first->due_ms - session->first->deadline_ms : 0;
+}
+
 int session_server_version(const struct session *session)
 {
 	return session->open ? 150018 : 0;

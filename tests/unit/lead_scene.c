@@ -295,6 +295,7 @@ void scene_begin(struct scene *scene)
 	content_server();
 	task->control = session_new(scene->loop, "user=control", "control", NULL, &no_events, scene);
 	task->session = session_new(scene->loop, "user=worker", "worker", NULL, &no_events, scene);
+	task->presence = presence_new();
 	task->pace = pace_new();
 	task->monitor = monitor_new(scene->loop, &scene->database, pace_along, scene);
 	monitor_watch(task->monitor, true);
@@ -307,6 +308,7 @@ void scene_end(struct scene *scene)
 
 	monitor_free(task->monitor);
 	pace_free(task->pace);
+	presence_free(task->presence);
 	session_free(task->session);
 	session_free(task->control);
 	fake_end();

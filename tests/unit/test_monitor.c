@@ -153,13 +153,18 @@ static void one_that_is_late_on_purpose_is_judged_by_what_it_received(void **sta
 	assert_int_equal(seen(set, "late")->replayed, 2000);
 }
 
-static void pulses_come_ten_times_a_second_and_heartbeats_four_times(void **state)
+static void beside_replicas_pulses_come_ten_times_a_second_and_heartbeats_four_times(void **state)
 {
 	struct stage_set *set = *state;
+	struct fake_rule *rule = fake_on(ASK_SAMPLE);
 	size_t pulses;
 	size_t heartbeats;
 	size_t surveys;
 
+	set->scene.database.replicas_all = true;
+	stage_watch_anew(set);
+	scene_pulse(rule);
+	sees(rule, "standby1", "2000", "2000");
 	scene_run_ms(&set->scene, 1300);
 	pulses = fake_asked(ASK_SAMPLE);
 	heartbeats = fake_asked("pg_logical_emit_message");
@@ -169,6 +174,18 @@ static void pulses_come_ten_times_a_second_and_heartbeats_four_times(void **stat
 	assert_in_range(fake_asked(ASK_SAMPLE) - pulses, 15, 21);
 	assert_in_range(fake_asked("pg_logical_emit_message") - heartbeats, 6, 9);
 	assert_in_range(fake_asked(ASK_SURVEY) - surveys, 1, 3);
+}
+
+static void where_nobody_replays_pulses_come_four_times_a_second(void **state)
+{
+	struct stage_set *set = *state;
+	size_t pulses;
+
+	scene_run_ms(&set->scene, 1300);
+	pulses = fake_asked(ASK_SAMPLE);
+	scene_run_ms(&set->scene, 2000);
+	assert_in_range(fake_asked(ASK_SAMPLE) - pulses, 6, 9);
+	assert_int_equal(fake_asked("pg_logical_emit_message"), 0);
 }
 
 static void the_survey_is_told_as_it_was_answered(void **state)
@@ -519,7 +536,8 @@ int main(void)
 		CASE(a_sample_that_fails_is_no_sample),
 		CASE(at_rest_it_knows_nothing),
 		CASE(one_that_is_late_on_purpose_is_judged_by_what_it_received),
-		CASE(pulses_come_ten_times_a_second_and_heartbeats_four_times),
+		CASE(beside_replicas_pulses_come_ten_times_a_second_and_heartbeats_four_times),
+		CASE(where_nobody_replays_pulses_come_four_times_a_second),
 		CASE(the_survey_is_told_as_it_was_answered),
 		CASE(a_part_that_fails_hides_no_other_and_is_said_once),
 		CASE(a_slot_that_is_lost_is_told_once),

@@ -10,6 +10,7 @@
 
 #include "tests/unit/lead_scene.h"
 
+#include "common/clock.h"
 #include "daemon/watcher.h"
 
 #include <string.h>
@@ -17,6 +18,7 @@
 #define ASK_ANYBODY "AS anybody"
 #define ASK_WAITERS "AS waited_ms"
 #define ASK_NOTE "INSERT INTO backfill.event (kind"
+#define A_LONG_BATCH "UPDATE public.users"
 
 struct stage_set {
 	struct scene scene; /* first: the scene's callers know only this */
@@ -50,6 +52,14 @@ static void somebody_waits(struct fake_rule *rule, const char *filler, const cha
 		"a row lock in users", "t");
 }
 
+static void begin_batch(struct scene *scene)
+{
+	struct script *script = script_new();
+
+	script_add(script, A_LONG_BATCH);
+	session_ask(scene->task.session, script, 3600 * 1000, NULL, NULL);
+}
+
 static int set_up(void **state)
 {
 	static struct stage_set set;
@@ -58,7 +68,11 @@ static int set_up(void **state)
 	scene_begin(&set.scene);
 	somewhere(fake_on(ASK_ANYBODY), "t");
 	nobody_waits(fake_on(ASK_WAITERS));
-	set.watcher = watcher_new(set.scene.loop, &set.scene.database, set.scene.task.control);
+	fake_silent(fake_on(A_LONG_BATCH));
+	presence_enter(set.scene.task.presence, set.scene.task.session);
+	begin_batch(&set.scene);
+	set.watcher =
+		watcher_new(set.scene.loop, &set.scene.database, set.scene.task.control, set.scene.task.presence);
 	watcher_watch(set.watcher, true);
 	*state = &set;
 	return 0;
@@ -125,6 +139,40 @@ static void whose_locks_are_waited_for_is_asked_when_somebody_waits(void **state
 	assert_string_equal(fake_bound(ASK_WAITERS, 1), "5");
 	somewhere(fake_on(ASK_ANYBODY), "t");
 	look(set, 1);
+}
+
+/* Who waits for us has not waited for longer than we have been at work. */
+static void while_nothing_of_ours_is_at_work_it_only_proves_that_it_can_look(void **state)
+{
+	struct stage_set *set = *state;
+	size_t asked;
+
+	look(set, 1);
+	somewhere(fake_on(ASK_ANYBODY), "f");
+	look_around(set, 1);
+	presence_leave(set->scene.task.presence, set->scene.task.session, clock_ms() - PRESENCE_LINGERS_MS);
+	asked = fake_asked(ASK_ANYBODY);
+	scene_run_ms(&set->scene, 2500);
+	assert_in_range(fake_asked(ASK_ANYBODY) - asked, 1, 4);
+	asked = fake_asked(ASK_ANYBODY);
+	presence_enter(set->scene.task.presence, set->scene.task.session);
+	scene_run_ms(&set->scene, 500);
+	assert_true(fake_asked(ASK_ANYBODY) - asked > 20);
+}
+
+static void what_nobody_answers_for_any_more_is_thought_to_be_at_work_for_a_while(void **state)
+{
+	struct stage_set *set = *state;
+	struct presence *presence = set->scene.task.presence;
+	int64_t since_ms = presence_since_ms(presence, 0);
+	int64_t left_ms = clock_ms();
+
+	assert_true(since_ms > 0);
+	presence_leave(presence, set->scene.task.session, left_ms);
+	assert_int_equal(presence_since_ms(presence, left_ms + PRESENCE_LINGERS_MS - 1), since_ms);
+	assert_int_equal(presence_since_ms(presence, left_ms + PRESENCE_LINGERS_MS), 0);
+	presence_enter(presence, set->scene.task.control); /* nobody asks anything of it */
+	assert_int_equal(presence_since_ms(presence, left_ms + PRESENCE_LINGERS_MS), 0);
 }
 
 /* A leader's election: it is looked into, but not twenty times a second for as long as the job runs. */
@@ -288,6 +336,8 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		CASE(nobody_waits_and_nothing_is_told),
 		CASE(whose_locks_are_waited_for_is_asked_when_somebody_waits),
+		CASE(while_nothing_of_ours_is_at_work_it_only_proves_that_it_can_look),
+		CASE(what_nobody_answers_for_any_more_is_thought_to_be_at_work_for_a_while),
 		CASE(who_waits_for_an_advisory_lock_is_looked_at_once_a_second),
 		CASE(who_waited_is_told_at_once),
 		CASE(a_statement_on_the_table_is_named),
