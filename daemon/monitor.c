@@ -15,13 +15,9 @@
 
 #include <stdlib.h>
 
-#define PULSE_EVERY_MS 100
-/* Where nobody replays: the pacer judges no more often. */
-#define LONELY_PULSE_EVERY_MS 250
 /* The first ones come quicker: until there are some nothing may be filled. */
 #define FIRST_PULSES 8
 #define FIRST_PULSES_EVERY_MS 50
-#define HEARTBEAT_EVERY_MS 250
 #define QUERY_EVERY_MS 1000
 /* Between an answer and the next question, however long it took. */
 #define REST_MS 10
@@ -282,7 +278,7 @@ static int64_t pulse_every_ms(const struct monitor *monitor)
 {
 	if (monitor->pulses < FIRST_PULSES)
 		return FIRST_PULSES_EVERY_MS;
-	return monitor->followed ? PULSE_EVERY_MS : LONELY_PULSE_EVERY_MS;
+	return monitor->followed ? SIGNALS_PULSE_MS : SIGNALS_LONELY_PULSE_MS;
 }
 
 static void rest(struct monitor *monitor)
@@ -313,9 +309,9 @@ static bool heartbeat_is_due(struct monitor *monitor, int64_t now_ms)
 	if (now_ms < monitor->heartbeat_due_ms || !monitor->followed)
 		return false;
 	/* After a pause the missed ones are not made up for. */
-	if (now_ms - monitor->heartbeat_due_ms > HEARTBEAT_EVERY_MS)
+	if (now_ms - monitor->heartbeat_due_ms > SIGNALS_HEARTBEAT_MS)
 		monitor->heartbeat_due_ms = now_ms;
-	monitor->heartbeat_due_ms += HEARTBEAT_EVERY_MS;
+	monitor->heartbeat_due_ms += SIGNALS_HEARTBEAT_MS;
 	return true;
 }
 
@@ -379,7 +375,7 @@ static void open_cascades(struct monitor *monitor)
 			.conninfo = monitor->database->cascades[i],
 			.name = "backfilld monitor",
 			.sql = sql_cascade,
-			.every_ms = PULSE_EVERY_MS,
+			.every_ms = SIGNALS_PULSE_MS,
 			.deadline_ms = PRESSURE_DEADLINE_MS,
 		};
 

@@ -12,6 +12,11 @@
 
 #include "common/base.h"
 
+/* A pulse comes as often, and a heartbeat, while somebody replays. */
+#define SIGNALS_PULSE_MS 100
+#define SIGNALS_HEARTBEAT_MS 250
+/* And where nobody does: the pacer judges no more often. */
+#define SIGNALS_LONELY_PULSE_MS 250
 /* A pulse older than this is no evidence of health. */
 #define SIGNALS_PULSE_STALE_MS 1000
 /* The same of a survey. */

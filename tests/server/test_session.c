@@ -3,6 +3,7 @@
  */
 #include "tests/server/session_world.h"
 
+#include "common/clock.h"
 #include "common/memory.h"
 
 #include <signal.h>
@@ -247,6 +248,47 @@ static void an_idle_connection_that_the_server_ends_is_noticed(void **state)
 	answer_free(answer);
 }
 
+/* Carries it out; since when the session has been at work then. */
+static int64_t at_work_after(struct world *world, const char *sql)
+{
+	struct answer *answer = ask(world, sql);
+
+	RUN_UNTIL(world, answer->times == 1);
+	answer_free(answer);
+	return session_at_work_since_ms(world->session);
+}
+
+static void it_is_at_work_until_its_transaction_is_over(void **state)
+{
+	struct world *world = *state;
+	int64_t before_ms = clock_ms();
+	int64_t since_ms;
+
+	assert_int_equal(at_work_after(world, "SELECT 1 AS x"), 0);
+	since_ms = at_work_after(world, "BEGIN");
+	assert_in_range(since_ms, before_ms, clock_ms());
+	run_for(world, 20);
+	assert_int_equal(at_work_after(world, "SELECT 2 AS x"), since_ms);
+	assert_int_equal(at_work_after(world, "COMMIT"), 0);
+	at_work_after(world, "BEGIN");
+	at_work_after(world, "SELECT 1 / 0"); /* a ROLLBACK is under way by itself */
+	assert_int_equal(at_work_after(world, "SELECT 3 AS x"), 0);
+}
+
+/* The server may not have noticed that nobody is there any more. */
+static void what_was_at_work_on_a_lost_connection_is_so_until_the_next_one(void **state)
+{
+	struct world *world = *state;
+	int64_t since_ms = at_work_after(world, "BEGIN");
+
+	assert_true(since_ms > 0);
+	terminate(world);
+	RUN_UNTIL(world, world->lost == 1);
+	assert_int_equal(session_at_work_since_ms(world->session), since_ms);
+	RUN_UNTIL(world, world->opened == 2);
+	assert_int_equal(session_at_work_since_ms(world->session), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +302,8 @@ int main(void)
 		WITH_WORLD(a_big_send_does_not_hold_up_the_loop),
 		WITH_WORLD(notifications_arrive_while_idle),
 		WITH_WORLD(an_idle_connection_that_the_server_ends_is_noticed),
+		WITH_WORLD(it_is_at_work_until_its_transaction_is_over),
+		WITH_WORLD(what_was_at_work_on_a_lost_connection_is_so_until_the_next_one),
 	};
 
 	if (!conninfo())

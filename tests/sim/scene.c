@@ -112,7 +112,7 @@ static bool behind(struct plant *plant, const struct sim_job *job)
 		struct plant_replica *replica = &plant->replicas[i];
 
 		if (replica->connected &&
-			plant_lag_ms(plant, &plant->track, &replica->told) > job->plan->max_lag_ms + WATCH_PULSE_MS)
+			plant_lag_ms(plant, &plant->track, &replica->told) > job->plan->max_lag_ms + SIGNALS_PULSE_MS)
 			return true;
 	}
 	return false;

@@ -85,6 +85,16 @@ static void take_survey(struct watch *watch, int64_t now_ms)
 	application_count(watch->application, &watch->own, watch->plant->ms, 1, SURVEY_COSTS_MS);
 }
 
+static bool is_followed(const struct watch *watch)
+{
+	return watch->signals.replicas_count > 0;
+}
+
+static double pulse_every_ms(const struct watch *watch)
+{
+	return is_followed(watch) ? SIGNALS_PULSE_MS : SIGNALS_LONELY_PULSE_MS;
+}
+
 static bool due(double *next_ms, double every_ms, double ms)
 {
 	if (ms < *next_ms)
@@ -103,12 +113,12 @@ bool watch_step(struct watch *watch, bool *ret_survey)
 	struct plant *plant = watch->plant;
 	const struct scenario *scenario = plant->scenario;
 	int64_t now_ms = watch->origin_ms + (int64_t)plant->ms;
-	bool pulse = due(&watch->next_pulse_ms, WATCH_PULSE_MS, plant->ms) &&
+	bool pulse = due(&watch->next_pulse_ms, pulse_every_ms(watch), plant->ms) &&
 				 curve_at(&scenario->pulse_lost, plant->ms / 1e3) < 1;
 
 	*ret_survey = due(&watch->next_survey_ms, survey_every_ms(watch), plant->ms) &&
 				  curve_at(&scenario->survey_lost, plant->ms / 1e3) < 1;
-	if (due(&watch->next_heartbeat_ms, WATCH_HEARTBEAT_MS, plant->ms)) {
+	if (due(&watch->next_heartbeat_ms, SIGNALS_HEARTBEAT_MS, plant->ms) && is_followed(watch)) {
 		plant_write(plant, HEARTBEAT_BYTES, HEARTBEAT_BYTES, true);
 		watch->asked++;
 		application_count(watch->application, &watch->own, plant->ms, 1, PULSE_COSTS_MS);

@@ -1,8 +1,8 @@
 /*
  * watch: samples the plant for the pace, as the monitor samples a server.
  *
- * A pulse ten times a second, a survey once a second, a heartbeat four times a second; who is a replica, and
- * how far it is behind, by the daemon's own `replicas`.
+ * Pulses and heartbeats as often as it does, a survey once a second; who is a replica, and how far it is behind,
+ * by the daemon's own `replicas`.
  */
 #ifndef BACKFILLD_TESTS_SIM_WATCH_H
 #define BACKFILLD_TESTS_SIM_WATCH_H
@@ -12,10 +12,8 @@
 #include "tests/sim/application.h"
 #include "tests/sim/plant.h"
 
-#define WATCH_PULSE_MS 100
 #define WATCH_SURVEY_MS 1000
 #define WATCH_FIRST_SURVEY_MS 100 /* within the first second */
-#define WATCH_HEARTBEAT_MS 250
 /* replica_grace_s of the config. */
 #define WATCH_GRACE_MS 60000
 
