@@ -113,8 +113,8 @@ bool watch_step(struct watch *watch, bool *ret_survey)
 	struct plant *plant = watch->plant;
 	const struct scenario *scenario = plant->scenario;
 	int64_t now_ms = watch->origin_ms + (int64_t)plant->ms;
-	bool pulse = due(&watch->next_pulse_ms, pulse_every_ms(watch), plant->ms) &&
-				 curve_at(&scenario->pulse_lost, plant->ms / 1e3) < 1;
+	bool pulse_is_due = plant->ms >= watch->next_pulse_ms;
+	bool pulse = pulse_is_due && curve_at(&scenario->pulse_lost, plant->ms / 1e3) < 1;
 
 	*ret_survey = due(&watch->next_survey_ms, survey_every_ms(watch), plant->ms) &&
 				  curve_at(&scenario->survey_lost, plant->ms / 1e3) < 1;
@@ -125,6 +125,8 @@ bool watch_step(struct watch *watch, bool *ret_survey)
 	}
 	if (pulse)
 		take_pulse(watch, now_ms);
+	if (pulse_is_due)
+		watch->next_pulse_ms += pulse_every_ms(watch);
 	if (*ret_survey)
 		take_survey(watch, now_ms);
 	return pulse || *ret_survey;
