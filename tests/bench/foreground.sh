@@ -45,6 +45,8 @@ fi
 ROUNDS=$((DURATION < 60 ? 2 : DURATION / 30))
 ALONE=$((2 * DURATION / ROUNDS / 3)) # seconds
 STRETCH=2                            # seconds
+# shellcheck disable=SC2034 # looks cost the application as well
+BENCH_LOOK_S=1
 SETTLE=$((DURATION >= 60 ? 30 : DURATION / 2))
 TAKEN_MOST=1                         # per cent of the processors' time, of a stretch that counts
 STRETCHES_LEAST=5                    # of each way, or nothing can be said

@@ -38,6 +38,7 @@ BENCH_ROWS=0
 BENCH_JOBS=0
 BENCH_FILLS=0
 BENCH_PAUSED=""
+BENCH_LOOK_S=0.2 # between two looks at whether a job is done
 MISSED=0
 
 bench_options() {
@@ -119,7 +120,7 @@ bench_await() {
 	coproc LOOK { psql_at main -Atq 2>&1; }
 	looker=$LOOK_PID
 	until [[ $stage =~ ^(done|failed)$ ]] || ((${EPOCHREALTIME/./} >= end)); do
-		doze 0.2
+		doze "$BENCH_LOOK_S"
 		echo "SELECT stage FROM backfill.job WHERE name = '$1';" >&"${LOOK[1]}"
 		read -r stage <&"${LOOK[0]}"
 	done

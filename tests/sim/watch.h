@@ -1,8 +1,8 @@
 /*
  * watch: samples the plant for the pace, as the monitor samples a server.
  *
- * Pulses and heartbeats as often as it does, a survey once a second; who is a replica, and how far it is behind,
- * by the daemon's own `replicas`.
+ * Pulses and heartbeats as often as it does, a survey once a second; who is a replica, and how far it is
+ * behind, by the daemon's own `replicas`.
  */
 #ifndef BACKFILLD_TESTS_SIM_WATCH_H
 #define BACKFILLD_TESTS_SIM_WATCH_H
