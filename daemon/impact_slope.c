@@ -5,10 +5,9 @@
 /* Of what is allowed: an estimate goes to and fro. And where sessions execute all the time their transactions
  * queue as well, before the server's counters see them: beside pgbench, five of whose 16 sessions executed on
  * two processors, in which only a quarter of the time was left, an aim of 0.5 made its p99 from when a
- * transaction was due 15 % longer (its mean 8 %), 0.35 0 to 30 % as the machine was left alone or not (2 to
- * 11
- * %), in runs of five minutes. At fixed duties, of which 0.0005 took turns with others each four seconds,
- * 0.05 made it 22 % longer, 0.02 8 %. With more processors fewer wait, and the slope is less as well. */
+ * transaction was due 15 % longer (its mean 8 %), 0.35 -4 to 30 % (5 to 11 %), as others left us the machine,
+ * in runs of five minutes. At fixed duties, in turns of four seconds, 0.05 made it 22 % longer than next to
+ * none, 0.02 8 %. With more processors fewer wait, and the slope is less as well. */
 #define AIM_BESIDE_NONE 0.8
 #define AIM_BESIDE_TWO 0.2
 /* By how much a batch that executes is thought to slow an application of which hardly a session executes,
