@@ -44,15 +44,17 @@ static const char *const sql_hand_in = "SELECT pg_catalog.pg_stat_force_next_flu
 
 #define SQL_AFTER                                                                                            \
 	SQL_MEASURE                                                                                              \
-	" pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - pg_catalog.now()) * 1000 AS active_ms,"   \
 	" pg_catalog.current_setting('" PENDING_NAPPED "') AS napped_ms,"                                        \
 	" backfill.move_bookmark($2, $3, CASE"                                                                   \
 	" WHEN ($7::text IS NULL OR pg_catalog.to_regclass($7)::pg_catalog.oid = $1)"                            \
 	" AND ($9::text IS NULL OR pg_catalog.current_setting('backfill.batch', true) = $9)"                     \
 	" THEN $4::bigint ELSE -1 END, $5, $6, "
 
-/* Last, since the one before is looked for above; it is as good as the transaction is. */
-#define SQL_NUMBER ", pg_catalog.set_config('backfill.batch', $8, false)"
+/* Last, since the one before is looked for above; it is as good as the transaction is. And then all is done
+ * but for the COMMIT. */
+#define SQL_NUMBER                                                                                           \
+	", pg_catalog.set_config('backfill.batch', $8, false),"                                                  \
+	" pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - pg_catalog.now()) * 1000 AS active_ms"
 
 static const char *const sql_after =
 	SQL_AFTER "pg_catalog.pg_stat_get_xact_tuples_updated($1)"
