@@ -92,7 +92,8 @@ int64_t session_asked(const struct session *session) MUST_USE;
 bool session_is_open(const struct session *session) MUST_USE;
 
 /* The clock since when the server has had something to do for it without a pause, or had a transaction of it
- * open; 0: it has not. What was under way on a connection that was lost counts until the next one stands. */
+ * open; 0: it has not. What was under way on a connection that was lost counts until something was answered
+ * on the next one: the server may be at it still. */
 int64_t session_at_work_since_ms(const struct session *session) MUST_USE;
 
 /* Of the connection as it stands; 0 or NULL while there is none. */

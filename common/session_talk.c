@@ -116,7 +116,7 @@ void session_send(struct session *session, struct question *question)
 		session->current = question;
 	reply_begin(&question->reply, question->script, session->must_roll_back);
 	question->prepared_before = session->prepared_count;
-	if (session->at_work_since_ms == 0)
+	if (session->at_work_since_ms == 0 && !question->is_greeting)
 		session->at_work_since_ms = clock_ms();
 	if (!send_script(session, question->script)) {
 		session_lose_broken(session);
@@ -168,12 +168,12 @@ static void finish_question(struct session *session)
 	transaction = PQtransactionStatus(session->conn);
 	session->must_roll_back = transaction == PQTRANS_INERROR ||
 							  (question->reply.why.kind != FAULT_NONE && transaction == PQTRANS_INTRANS);
-	if (!question->next && transaction == PQTRANS_IDLE)
-		session->at_work_since_ms = 0;
 	if (question->is_greeting) {
 		finish_greeting(session);
 		return;
 	}
+	if (!question->next && transaction == PQTRANS_IDLE)
+		session->at_work_since_ms = 0;
 	if (question->reply.why.kind == FAULT_LINK) {
 		/* A standby, a server on its way out, or one that has lost what it was to keep: the asker is told to
 		 * wait for the next connection. */

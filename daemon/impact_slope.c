@@ -102,11 +102,12 @@ double impact_times_allowed(const struct impact *impact)
 	return busy > 0.0 ? fmax(IMPACT_BUSY / busy, 1.0) : 1.0;
 }
 
-/* Where batches have turned out to slow it less than was thought at first, processors are left, and nobody
- * queues for them. */
+/* Where batches have proved to slow it less than was thought at first, processors are left, and nobody queues
+ * for them. */
 static double aim(const struct impact *impact)
 {
-	double scarce = fmin(thought_slope(impact) / first_slope(impact), 1.0);
+	double slope = thought_slope(impact) + sqrt(variance_of_slope(impact, false));
+	double scarce = fmin(slope / first_slope(impact), 1.0);
 	double beside = by_business(impact, AIM_BESIDE_NONE, AIM_BESIDE_TWO, 2.0);
 
 	return AIM_BESIDE_NONE + (beside - AIM_BESIDE_NONE) * scarce;

@@ -244,13 +244,14 @@ static void cascade_answered(void *owner, size_t number, const struct reply *rep
 
 /* ---- the pulse ---- */
 
-/* Somebody replays, or is missed, or may do so behind a standby that does not count. */
-static bool is_followed(const struct monitor *monitor)
+/* Somebody replays, whether he is waited for or not, or is missed, or may do so behind another standby. */
+static bool is_followed(const struct monitor *monitor, const struct reply *reply)
 {
+	struct replicas_seen first;
 	size_t count;
-	bool somebody = replicas_read(monitor->replicas, monitor->pulse_ms, &count) && count > 0;
+	bool waited_for = replicas_read(monitor->replicas, monitor->pulse_ms, &count) && count > 0;
 
-	return somebody || cascades_of(monitor) > 0;
+	return waited_for || pressure_read_replica(reply, 0, &first) || cascades_of(monitor) > 0;
 }
 
 static void note_pulse(struct monitor *monitor, const struct reply *reply)
@@ -271,7 +272,7 @@ static void note_pulse(struct monitor *monitor, const struct reply *reply)
 		replicas_miss_listed(monitor->replicas, now_ms);
 	let_go(monitor, now_ms);
 	monitor->pulse_ms = now_ms;
-	monitor->followed = is_followed(monitor);
+	monitor->followed = is_followed(monitor, reply);
 }
 
 static int64_t pulse_every_ms(const struct monitor *monitor)

@@ -3,8 +3,10 @@
  *
  * Two rhythms: the pulse (the primary's WAL and its replicas) ten times a second, and the survey (everything
  * else of signals.h) every second. Four times a second it commits a tiny heartbeat, so that standbys report
- * even when the primary is quiet. The replicas of `cascades` and the operator's throttle_query are asked for
- * on further connections. It needs the privileges of pg_monitor, and nothing more.
+ * even when the primary is quiet. Where nobody replays there are no heartbeats, and four pulses a second:
+ * they cost a busy application more than they tell. The replicas of `cascades` and the operator's
+ * throttle_query are asked for on further connections. It needs the privileges of pg_monitor, and nothing
+ * more.
  *
  * A signal that cannot be read is said once, as an error in the log and an event, and closes the gate until
  * it can be read again, which is said too. A connection that is lost only makes the signals grow old. But a

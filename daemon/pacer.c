@@ -22,7 +22,7 @@
 /* At first: half of what the WAL writer leaves by default (wal_writer_flush_after). */
 #define FIRST_UNFLUSHED (512.0 * 1024.0)
 #define UNFLUSHED_S 5.0
-/* The WAL writer flushes five times a second by default, and we commit four times. */
+/* The WAL writer flushes five times a second by default, and beside replicas we commit four times. */
 #define HANGS_AFTER_MS 500
 
 void pacer_start(struct pacer *pacer)

@@ -1,7 +1,8 @@
 /*
  * presence: for how long the server has had something of ours to do, over all sessions that work on tables.
  *
- * Who waits for a lock of ours has not waited longer than that.
+ * Who waits for a lock of this process has not waited longer than that. (Of what a daemon that died or froze
+ * has left behind it knows nothing.)
  */
 #ifndef BACKFILLD_DAEMON_PRESENCE_H
 #define BACKFILLD_DAEMON_PRESENCE_H

@@ -4,8 +4,9 @@
  * Plain values, filled by whoever samples (the monitor, or the simulator's plant), judged by gate, pacer and
  * impact. Everything is on loan from who filled it. A clock is clock_ms(), never the wall's; 0 says "never".
  *
- * Two rhythms: the pulse (where WAL is, and who has replayed how much of it) ten times a second, the survey
- * (all the rest) once a second. What could not be read is not healthy: `unreadable` says so, and why.
+ * Two rhythms: the pulse (where WAL is, and who has replayed how much of it) ten times a second (four
+ * times where nobody replays), the survey (all the rest) once a second. What could not be read is not
+ * healthy: `unreadable` says so, and why.
  */
 #ifndef BACKFILLD_DAEMON_SIGNALS_H
 #define BACKFILLD_DAEMON_SIGNALS_H
@@ -15,7 +16,7 @@
 /* A pulse comes as often, and a heartbeat, while somebody replays. */
 #define SIGNALS_PULSE_MS 100
 #define SIGNALS_HEARTBEAT_MS 250
-/* And where nobody does: the pacer judges no more often. */
+/* And where nobody does: only what others write is read. */
 #define SIGNALS_LONELY_PULSE_MS 250
 /* A pulse older than this is no evidence of health. */
 #define SIGNALS_PULSE_STALE_MS 1000

@@ -38,7 +38,8 @@ struct watcher {
 	struct session *control;
 	const struct presence *presence;
 	int64_t looks;
-	int64_t seen_ms;         /* when it looked last, or began to */
+	int64_t seen_ms;         /* when it looked last */
+	int64_t asked_ms;        /* what is not answered yet, or to connect; 0: nothing is asked */
 	int64_t tolerated_ms;    /* that somebody waits for us; and to look again after */
 	struct session *session; /* NULL: at rest */
 	struct loop_timer *timer;
@@ -224,6 +225,7 @@ static void look_again(struct watcher *watcher)
 {
 	loop_timer_after(watcher->timer, watcher->tolerated_ms);
 	watcher->seen_ms = clock_ms();
+	watcher->asked_ms = 0;
 	see_again(watcher);
 	tell_due(watcher, false);
 }
@@ -265,7 +267,8 @@ static void looked(void *owner, const struct reply *reply)
 	yield_cancel(watcher->session, watcher->tolerated_ms, advisory, cancelled, watcher);
 }
 
-/* Until somebody can have waited for us for too long. */
+/* Until somebody can have waited for us for too long; a little longer, or those who came right at its
+ * beginning would only be met by the next look. */
 static int64_t may_rest_ms(const struct watcher *watcher)
 {
 	int64_t now_ms = clock_ms();
@@ -273,7 +276,7 @@ static int64_t may_rest_ms(const struct watcher *watcher)
 
 	if (!watcher->proven || now_ms - watcher->seen_ms >= LOOK_LEAST_MS)
 		return 0;
-	return (since_ms == 0 ? now_ms : since_ms) + watcher->tolerated_ms - now_ms;
+	return since_ms == 0 ? watcher->tolerated_ms : since_ms + watcher->tolerated_ms * 5 / 4 - now_ms;
 }
 
 static void look(void *owner)
@@ -289,12 +292,13 @@ static void look(void *owner)
 		return;
 	}
 	watcher->looks++;
+	watcher->asked_ms = clock_ms();
 	yield_ask_anybody(watcher->session, looked, watcher);
 }
 
 const char *watcher_blind(const struct watcher *watcher)
 {
-	if (!watcher->blind && watcher->session && clock_ms() - watcher->seen_ms > UNSEEN_MS)
+	if (!watcher->blind && watcher->asked_ms != 0 && clock_ms() - watcher->asked_ms > UNSEEN_MS)
 		return "the server has not answered for 2 s";
 	return watcher->blind;
 }
@@ -309,7 +313,7 @@ void watcher_watch(struct watcher *watcher, bool on)
 	if (on == (watcher->session != NULL))
 		return;
 	if (on) {
-		watcher->seen_ms = clock_ms();
+		watcher->asked_ms = clock_ms();
 		watcher->session = session_new(
 			watcher->loop, watcher->database->conninfo, "backfilld watcher", greeting(), &events, watcher);
 		return;
@@ -317,6 +321,7 @@ void watcher_watch(struct watcher *watcher, bool on)
 	loop_timer_stop(watcher->timer);
 	session_free(watcher->session);
 	watcher->session = NULL;
+	watcher->asked_ms = 0;
 	tell_due(watcher, true);
 	forget_jobs(watcher);
 }

@@ -276,7 +276,7 @@ static void it_is_at_work_until_its_transaction_is_over(void **state)
 }
 
 /* The server may not have noticed that nobody is there any more. */
-static void what_was_at_work_on_a_lost_connection_is_so_until_the_next_one(void **state)
+static void what_was_at_work_on_a_lost_connection_is_so_until_the_next_one_has_answered(void **state)
 {
 	struct world *world = *state;
 	int64_t since_ms = at_work_after(world, "BEGIN");
@@ -286,7 +286,8 @@ static void what_was_at_work_on_a_lost_connection_is_so_until_the_next_one(void 
 	RUN_UNTIL(world, world->lost == 1);
 	assert_int_equal(session_at_work_since_ms(world->session), since_ms);
 	RUN_UNTIL(world, world->opened == 2);
-	assert_int_equal(session_at_work_since_ms(world->session), 0);
+	assert_int_equal(session_at_work_since_ms(world->session), since_ms);
+	assert_int_equal(at_work_after(world, "SELECT 1 AS x"), 0);
 }
 
 int main(void)
@@ -303,7 +304,7 @@ int main(void)
 		WITH_WORLD(notifications_arrive_while_idle),
 		WITH_WORLD(an_idle_connection_that_the_server_ends_is_noticed),
 		WITH_WORLD(it_is_at_work_until_its_transaction_is_over),
-		WITH_WORLD(what_was_at_work_on_a_lost_connection_is_so_until_the_next_one),
+		WITH_WORLD(what_was_at_work_on_a_lost_connection_is_so_until_the_next_one_has_answered),
 	};
 
 	if (!conninfo())

@@ -131,7 +131,7 @@ static const struct scenario table[] = {
 			.wander = 0.05},
 		.fill = FILL_USUAL,
 		.jobs = {{.fillers = 1, JOB_USUAL}},
-		.bounds = {.impact_most = 8, .impact_p95 = 13},
+		.bounds = {.impact_most = 8, .impact_p95 = 12},
 		.check = not_needlessly_slow,
 	},
 	{

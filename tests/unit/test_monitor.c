@@ -188,6 +188,19 @@ static void where_nobody_replays_pulses_come_four_times_a_second(void **state)
 	assert_int_equal(fake_asked("pg_logical_emit_message"), 0);
 }
 
+/* Its people watch its lag as well, and may ask for it in a throttle_query. */
+static void a_standby_that_is_not_waited_for_gets_heartbeats_too(void **state)
+{
+	struct stage_set *set = *state;
+	struct fake_rule *rule = fake_on(ASK_SAMPLE);
+
+	scene_pulse(rule);
+	sees(rule, "unlisted", "2000", "2000");
+	scene_run_ms(&set->scene, 1500);
+	assert_null(seen(set, "unlisted"));
+	assert_true(fake_asked("pg_logical_emit_message") > 0);
+}
+
 static void the_survey_is_told_as_it_was_answered(void **state)
 {
 	struct stage_set *set = *state;
@@ -538,6 +551,7 @@ int main(void)
 		CASE(one_that_is_late_on_purpose_is_judged_by_what_it_received),
 		CASE(beside_replicas_pulses_come_ten_times_a_second_and_heartbeats_four_times),
 		CASE(where_nobody_replays_pulses_come_four_times_a_second),
+		CASE(a_standby_that_is_not_waited_for_gets_heartbeats_too),
 		CASE(the_survey_is_told_as_it_was_answered),
 		CASE(a_part_that_fails_hides_no_other_and_is_said_once),
 		CASE(a_slot_that_is_lost_is_told_once),
