@@ -18,7 +18,7 @@
 #define LOOK_LEAST_MS 1000
 /* Whoever waits for an advisory lock may wait for ever, and for somebody else. */
 #define ADVISORY_EVERY_MS 1000
-/* So long nobody has looked, for a connection that hangs or does not come about. */
+/* So long an answer, or a connection, may take. */
 #define UNSEEN_MS 2000
 
 /* What a job gave way to, not told yet when `times` is above 0. */
